@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# Functions shared by this project's build and test scripts. Sourced, never run.
+#
+# Inputs (environment): XEN_STUBDOM_CACHE, where everything slow is kept between
+# builds and clones (default: $XDG_CACHE_HOME/xen-stubdom or ~/.cache/xen-stubdom).
+
+set -euo pipefail
+
+REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+CACHE=${XEN_STUBDOM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/xen-stubdom}
+BUILD=${BUILD:-$REPO/build}
+LOGS=${LOGS:-$BUILD/log}
+export REPO CACHE BUILD LOGS
+mkdir -p "$CACHE" "$LOGS"
+
+# die MESSAGE: one clear line and exit 1.
+die() { echo "${0##*/}: $*" >&2; exit 1; }
+
+# need_root: re-executes the calling script by sudo when it is not root.
+need_root() {
+    [ "$(id -u)" -eq 0 ] && return
+    command -v sudo >/dev/null || die "must run as root (sudo is not installed)"
+    exec sudo --preserve-env=XEN_STUBDOM_CACHE,XDG_CACHE_HOME,HOME,BUILD,LOGS,VERBOSE "$0" "$@"
+}
+
+# hash_of FILE|DIR|=TEXT...: a short content hash of all arguments, in order.
+# Of a folder, the name, mode and content of every file below it count.
+hash_of() {
+    local a
+    for a in "$@"; do
+        case $a in
+        =*) printf '%s\n' "$a" ;;
+        *)  if [ -d "$a" ]; then
+                (cd "$a" && find . -type f -printf '%P %m\n' | LC_ALL=C sort &&
+                    find . -type f -print0 | LC_ALL=C sort -z | xargs -0r sha256sum)
+            else
+                sha256sum <"$a"
+            fi ;;
+        esac
+    done | sha256sum | cut -c1-16
+}
+
+# step NAME DESCRIPTION COMMAND...: runs COMMAND with its output in
+# $LOGS/NAME.log, says what is done, shows a sign of life every 15 s and how long
+# it took. On failure shows the end of the log and returns the command's status.
+step() {
+    local name=$1 text=$2 log=$LOGS/$1.log start=$SECONDS pid rc=0
+    shift 2
+    mkdir -p "$(dirname "$log")"
+    echo "==> $text"
+    if [ -n "${VERBOSE:-}" ]; then
+        "$@" 2>&1 | tee "$log" || rc=$?
+    else
+        "$@" >"$log" 2>&1 &
+        pid=$!
+        local beat=$SECONDS
+        while kill -0 "$pid" 2>/dev/null; do
+            sleep 0.2
+            if [ $((SECONDS - beat)) -ge 15 ]; then
+                beat=$SECONDS
+                printf '    %4d s  %s\n' $((SECONDS - start)) \
+                    "$(tail -n 1 "$log" | tr -d '\r\033' | cut -c1-100)"
+            fi
+        done
+        wait "$pid" || rc=$?
+    fi
+    if [ $rc -ne 0 ]; then
+        echo "    FAILED after $((SECONDS - start)) s (status $rc); the end of $log:" >&2
+        tail -n 25 "$log" | sed 's/^/    | /' >&2
+        return $rc
+    fi
+    echo "    $text: $((SECONDS - start)) s"
+}
+
+# locked NAME COMMAND...: runs COMMAND while holding the cache lock NAME, so that
+# two builds that share the cache do not do the same work on top of each other.
+locked() {
+    local lock=$CACHE/lock.$1 rc=0 fd
+    shift
+    exec {fd}>"$lock"
+    flock "$fd"
+    "$@" {fd}>&- || rc=$?
+    exec {fd}>&-
+    return $rc
+}
