@@ -1,0 +1,65 @@
+# xen-stubdom: everything a person starts. Each target calls one script of the
+# room that does the work; the scripts keep slow results in a cache outside the
+# tree and do only what changed. `make help` lists the targets.
+
+SHELL := /bin/bash
+export XENFIRMWAREDIR ?= /usr/lib/xen-4.20/boot
+export DESTDIR ?=
+RUMPRUN ?=
+
+.PHONY: help all prepare qemu kernel launcher image demo check bench fuzz install deb rump lint clean distclean
+.NOTPARALLEL:
+
+help: ## this list
+	@echo "xen-stubdom: QEMU for Xen HVM guests, in a stub domain"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@echo "Environment: XEN_STUBDOM_CACHE=DIR (default ~/.cache/xen-stubdom), VERBOSE=1 (all output)"
+
+all: image ## build everything: kernel, image, dom0's programs
+
+prepare: # what the host must have, and the Debian 13 build root
+	@packaging/host-packages
+	@packaging/apt-private update >/dev/null
+	@. packaging/lib.sh; step build-root "Debian 13 build root" packaging/build-root make
+
+qemu: prepare ## build QEMU and its libraries (static, musl)
+	@qemu/build
+
+kernel: prepare ## build the stub domain's kernel
+	@kernel-config/build
+
+launcher: qemu ## build the in-domain launcher and dom0's programs
+	@launcher/build
+
+image: kernel launcher ## build the initramfs images
+	@initramfs/build
+
+demo: image ## boot the lab and run a guest whose QEMU is in a stub domain
+	@tests/lab/demo
+
+check: image ## unit tests and lab scenarios; closes with "N passed, N failed"
+	@tests/check
+
+bench: image ## measure the figures; writes build/bench.json
+	@tests/bench/run
+
+fuzz: image ## fuzz the parsers for as long as you like (SECONDS=n)
+	@tests/fuzz/run
+
+lint: prepare ## shellcheck and man page checks alone
+	@tests/lint
+
+install: ## install into $(DESTDIR)/ (after make)
+	@launcher/install "$(DESTDIR)"
+
+deb: image ## build a Debian package
+	@packaging/deb
+
+rump: ## the rumprun flavour: make rump RUMPRUN=DIR
+	@packaging/rump "$(RUMPRUN)"
+
+clean: ## remove build/
+	@rm -rf build
+
+distclean: clean ## remove build/ and the cache
+	@. packaging/lib.sh; rm -rf --one-file-system "$$CACHE"
