@@ -5,9 +5,8 @@
 SHELL := /bin/bash
 export XENFIRMWAREDIR ?= /usr/lib/xen-4.20/boot
 export DESTDIR ?=
-RUMPRUN ?=
 
-.PHONY: help all prepare qemu kernel launcher image demo check bench fuzz install deb rump lint clean distclean
+.PHONY: help all prepare qemu kernel launcher image demo check bench fuzz install deb lint clean distclean
 .NOTPARALLEL:
 
 help: ## this list
@@ -54,9 +53,6 @@ install: ## install into $(DESTDIR)/ (after make)
 
 deb: image ## build a Debian package
 	@packaging/deb
-
-rump: ## the rumprun flavour: make rump RUMPRUN=DIR
-	@packaging/rump "$(RUMPRUN)"
 
 clean: ## remove build/
 	@rm -rf build
