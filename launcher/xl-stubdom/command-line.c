@@ -1,0 +1,291 @@
+/*
+ * command-line: what an xl command line says about a guest's config. See command-line.h.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "command-line.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+
+/* What the walk over one subcommand's arguments found. */
+struct scan {
+    const char *config;
+    char *extra;
+    const char *positional[4];
+    int count;
+    bool dry_run;
+};
+
+struct subcommand {
+    const char *name;
+    size_t shortest; /* xl accepts an abbreviation that fits no other subcommand */
+    const char *options;
+    const struct option *long_options;
+    enum config_use use;
+    bool starts_guest;
+    bool leading_domain; /* a domain comes first, before the options */
+    bool leading_config; /* a config may come before the options */
+    int config_option;   /* the option letter that names the config, or 0 */
+    int config_count;    /* the config is positional `config_at` when there are this many */
+    int config_at;
+};
+
+static const struct option no_options[] = {
+    {"help", 0, 0, 'h'},
+    {0, 0, 0, 0},
+};
+
+static const struct option create_options[] = {
+    {"defconfig", 1, 0, 'f'},
+    {"dryrun", 0, 0, 'n'},
+    {"ignore-global-affinity-masks", 0, 0, 'i'},
+    {"quiet", 0, 0, 'q'},
+    {"vncviewer", 0, 0, 'V'},
+    {"vncviewer-autopass", 0, 0, 'A'},
+    {"help", 0, 0, 'h'},
+    {0, 0, 0, 0},
+};
+
+static const struct option update_options[] = {
+    {"defconfig", 1, 0, 'f'},
+    {"help", 0, 0, 'h'},
+    {0, 0, 0, 0},
+};
+
+static const struct option restore_options[] = {
+    {"vncviewer", 0, 0, 'V'},
+    {"vncviewer-autopass", 0, 0, 'A'},
+    {"help", 0, 0, 'h'},
+    {0, 0, 0, 0},
+};
+
+/* Options without a meaning here are accepted and skipped: xl reads them itself. */
+static const struct option migrate_options[] = {
+    {"debug", 0, 0, 0x100},
+    {"live", 0, 0, 0x200},
+    {"help", 0, 0, 'h'},
+    {0, 0, 0, 0},
+};
+
+static const struct subcommand subcommands[] = {
+    {
+        .name = "create",
+        .shortest = 2,
+        .options = "hAFVcdef:inpq",
+        .long_options = create_options,
+        .use = CONFIG_INLINE,
+        .starts_guest = true,
+        .leading_config = true,
+        .config_option = 'f',
+    },
+    {
+        .name = "config-update",
+        .shortest = 4,
+        .options = "hdqf:",
+        .long_options = update_options,
+        .use = CONFIG_INLINE,
+        .leading_domain = true,
+        .leading_config = true,
+        .config_option = 'f',
+    },
+    {
+        .name = "restore",
+        .shortest = 4,
+        .options = "hFcpdeVA",
+        .long_options = restore_options,
+        .use = CONFIG_FILE,
+        .starts_guest = true,
+        .config_count = 2,
+        .config_at = 0,
+    },
+    {
+        .name = "save",
+        .shortest = 2,
+        .options = "hcpD",
+        .long_options = no_options,
+        .use = CONFIG_FILE,
+        .config_count = 3,
+        .config_at = 2,
+    },
+    {
+        .name = "migrate",
+        .shortest = 7,
+        .options = "hFC:s:epD",
+        .long_options = migrate_options,
+        .use = CONFIG_FILE,
+        .config_option = 'C',
+    },
+};
+
+static const struct subcommand *subcommand_find(const char *word)
+{
+    size_t len = strlen(word);
+
+    for (size_t i = 0; i < sizeof(subcommands) / sizeof(subcommands[0]); i++) {
+        const struct subcommand *sub = &subcommands[i];
+
+        if (len >= sub->shortest && !strncmp(word, sub->name, len))
+            return sub;
+    }
+    return NULL;
+}
+
+static int scan_add_extra(struct scan *scan, const char *text)
+{
+    char *joined;
+
+    if (asprintf(&joined, "%s%s\n", scan->extra ? scan->extra : "", text) < 0)
+        return -ENOMEM;
+    free(scan->extra);
+    scan->extra = joined;
+    return 0;
+}
+
+/* Walks the arguments as xl does. Returns 1: found, 0: leave it to xl, or -ENOMEM. */
+static int scan_arguments(struct scan *scan, const struct subcommand *sub, int argc, char **argv)
+{
+    int opt;
+
+    if (sub->leading_domain) {
+        if (argc < 2)
+            return 0;
+        argc--, argv++;
+    }
+    if (sub->leading_config && argc > 1 && argv[1][0] != '-' && !strchr(argv[1], '=')) {
+        scan->config = argv[1];
+        argc--, argv++;
+    }
+
+    optind = 0; /* glibc: start afresh */
+    opterr = 0;
+    while ((opt = getopt_long(argc, argv, sub->options, sub->long_options, NULL)) != -1) {
+        if (opt == 'h' || opt == '?')
+            return 0;
+        if (opt == sub->config_option)
+            scan->config = optarg;
+        if (opt == 'n')
+            scan->dry_run = true;
+    }
+
+    for (; optind < argc; optind++) {
+        if (sub->use == CONFIG_INLINE && strchr(argv[optind], '=')) {
+            if (scan_add_extra(scan, argv[optind]))
+                return -ENOMEM;
+        } else if (sub->use == CONFIG_INLINE && !scan->config) {
+            scan->config = argv[optind];
+        } else if (sub->use == CONFIG_INLINE || scan->count == 4) {
+            return 0; /* one too many: xl prints its usage */
+        } else {
+            scan->positional[scan->count++] = argv[optind];
+        }
+    }
+    if (sub->config_count && scan->count == sub->config_count)
+        scan->config = scan->positional[sub->config_at];
+    return scan->config != NULL;
+}
+
+/* getopt moved pointers about; the strings themselves still are the caller's. */
+static int argument_index(int argc, char **argv, const char *inside)
+{
+    for (int i = 1; i < argc; i++) {
+        if (inside >= argv[i] && inside <= argv[i] + strlen(argv[i]))
+            return i;
+    }
+    return -1;
+}
+
+static int command_line_scan(struct command_line *line, int argc, char **argv, char **moved)
+{
+    const struct subcommand *sub;
+    struct scan scan = {0};
+    int opt, rc;
+
+    optind = 0;
+    opterr = 0;
+    while ((opt = getopt(argc, moved, "+vftTN")) != -1) {
+        if (opt == '?')
+            return 0;
+        if (opt == 'N')
+            scan.dry_run = true;
+    }
+    if (optind >= argc)
+        return 0;
+    sub = subcommand_find(moved[optind]);
+    if (!sub)
+        return 0;
+
+    rc = scan_arguments(&scan, sub, argc - optind, moved + optind);
+    if (rc <= 0) {
+        free(scan.extra);
+        return rc;
+    }
+    line->use = sub->use;
+    line->config = scan.config;
+    line->config_arg = argument_index(argc, argv, scan.config);
+    line->extra = scan.extra;
+    line->starts_guest = sub->starts_guest && !scan.dry_run;
+    return 0;
+}
+
+int command_line_init(struct command_line *line, int argc, char **argv)
+{
+    cleanup_free char **moved = calloc(argc + 1, sizeof(*moved));
+
+    memset(line, 0, sizeof(*line));
+    line->config_arg = -1;
+    if (!moved)
+        return -ENOMEM;
+    memcpy(moved, argv, argc * sizeof(*moved));
+    return command_line_scan(line, argc, argv, moved);
+}
+
+void command_line_dispose(struct command_line *line)
+{
+    free(line->extra);
+    line->extra = NULL;
+}
+
+int command_line_argv(const struct command_line *line, int argc, char **argv,
+                      char *const *settings, size_t count, const char *file, char ***out)
+{
+    char **copy = calloc(argc + count + 1, sizeof(*copy));
+
+    if (!copy)
+        return -ENOMEM;
+    for (int i = 0; i < argc; i++) {
+        int ok;
+
+        if (file && i == line->config_arg)
+            ok = asprintf(&copy[i], "%.*s%s", (int)(line->config - argv[i]), argv[i], file);
+        else
+            ok = asprintf(&copy[i], "%s", i ? argv[i] : "xl");
+        if (ok < 0) {
+            copy[i] = NULL;
+            goto fail;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        copy[argc + i] = strdup(settings[i]);
+        if (!copy[argc + i])
+            goto fail;
+    }
+    *out = copy;
+    return 0;
+
+fail:
+    command_line_free_argv(copy);
+    return -ENOMEM;
+}
+
+void command_line_free_argv(char **argv)
+{
+    for (char **arg = argv; arg && *arg; arg++)
+        free(*arg);
+    free(argv);
+}

@@ -1,0 +1,350 @@
+/*
+ * config: what a guest's config says that matters to its stub domain. See config.h.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <libxlutil.h>
+
+#include "cleanup.h"
+
+const char *const libxl_key_names[KEY_COUNT] = {
+    [KEY_STUBDOMAIN] = "device_model_stubdomain_override",
+    [KEY_VERSION] = "device_model_version",
+    [KEY_DEVICE_MODEL] = "device_model_override",
+    [KEY_KERNEL] = "stubdomain_kernel",
+    [KEY_RAMDISK] = "stubdomain_ramdisk",
+    [KEY_CMDLINE] = "stubdomain_cmdline",
+    [KEY_MEMORY] = "stubdomain_memory",
+};
+
+/* A parsed config together with what a message about it needs. */
+struct reader {
+    XLU_Config *xlu;
+    const char *source;
+    struct fault *fault;
+};
+
+static int read_whole(int fd, char *buffer, size_t size)
+{
+    size_t have = 0;
+
+    while (have < size) {
+        ssize_t got = read(fd, buffer + have, size - have);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -errno;
+        if (!got)
+            return -EIO; /* it shrank while being read */
+        have += got;
+    }
+    return 0;
+}
+
+/* Opens a config and tells its size: xl takes plain files only, and so do we. */
+static int open_config(const char *path, size_t *size, struct fault *fault)
+{
+    struct stat st;
+    int fd;
+
+    *size = 0;
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &st)) {
+        int rc = fault_set(fault, -errno, "%s: %s", path, strerror(errno));
+
+        if (fd >= 0)
+            close(fd);
+        return rc;
+    }
+    if (strcmp(path, "/dev/null")) {
+        if (!S_ISREG(st.st_mode) || st.st_size > CONFIG_SIZE_MAX) {
+            close(fd);
+            return fault_set(fault, -EINVAL, "%s: %s", path,
+                             S_ISREG(st.st_mode) ? "too long for a guest's config"
+                                                 : "not a plain file, xl reads no other");
+        }
+        *size = st.st_size;
+    }
+    return fd;
+}
+
+int config_load(const char *path, const char *extra, char **text, size_t *len, struct fault *fault)
+{
+    size_t size, extra_len = extra ? strlen(extra) : 0;
+    cleanup_close int fd = open_config(path, &size, fault);
+    cleanup_free char *buffer = NULL;
+    int rc;
+
+    if (fd < 0)
+        return fd;
+    buffer = malloc(size + extra_len + 3);
+    if (!buffer)
+        return fault_set(fault, -ENOMEM, "%s: out of memory", path);
+    rc = read_whole(fd, buffer, size);
+    if (rc)
+        return fault_set(fault, rc, "%s: %s", path, strerror(-rc));
+    if (extra_len)
+        size += sprintf(buffer + size, "\n%s\n", extra);
+    *text = steal(buffer);
+    *len = size;
+    return 0;
+}
+
+/*
+ * Finds a key. Returns 1 and *value, 0 when it is absent, or -EINVAL for a list. The value stays
+ * libxlutil's.
+ */
+static int reader_string(const struct reader *r, const char *key, const char **value)
+{
+    int e = xlu_cfg_get_string(r->xlu, key, value, 1);
+
+    if (e == ESRCH)
+        return 0;
+    if (e)
+        return fault_set(r->fault, -EINVAL, "%s: %s is a list but must be a single value",
+                         r->source, key);
+    return 1;
+}
+
+/* The same, copied; *value becomes NULL when the key is absent. */
+static int reader_copy(const struct reader *r, const char *key, char **value)
+{
+    const char *found = NULL;
+    int rc = reader_string(r, key, &found);
+
+    if (rc <= 0)
+        return rc;
+    *value = strdup(found);
+    return *value ? 1 : fault_set(r->fault, -ENOMEM, "%s: out of memory", r->source);
+}
+
+/* The same for a number; absent leaves *value alone. Bases as in xl: 0x1f, 017, 15. */
+static int reader_long(const struct reader *r, const char *key, long min, long max, long *value)
+{
+    const char *text = NULL;
+    char *end;
+    long number;
+    int rc = reader_string(r, key, &text);
+
+    if (rc <= 0)
+        return rc;
+    errno = 0;
+    number = strtol(text, &end, 0);
+    if (end == text || *end || errno)
+        return fault_set(r->fault, -EINVAL, "%s: %s = \"%s\" is not a number", r->source, key,
+                         text);
+    if (number < min || number > max)
+        return fault_set(r->fault, -EINVAL, "%s: %s = %ld must be from %ld to %ld", r->source, key,
+                         number, min, max);
+    *value = number;
+    return 1;
+}
+
+static int read_flavour(struct config *config, const struct reader *r)
+{
+    const char *text = NULL;
+    int rc = reader_string(r, "stubdom_flavor", &text);
+
+    if (rc <= 0)
+        return rc;
+    if (!strcmp(text, "linux"))
+        config->flavour = FLAVOUR_LINUX;
+    else if (!strcmp(text, "rump"))
+        config->flavour = FLAVOUR_RUMP;
+    else
+        return fault_set(r->fault, -EINVAL,
+                         "%s: stubdom_flavor = \"%s\" is unknown: use \"linux\" or \"rump\"",
+                         r->source, text);
+    return 0;
+}
+
+/* xl compares with the length of what the config says: an abbreviation counts. */
+static bool names_hvm(const char *text)
+{
+    return !strncmp(text, "hvm", strlen(text));
+}
+
+static int check_hvm(const struct reader *r)
+{
+    const char *type = NULL, *builder = NULL;
+
+    if (reader_string(r, "type", &type) < 0 || reader_string(r, "builder", &builder) < 0)
+        return -EINVAL;
+    if (type ? names_hvm(type) : builder && names_hvm(builder))
+        return 0;
+    if (type || builder)
+        return fault_set(r->fault, -EINVAL,
+                         "%s: stubdom_flavor needs an HVM guest, but %s = \"%s\"", r->source,
+                         type ? "type" : "builder", type ? type : builder);
+    return fault_set(r->fault, -EINVAL,
+                     "%s: stubdom_flavor needs an HVM guest: type = \"hvm\" is missing", r->source);
+}
+
+/*
+ * The guest's video memory as libxl will decide it (libxl_create.c,
+ * libxl__domain_build_info_setdefault, upstream QEMU). A value that libxl refuses is left to libxl.
+ */
+static int read_video(struct config *config, const struct reader *r)
+{
+    const char *vga = NULL;
+    long stdvga = 0;
+    int rc;
+
+    rc = reader_string(r, "vga", &vga);
+    if (rc < 0)
+        return rc;
+    rc = reader_long(r, "stdvga", LONG_MIN, LONG_MAX, &stdvga);
+    if (rc < 0)
+        return rc;
+
+    if (vga && !strcmp(vga, "none"))
+        config->video = 0;
+    else if (vga && !strcmp(vga, "qxl"))
+        config->video = 128;
+    else if (vga ? !strcmp(vga, "stdvga") : stdvga)
+        config->video = 16;
+    else
+        config->video = 8;
+
+    rc = reader_long(r, "videoram", 0, STUBDOM_MEMORY_MAX, &config->video);
+    return rc < 0 ? rc : 0;
+}
+
+static int read_memory(struct config *config, const struct reader *r)
+{
+    int rc;
+
+    config->memory = STUBDOM_MEMORY_DEFAULT;
+    rc = reader_long(r, "stubdom_memory", STUBDOM_MEMORY_MIN, STUBDOM_MEMORY_MAX, &config->memory);
+    config->memory_given = rc > 0;
+    return rc < 0 ? rc : 0;
+}
+
+static int read_image(struct config *config, const struct reader *r)
+{
+    const char *image = NULL;
+    int rc = reader_string(r, "stubdom_image", &image);
+
+    if (rc <= 0)
+        return rc;
+    if (!strcmp(image, "debug"))
+        config->debug_image = true;
+    else if (strcmp(image, "release"))
+        return fault_set(r->fault, -EINVAL,
+                         "%s: stubdom_image = \"%s\" is unknown: use \"release\" or \"debug\"",
+                         r->source, image);
+    return 0;
+}
+
+static int read_keys(struct config *config, const struct reader *r)
+{
+    long firewall = 1;
+    int rc;
+
+    rc = reader_copy(r, "name", &config->name);
+    if (rc < 0)
+        return rc;
+    if (!rc)
+        return fault_set(r->fault, -EINVAL, "%s: the guest has no name", r->source);
+    if ((rc = check_hvm(r)) || (rc = read_video(config, r)) || (rc = read_memory(config, r)) ||
+        (rc = read_image(config, r)))
+        return rc;
+
+    rc = reader_long(r, "stubdom_firewall", 0, 1, &firewall);
+    if (rc < 0)
+        return rc;
+    config->firewall = firewall;
+
+    rc = reader_copy(r, "stubdom_cmdline", &config->cmdline);
+    if (rc < 0)
+        return rc;
+    for (int key = 0; key < KEY_COUNT; key++) {
+        rc = reader_copy(r, libxl_key_names[key], &config->libxl[key]);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* libxlutil reports as "SOURCE:LINE: …", perhaps several times: the first error is the one to mend. */
+static int describe_parse_error(const struct reader *r, const char *report, int e)
+{
+    int len = strcspn(report, "\n");
+
+    if (!len)
+        return fault_set(r->fault, -EINVAL, "%s: does not parse: %s", r->source, strerror(e));
+    return fault_set(r->fault, -EINVAL, "%.*s", len, report);
+}
+
+static int parse(struct config *config, struct reader *r, const char *text, size_t len)
+{
+    cleanup_free char *report = NULL;
+    size_t report_len;
+    FILE *out = open_memstream(&report, &report_len);
+    int e, rc;
+
+    if (!out)
+        return fault_set(r->fault, -ENOMEM, "%s: out of memory", r->source);
+    r->xlu = xlu_cfg_init(out, r->source);
+    if (!r->xlu) {
+        fclose(out);
+        return fault_set(r->fault, -ENOMEM, "%s: out of memory", r->source);
+    }
+    e = xlu_cfg_readdata(r->xlu, text, len);
+    if (e) {
+        fflush(out);
+        rc = describe_parse_error(r, report, e);
+    } else {
+        rc = read_flavour(config, r);
+        if (!rc && config->flavour != FLAVOUR_NONE)
+            rc = read_keys(config, r);
+    }
+    xlu_cfg_destroy(r->xlu);
+    fclose(out);
+    return rc;
+}
+
+int config_init_text(struct config *config, const char *source, const char *text, size_t len,
+                     struct fault *fault)
+{
+    struct reader r = {.source = source, .fault = fault};
+
+    memset(config, 0, sizeof(*config));
+    config->source = strdup(source);
+    if (!config->source)
+        return fault_set(fault, -ENOMEM, "%s: out of memory", source);
+    return parse(config, &r, text, len);
+}
+
+int config_init(struct config *config, const char *path, const char *extra, struct fault *fault)
+{
+    cleanup_free char *text = NULL;
+    size_t len;
+    int rc;
+
+    memset(config, 0, sizeof(*config));
+    rc = config_load(path, extra, &text, &len, fault);
+    return rc ? rc : config_init_text(config, path, text, len, fault);
+}
+
+void config_dispose(struct config *config)
+{
+    free(config->source);
+    free(config->name);
+    free(config->cmdline);
+    for (int key = 0; key < KEY_COUNT; key++)
+        free(config->libxl[key]);
+    memset(config, 0, sizeof(*config));
+}

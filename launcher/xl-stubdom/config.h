@@ -1,0 +1,77 @@
+/*
+ * config: what a guest's config says that matters to its stub domain.
+ *
+ * Read with libxlutil, from the same bytes in the same order as xl reads them, so that both always
+ * agree. A key that is given twice has its last value, as in xl.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef XL_STUBDOM_CONFIG_H
+#define XL_STUBDOM_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "fault.h"
+
+/* Limits of stubdom_memory, in MiB. Less cannot hold even the kernel and the image. */
+#define STUBDOM_MEMORY_MIN 16
+#define STUBDOM_MEMORY_MAX 4096
+#define STUBDOM_MEMORY_DEFAULT 32
+
+/* A longer file is not a guest's config. */
+#define CONFIG_SIZE_MAX (16 << 20)
+
+enum flavour {
+    FLAVOUR_NONE, /* no stubdom_flavor: not ours */
+    FLAVOUR_LINUX,
+    FLAVOUR_RUMP,
+};
+
+/* libxl's own keys that xl-stubdom sets, as the config may already have them. */
+enum libxl_key {
+    KEY_STUBDOMAIN,
+    KEY_VERSION,
+    KEY_DEVICE_MODEL,
+    KEY_KERNEL,
+    KEY_RAMDISK,
+    KEY_CMDLINE,
+    KEY_MEMORY,
+    KEY_COUNT,
+};
+
+extern const char *const libxl_key_names[KEY_COUNT];
+
+struct config {
+    char *source; /* the file's name, for messages */
+    char *name;   /* the guest's name */
+    enum flavour flavour;
+    long memory; /* MiB of the whole stub domain */
+    bool memory_given;
+    long video; /* MiB of video memory that libxl will give the guest */
+    bool debug_image;
+    bool firewall;
+    char *cmdline; /* more kernel arguments for the stub domain, or NULL */
+    char *libxl[KEY_COUNT]; /* NULL where the config has no such key */
+};
+
+/*
+ * Reads the file `path` and the inline settings `extra` (lines, or NULL) that follow it.
+ * /dev/null stands for no file, as in xl. Without stubdom_flavor only `flavour` is meaningful.
+ * Returns 0, or a negative errno with the fault described. Dispose afterwards in either case.
+ */
+int config_init(struct config *config, const char *path, const char *extra, struct fault *fault);
+
+/* The same for text that is already in memory; `source` names it in messages. */
+int config_init_text(struct config *config, const char *source, const char *text, size_t len,
+                     struct fault *fault);
+void config_dispose(struct config *config);
+
+/*
+ * Reads what config_init would parse: file, newline, extra, newline. *text is malloc'd and is not
+ * a string. Returns 0, or a negative errno with the fault described.
+ */
+int config_load(const char *path, const char *extra, char **text, size_t *len,
+                struct fault *fault);
+
+#endif

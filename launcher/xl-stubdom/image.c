@@ -1,0 +1,154 @@
+/*
+ * image: whether the files that a stub domain boots from are there and whole. See image.h.
+ *
+ * The size is compared with the manifest beside the file: that notices a copy that was cut short, or
+ * a disk that was full. A file that the manifest does not name (an admin's own) is only looked at.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+
+/* What is read of a file: up to the end of the fields that are used of a bzImage's header. */
+#define HEAD_SIZE 0x206
+
+struct head {
+    uint8_t bytes[HEAD_SIZE];
+    size_t len;
+    uint64_t size; /* of the whole file */
+};
+
+static int read_head(struct head *head, const char *path, struct fault *fault)
+{
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    ssize_t got;
+
+    if (fd < 0 || fstat(fd, &st))
+        return fault_set(fault, -errno, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return fault_set(fault, -EINVAL, "%s: not a plain file", path);
+    got = pread(fd, head->bytes, sizeof(head->bytes), 0);
+    if (got < 0)
+        return fault_set(fault, -errno, "%s: %s", path, strerror(errno));
+    head->len = got;
+    head->size = st.st_size;
+    return 0;
+}
+
+/* Parses "SIZE SHA256 NAME"; true when NAME is the one looked for. */
+static bool manifest_line_matches(const char *line, const char *name, uint64_t *size)
+{
+    char *end;
+    size_t len = strlen(name);
+
+    errno = 0;
+    *size = strtoull(line, &end, 10);
+    if (errno || end == line || *end != ' ')
+        return false;
+    end = strchr(end + 1, ' ');
+    return end && !strncmp(end + 1, name, len) && !strcmp(end + 1 + len, "\n");
+}
+
+/* Finds the recorded size of `path`. False when nothing is recorded. */
+static bool manifest_size(const char *path, uint64_t *size)
+{
+    const char *slash = strrchr(path, '/');
+    int dir = slash ? slash + 1 - path : 0;
+    cleanup_free char *manifest = NULL;
+    cleanup_fclose FILE *f = NULL;
+    char line[512];
+
+    if (asprintf(&manifest, "%.*s%s", dir, path, IMAGE_MANIFEST) < 0) {
+        manifest = NULL;
+        return false;
+    }
+    f = fopen(manifest, "re");
+    while (f && fgets(line, sizeof(line), f)) {
+        if (manifest_line_matches(line, path + dir, size))
+            return true;
+    }
+    return false;
+}
+
+static int check_size(const char *path, uint64_t size, uint64_t wanted, struct fault *fault)
+{
+    if (size < wanted)
+        return fault_set(fault, -EINVAL, "%s: truncated: %llu bytes of %llu, install it again",
+                         path, (unsigned long long)size, (unsigned long long)wanted);
+    return 0;
+}
+
+static int check_manifest(const char *path, uint64_t size, struct fault *fault)
+{
+    uint64_t wanted;
+    int rc;
+
+    if (!manifest_size(path, &wanted))
+        return 0;
+    rc = check_size(path, size, wanted, fault);
+    if (!rc && size != wanted)
+        rc = fault_set(fault, -EINVAL,
+                       "%s: %llu bytes, but %llu were installed (%s): install it again", path,
+                       (unsigned long long)size, (unsigned long long)wanted, IMAGE_MANIFEST);
+    return rc;
+}
+
+static uint32_t le32(const uint8_t *p)
+{
+    return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+int image_check_kernel(const char *path, struct fault *fault)
+{
+    struct head head;
+    uint64_t setup_sectors;
+    int rc = read_head(&head, path, fault);
+
+    if (!rc)
+        rc = check_manifest(path, head.size, fault);
+    if (rc || (head.len >= 4 && !memcmp(head.bytes, "\177ELF", 4)))
+        return rc;
+    if (head.len < HEAD_SIZE || memcmp(head.bytes + 0x202, "HdrS", 4))
+        return fault_set(fault, -EINVAL, "%s: not a Linux kernel", path);
+
+    /* 0: four sectors, from before the field existed. */
+    setup_sectors = head.bytes[0x1f1] ? head.bytes[0x1f1] : 4;
+    return check_size(path, head.size,
+                      (setup_sectors + 1) * 512 + (uint64_t)le32(head.bytes + 0x1f4) * 16, fault);
+}
+
+int image_check_ramdisk(const char *path, struct fault *fault)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } magic[] = {
+        {"070701", 6},       {"070702", 6},           /* cpio */
+        {"\x1f\x8b", 2},     {"\xfd" "7zXZ", 5},      /* gzip, xz */
+        {"(\xb5/\xfd", 4},   {"\x02!L\x18", 4},       /* zstd, lz4 */
+        {"BZh", 3},          {"]\0\0", 3},            /* bzip2, lzma */
+        {"\x89LZO", 4},
+    };
+    struct head head;
+    int rc = read_head(&head, path, fault);
+
+    if (!rc)
+        rc = check_manifest(path, head.size, fault);
+    for (size_t i = 0; !rc && i < sizeof(magic) / sizeof(magic[0]); i++) {
+        if (head.len >= magic[i].len && !memcmp(head.bytes, magic[i].bytes, magic[i].len))
+            return 0;
+    }
+    return rc ? rc : fault_set(fault, -EINVAL, "%s: not an initramfs", path);
+}

@@ -1,0 +1,321 @@
+/*
+ * xl-stubdom: xl, for guests whose config has a stubdom_flavor. See xl-stubdom(8).
+ *
+ * Every command line goes to the real xl. Where it names a guest config that asks for a stub domain,
+ * the settings that libxl needs are added on the way; what cannot work is refused before.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "command-line.h"
+#include "config.h"
+#include "fault.h"
+#include "image.h"
+#include "log-tail.h"
+#include "run-xl.h"
+#include "settings.h"
+#include "stub-watch.h"
+
+#ifndef VERSION
+#define VERSION "unknown"
+#endif
+#ifndef XENFIRMWAREDIR
+#define XENFIRMWAREDIR "/usr/lib/xen-4.20/boot"
+#endif
+#ifndef STUBDOM_DM
+#define STUBDOM_DM "/usr/libexec/xen-stubdom/stubdom-dm"
+#endif
+#ifndef XEN_LOG_DIR
+#define XEN_LOG_DIR "/var/log/xen"
+#endif
+
+#define EXIT_REFUSED 1
+#define EXIT_USAGE 2
+
+static const struct places places = {
+    .firmware = XENFIRMWAREDIR,
+    .daemon = STUBDOM_DM,
+};
+
+static const char usage[] =
+    "usage: xl-stubdom SUBCOMMAND [ARGUMENTS]    as xl, see xl(1)\n"
+    "       xl-stubdom --print-config CONFIG [KEY=VALUE...]\n"
+    "       xl-stubdom --version | --help\n"
+    "\n"
+    "A guest config with stubdom_flavor = \"linux\" gets its device model in a stub\n"
+    "domain; see xl-stubdom.cfg(5). --print-config shows the settings that this takes,\n"
+    "for use with plain xl. Everything else is done by xl:\n"
+    "\n";
+
+/* One command, from the command line to xl. */
+struct job {
+    struct fault fault;
+    struct command_line line;
+    struct config config;
+    struct settings settings;
+    char *xl;
+    char **argv; /* for xl; owned, NULL until it is made */
+};
+
+static void job_dispose(struct job *job)
+{
+    command_line_free_argv(job->argv);
+    free(job->xl);
+    settings_dispose(&job->settings);
+    config_dispose(&job->config);
+    command_line_dispose(&job->line);
+}
+
+static int refuse(const struct job *job)
+{
+    fault_print(&job->fault, stderr);
+    return EXIT_REFUSED;
+}
+
+/* Only returns on failure. */
+static int pass_to_xl(struct job *job, char **argv)
+{
+    if (job->xl || !xl_find(getenv("XL"), &job->xl, &job->fault))
+        xl_exec(job->xl, argv, &job->fault);
+    return refuse(job);
+}
+
+static int check_files(struct job *job)
+{
+    const struct settings *settings = &job->settings;
+    struct fault *fault = &job->fault;
+    int rc;
+
+    if (job->config.flavour == FLAVOUR_RUMP)
+        return fault_set(fault, -ENOENT, "%s: stubdom_flavor = \"rump\": %s: %s",
+                         job->config.source, settings->kernel,
+                         access(settings->kernel, R_OK)
+                             ? "the image is not installed"
+                             : "this version of xl-stubdom cannot start it");
+    rc = image_check_kernel(settings->kernel, fault);
+    if (!rc)
+        rc = image_check_ramdisk(settings->ramdisk, fault);
+    if (!rc && access(places.daemon, X_OK))
+        rc = fault_set(fault, -errno, "%s: %s", places.daemon, strerror(errno));
+    return rc;
+}
+
+/* Everything that can be wrong is found here, before there is a domain. */
+static int prepare(struct job *job, const char *config, const char *extra)
+{
+    int rc = config_init(&job->config, config, extra, &job->fault);
+
+    if (rc || job->config.flavour == FLAVOUR_NONE)
+        return rc;
+    rc = settings_init(&job->settings, &job->config, &places, &job->fault);
+    return rc ? rc : check_files(job);
+}
+
+static int print_config(struct job *job, int count, char **args)
+{
+    cleanup_free char *extra = strdup("");
+
+    if (count < 1) {
+        fputs(usage, stderr);
+        return EXIT_USAGE;
+    }
+    for (int i = 1; i < count; i++) {
+        char *joined;
+
+        if (!strchr(args[i], '=')) {
+            fputs(usage, stderr);
+            return EXIT_USAGE;
+        }
+        if (asprintf(&joined, "%s%s\n", extra, args[i]) < 0)
+            return EXIT_REFUSED;
+        free(extra);
+        extra = joined;
+    }
+    if (prepare(job, args[0], extra))
+        return refuse(job);
+    if (job->config.flavour == FLAVOUR_NONE) {
+        fault_set(&job->fault, -ENOENT, "%s: no stubdom_flavor in it", args[0]);
+        return refuse(job);
+    }
+    for (int key = 0; key < KEY_COUNT; key++)
+        printf("%s\n", job->settings.line[key]);
+    return fflush(stdout) ? EXIT_REFUSED : EXIT_SUCCESS;
+}
+
+/*
+ * For subcommands that take no inline settings: the config and the settings in an anonymous file that
+ * xl inherits. *name is how xl opens it. The user's file stays as it is.
+ */
+static int make_config_file(struct job *job, char **name)
+{
+    cleanup_free char *text = NULL;
+    size_t len;
+    FILE *f;
+    int fd, rc = config_load(job->line.config, NULL, &text, &len, &job->fault);
+
+    if (rc)
+        return rc;
+    fd = memfd_create("guest-config", 0);
+    f = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!f)
+        return fault_set(&job->fault, -errno, "%s: no copy: %s", job->line.config,
+                         strerror(errno));
+    fwrite(text, 1, len, f);
+    fputc('\n', f);
+    for (int key = 0; key < KEY_COUNT; key++)
+        fprintf(f, "%s\n", job->settings.line[key]);
+    /* The descriptor is left open: xl has to find it. */
+    if (fflush(f) || ferror(f) || asprintf(name, "/proc/self/fd/%d", fd) < 0) {
+        *name = NULL;
+        return fault_set(&job->fault, -ENOMEM, "%s: no copy: out of memory", job->line.config);
+    }
+    return 0;
+}
+
+static int make_argv(struct job *job, int argc, char **argv)
+{
+    cleanup_free char *file = NULL;
+    size_t count = job->line.use == CONFIG_INLINE ? KEY_COUNT : 0;
+    int rc = 0;
+
+    if (job->line.use == CONFIG_FILE)
+        rc = make_config_file(job, &file);
+    if (!rc && command_line_argv(&job->line, argc, argv, job->settings.line, count, file,
+                                 &job->argv))
+        rc = fault_set(&job->fault, -ENOMEM, "out of memory");
+    return rc;
+}
+
+/* Destroys what a failed xl left behind of the guest that it was making. */
+static void destroy_remains(struct job *job, struct stub_watch *watch)
+{
+    struct stub_sight sight = stub_watch_look(watch);
+    char domid[12];
+    char *argv[] = {"xl", "destroy", domid, NULL};
+    struct xl_run run;
+
+    if (sight.guest < 0 || sight.state == STUB_READY)
+        return;
+    snprintf(domid, sizeof(domid), "%d", sight.guest);
+    if (xl_run(job->xl, argv, NULL, &run, &job->fault))
+        fault_print(&job->fault, stderr);
+    else if (run.status)
+        fprintf(stderr, "xl-stubdom: domain %s of the failed start is left, xl destroy failed\n",
+                domid);
+}
+
+/* The logs that libxl opens for a stub domain: its own, and that of dom0's side. */
+struct logs {
+    struct log_tail stub;
+    struct log_tail daemon;
+};
+
+static int logs_init(struct logs *logs, const char *guest)
+{
+    cleanup_free char *stub = NULL, *daemon = NULL;
+
+    memset(logs, 0, sizeof(*logs));
+    if (asprintf(&stub, "%s/qemu-dm-%s.log", XEN_LOG_DIR, guest) < 0) {
+        stub = NULL;
+        return -ENOMEM;
+    }
+    if (asprintf(&daemon, "%s/qemu-dm-%s-dm.log", XEN_LOG_DIR, guest) < 0) {
+        daemon = NULL;
+        return -ENOMEM;
+    }
+    return log_tail_init(&logs->stub, stub) || log_tail_init(&logs->daemon, daemon) ? -ENOMEM : 0;
+}
+
+static void logs_dispose(struct logs *logs)
+{
+    log_tail_dispose(&logs->stub);
+    log_tail_dispose(&logs->daemon);
+}
+
+static void explain(const struct job *job, const struct xl_run *run, const struct logs *logs)
+{
+    if (run->given_up)
+        fprintf(stderr, "xl-stubdom: the stub domain of %s %s before its device model was ready\n",
+                job->config.name, stub_reason_text(run->reason));
+    if (!log_tail_print(&logs->stub, "the end of the stub domain's log", stderr))
+        log_tail_print(&logs->daemon, "the end of the log of dom0's side", stderr);
+}
+
+/* Runs xl as a child, so that somebody is there to say why it failed and to clean up. */
+static int start_guest(struct job *job)
+{
+    struct stub_watch watch;
+    struct xl_run run;
+    struct logs logs;
+    int rc;
+
+    if (logs_init(&logs, job->config.name)) {
+        logs_dispose(&logs);
+        fault_set(&job->fault, -ENOMEM, "out of memory");
+        return refuse(job);
+    }
+    stub_watch_init(&watch, job->config.name);
+    rc = xl_run(job->xl, job->argv, &watch, &run, &job->fault);
+    if (!rc && run.status) {
+        destroy_remains(job, &watch);
+        explain(job, &run, &logs);
+    }
+    stub_watch_dispose(&watch);
+    logs_dispose(&logs);
+    if (rc)
+        return refuse(job);
+    if (run.given_up)
+        return EXIT_REFUSED;
+    xl_mirror_status(run.status);
+}
+
+static int run_job(struct job *job, int argc, char **argv)
+{
+    if (command_line_init(&job->line, argc, argv)) {
+        fault_set(&job->fault, -ENOMEM, "out of memory");
+        return refuse(job);
+    }
+    if (job->line.use == CONFIG_UNUSED)
+        return pass_to_xl(job, argv);
+    if (prepare(job, job->line.config, job->line.extra))
+        return refuse(job);
+    if (job->config.flavour == FLAVOUR_NONE)
+        return pass_to_xl(job, argv);
+    if (make_argv(job, argc, argv) || xl_find(getenv("XL"), &job->xl, &job->fault))
+        return refuse(job);
+    return job->line.starts_guest ? start_guest(job) : pass_to_xl(job, job->argv);
+}
+
+int main(int argc, char **argv)
+{
+    struct job job = {0};
+    const char *first = argc > 1 ? argv[1] : "";
+    int status;
+
+    if (argc < 1) /* execve can do that */
+        return EXIT_USAGE;
+    argv[0] = "xl"; /* what most command lines become */
+    if (!strcmp(first, "--version")) {
+        puts("xl-stubdom " VERSION);
+        return EXIT_SUCCESS;
+    }
+    if (!strcmp(first, "--print-config")) {
+        status = print_config(&job, argc - 2, argv + 2);
+    } else {
+        if (!strcmp(first, "--help") || !strcmp(first, "-h")) {
+            fputs(usage, stdout);
+            fflush(stdout);
+            argv[1] = "help";
+        }
+        status = run_job(&job, argc, argv);
+    }
+    job_dispose(&job);
+    return status;
+}

@@ -1,0 +1,54 @@
+/*
+ * stub-watch: the guest that a running xl is making, and whether its stub domain is still alive.
+ *
+ * libxl waits 30 s for a stub domain's device model and does not notice that the domain has ended
+ * (libxl_dm.c, stubdom_xswait_cb). Xen says so at once; docs/toolstack.md says what is done with it.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef XL_STUBDOM_STUB_WATCH_H
+#define XL_STUBDOM_STUB_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct xs_handle;
+struct xc_interface_core;
+
+enum stub_state {
+    STUB_ABSENT,   /* there is no new guest of that name, or it has no stub domain yet */
+    STUB_STARTING, /* its stub domain lives, its device model is not ready */
+    STUB_READY,    /* the device model said `running` */
+    STUB_ENDED,    /* the stub domain shut down before that, and nobody is destroying it */
+};
+
+struct stub_watch {
+    struct xs_handle *xs; /* NULL: there is no Xen here, every answer is STUB_ABSENT */
+    struct xc_interface_core *xc;
+    const char *guest; /* the guest's name, the caller's */
+    int32_t before;    /* a domain that already has that name, or -1 */
+};
+
+/* What was found by the last look. */
+struct stub_sight {
+    enum stub_state state;
+    int32_t guest; /* the new guest's domid, or -1 */
+    unsigned int reason; /* STUB_ENDED: SHUTDOWN_* of xen/sched.h */
+};
+
+/* Never fails: without a Xen to ask it sees nothing. Does not block long. */
+void stub_watch_init(struct stub_watch *watch, const char *guest);
+void stub_watch_dispose(struct stub_watch *watch);
+
+/* Becomes readable when any domain shuts down or ends; -1: never. */
+int stub_watch_fd(const struct stub_watch *watch);
+
+/* Drops what made the descriptor readable. */
+void stub_watch_drain(struct stub_watch *watch);
+
+struct stub_sight stub_watch_look(struct stub_watch *watch);
+
+/* "powered off", "crashed"…: for messages. */
+const char *stub_reason_text(unsigned int reason);
+
+#endif
