@@ -1,0 +1,277 @@
+// sources: launcher/xl-stubdom/config.c launcher/xl-stubdom/settings.c launcher/xl-stubdom/fault.c
+// libs: xlutil
+/*
+ * What xl-stubdom makes of a guest's config: the settings for libxl, or one line that says what is
+ * wrong. The parser is the real libxlutil.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "config.h"
+#include "settings.h"
+
+#define GUEST "name = \"g\"\ntype = \"hvm\"\nstubdom_flavor = \"linux\"\n"
+
+static const struct places places = {.firmware = "/fw", .daemon = "/dm"};
+
+/* Config text → the fault, or "" and the settings. The caller disposes of the settings. */
+static const char *work_out(const char *text, struct settings *settings)
+{
+    static struct fault fault;
+    struct config config;
+    int rc = config_init_text(&config, "g.cfg", text, strlen(text), &fault);
+
+    memset(settings, 0, sizeof(*settings));
+    if (!rc) {
+        assert_int_not_equal(config.flavour, FLAVOUR_NONE);
+        rc = settings_init(settings, &config, &places, &fault);
+    }
+    config_dispose(&config);
+    assert_true(rc <= 0);
+    if (!rc)
+        return "";
+    assert_null(strchr(fault.text, '\n'));
+    return fault.text;
+}
+
+static void test_settings(void **state)
+{
+    static const char *const expected[] = {
+        "device_model_stubdomain_override=1",
+        "device_model_version=\"qemu-xen\"",
+        "device_model_override=\"/dm\"",
+        "stubdomain_kernel=\"/fw/qemu-stubdom-linux-kernel\"",
+        "stubdomain_ramdisk=\"/fw/qemu-stubdom-linux-rootfs\"",
+        "stubdomain_cmdline=\"console=hvc0 xen_privcmd.unrestricted=1\"",
+        "stubdomain_memory=24",
+    };
+    struct settings settings;
+
+    (void)state;
+    assert_string_equal(work_out(GUEST, &settings), "");
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++)
+        assert_string_equal(settings.line[i], expected[i]);
+    settings_dispose(&settings);
+}
+
+/* The settings, read back by the parser that xl uses, mean what was meant, whatever is in them. */
+static void test_settings_survive_the_parser(void **state)
+{
+    struct settings settings;
+    struct config config;
+    struct fault fault;
+    char text[1024];
+
+    (void)state;
+    assert_string_equal(work_out(GUEST "stubdom_cmdline = 'a=\"b c\" d\\\\e \\n \\'f'", &settings), "");
+    snprintf(text, sizeof(text), GUEST "%s\n", settings.line[KEY_CMDLINE]);
+    assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), &fault), 0);
+    assert_string_equal(config.libxl[KEY_CMDLINE],
+                        "console=hvc0 xen_privcmd.unrestricted=1 a=\"b c\" d\\e \n 'f");
+    config_dispose(&config);
+    settings_dispose(&settings);
+}
+
+/* What --print-config printed may stay in the config beside stubdom_flavor. */
+static void test_own_settings_do_not_conflict(void **state)
+{
+    struct settings settings, again;
+    char text[2048] = GUEST "stubdom_memory = 0x40\nstubdom_firewall = 0\n";
+
+    (void)state;
+    assert_string_equal(work_out(text, &settings), "");
+    for (int key = 0; key < KEY_COUNT; key++)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s\n", settings.line[key]);
+    assert_string_equal(work_out(text, &again), "");
+    for (int key = 0; key < KEY_COUNT; key++)
+        assert_string_equal(settings.line[key], again.line[key]);
+    settings_dispose(&settings);
+    settings_dispose(&again);
+}
+
+static void test_variants(void **state)
+{
+    static const struct {
+        const char *text;
+        enum libxl_key key;
+        const char *expected;
+    } cases[] = {
+        {"stubdom_image = \"debug\"", KEY_RAMDISK,
+         "stubdomain_ramdisk=\"/fw/qemu-stubdom-linux-rootfs-debug\""},
+        {"stubdom_image = \"release\"", KEY_RAMDISK,
+         "stubdomain_ramdisk=\"/fw/qemu-stubdom-linux-rootfs\""},
+        {"stubdom_firewall = 0", KEY_CMDLINE,
+         "stubdomain_cmdline=\"console=hvc0 xen_privcmd.unrestricted=1 stubdom.firewall=0\""},
+        {"stubdom_cmdline = \"quiet\"", KEY_CMDLINE,
+         "stubdomain_cmdline=\"console=hvc0 xen_privcmd.unrestricted=1 quiet\""},
+        /* total minus the video memory that libxl adds */
+        {"vga = \"none\"", KEY_MEMORY, "stubdomain_memory=32"},
+        {"vga = \"cirrus\"", KEY_MEMORY, "stubdomain_memory=24"},
+        {"vga = \"stdvga\"", KEY_MEMORY, "stubdomain_memory=16"},
+        {"stdvga = 1", KEY_MEMORY, "stubdomain_memory=16"},
+        {"stdvga = 0", KEY_MEMORY, "stubdomain_memory=24"},
+        {"stdvga = 1\nvga = \"cirrus\"", KEY_MEMORY, "stubdomain_memory=24"},
+        {"vga = \"stdvga\"\nvideoram = 20", KEY_MEMORY, "stubdomain_memory=12"},
+        {"stubdom_memory = 128\nvideoram = 64", KEY_MEMORY, "stubdomain_memory=64"},
+        {"stubdom_memory = 16\nvga = \"stdvga\"", KEY_MEMORY, "stubdomain_memory=0"},
+        {"videoram = 64", KEY_MEMORY, "stubdomain_memory=0"}, /* the default gives way */
+        {"stubdom_memory = \"64\"\nstubdom_memory = 48", KEY_MEMORY, "stubdomain_memory=40"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct settings settings;
+        char text[512];
+
+        snprintf(text, sizeof(text), GUEST "%s\n", cases[i].text);
+        assert_string_equal(work_out(text, &settings), "");
+        assert_string_equal(settings.line[cases[i].key], cases[i].expected);
+        settings_dispose(&settings);
+    }
+}
+
+static void test_refused(void **state)
+{
+    static const struct {
+        const char *text, *fault;
+    } cases[] = {
+        {GUEST "stubdom_flavor = \"windows\"\n",
+         "g.cfg: stubdom_flavor = \"windows\" is unknown: use \"linux\" or \"rump\""},
+        {GUEST "stubdom_flavor = \"\"\n",
+         "g.cfg: stubdom_flavor = \"\" is unknown: use \"linux\" or \"rump\""},
+        {GUEST "stubdom_flavor = [\"linux\"]\n",
+         "g.cfg: stubdom_flavor is a list but must be a single value"},
+        {"name = \"g\"\nstubdom_flavor = \"linux\"\n",
+         "g.cfg: stubdom_flavor needs an HVM guest: type = \"hvm\" is missing"},
+        {GUEST "type = \"pvh\"\n", "g.cfg: stubdom_flavor needs an HVM guest, but type = \"pvh\""},
+        {"name = \"g\"\nbuilder = \"generic\"\nstubdom_flavor = \"linux\"\n",
+         "g.cfg: stubdom_flavor needs an HVM guest, but builder = \"generic\""},
+        {"type = \"hvm\"\nstubdom_flavor = \"linux\"\n", "g.cfg: the guest has no name"},
+        {GUEST "stubdom_memory = \"abc\"\n", "g.cfg: stubdom_memory = \"abc\" is not a number"},
+        {GUEST "stubdom_memory = \"\"\n", "g.cfg: stubdom_memory = \"\" is not a number"},
+        {GUEST "stubdom_memory = \"32M\"\n", "g.cfg: stubdom_memory = \"32M\" is not a number"},
+        {GUEST "stubdom_memory = \"99999999999999999999\"\n",
+         "g.cfg: stubdom_memory = \"99999999999999999999\" is not a number"},
+        {GUEST "stubdom_memory = [ 32 ]\n",
+         "g.cfg: stubdom_memory is a list but must be a single value"},
+        {GUEST "stubdom_memory = \"-1\"\n", "g.cfg: stubdom_memory = -1 must be from 16 to 4096"},
+        {GUEST "stubdom_memory = 15\n", "g.cfg: stubdom_memory = 15 must be from 16 to 4096"},
+        {GUEST "stubdom_memory = 4097\n", "g.cfg: stubdom_memory = 4097 must be from 16 to 4096"},
+        {GUEST "stubdom_memory = 32\nvideoram = 33\n",
+         "g.cfg: stubdom_memory = 32 is too small: libxl gives the stub domain the 33 MiB of the "
+         "guest's video memory already"},
+        {GUEST "stubdom_firewall = 2\n", "g.cfg: stubdom_firewall = 2 must be from 0 to 1"},
+        {GUEST "stubdom_image = \"huge\"\n",
+         "g.cfg: stubdom_image = \"huge\" is unknown: use \"release\" or \"debug\""},
+        {GUEST "device_model_override = \"/bin/qemu\"\n",
+         "g.cfg: device_model_override = \"/bin/qemu\" contradicts stubdom_flavor, which sets it to "
+         "\"/dm\": remove one of them"},
+        {GUEST "device_model_stubdomain_override = 0\n",
+         "g.cfg: device_model_stubdomain_override = \"0\" contradicts stubdom_flavor, which sets it to "
+         "\"1\": remove one of them"},
+        {GUEST "stubdomain_memory = 100\n",
+         "g.cfg: stubdomain_memory = \"100\" contradicts stubdom_flavor, which sets it to \"24\": "
+         "remove one of them (stubdom_memory sets the size)"},
+        {GUEST "stubdomain_kernel = [ ]\n",
+         "g.cfg: stubdomain_kernel is a list but must be a single value"},
+        /* does not parse: libxlutil's line once, with file and line */
+        {"name = \"g\"\nmemory = = 3\nfoo = (\n",
+         "g.cfg:2: config parsing error near `=': syntax error, unexpected '=', expecting STRING or "
+         "NUMBER or '['"},
+        {"name = \"g\"\nstubdom_flavor = linux\n",
+         "g.cfg:2: config parsing error near `linux': syntax error, unexpected IDENT, expecting STRING "
+         "or NUMBER or '['"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct settings settings;
+
+        assert_string_equal(work_out(cases[i].text, &settings), cases[i].fault);
+        settings_dispose(&settings);
+    }
+}
+
+/* Without the key nothing else matters: such a guest is not ours. */
+static void test_no_flavour(void **state)
+{
+    static const char text[] = "stubdom_memory = [1]\nfoo = 1";
+    struct config config;
+    struct fault fault;
+
+    (void)state;
+    assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), &fault), 0);
+    assert_int_equal(config.flavour, FLAVOUR_NONE);
+    config_dispose(&config);
+    assert_int_equal(config_init_text(&config, "g.cfg", "", 0, &fault), 0);
+    assert_int_equal(config.flavour, FLAVOUR_NONE);
+    config_dispose(&config);
+}
+
+static void test_rump_names_its_image(void **state)
+{
+    struct settings settings;
+
+    (void)state;
+    assert_string_equal(work_out(GUEST "stubdom_flavor = \"rump\"\n", &settings), "");
+    assert_string_equal(settings.kernel, "/fw/qemu-stubdom-rump");
+    assert_null(settings.line[0]);
+    settings_dispose(&settings);
+}
+
+static void test_file_and_inline(void **state)
+{
+    char path[] = "/tmp/test-xl-config-XXXXXX";
+    struct config config;
+    struct fault fault;
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, GUEST "memory = 3", strlen(GUEST) + 10), strlen(GUEST) + 10);
+
+    /* the file needs no newline at its end; inline settings win */
+    assert_int_equal(config_init(&config, path, "stubdom_memory=64\nname=\"h\"\n", &fault), 0);
+    assert_int_equal(config.memory, 64);
+    assert_string_equal(config.name, "h");
+    config_dispose(&config);
+
+    assert_int_equal(config_init(&config, "/dev/null", GUEST, &fault), 0);
+    assert_int_equal(config.flavour, FLAVOUR_LINUX);
+    config_dispose(&config);
+
+    assert_int_equal(ftruncate(fd, CONFIG_SIZE_MAX + 1), 0);
+    assert_true(config_init(&config, path, NULL, &fault) < 0);
+    assert_non_null(strstr(fault.text, "too long"));
+    config_dispose(&config);
+    close(fd);
+    unlink(path);
+
+    assert_int_equal(config_init(&config, path, NULL, &fault), -ENOENT);
+    assert_non_null(strstr(fault.text, "No such file"));
+    config_dispose(&config);
+    assert_int_equal(config_init(&config, "/dev/zero", NULL, &fault), -EINVAL);
+    config_dispose(&config);
+    assert_int_equal(config_init(&config, "/tmp", NULL, &fault), -EINVAL);
+    config_dispose(&config);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_settings_survive_the_parser),
+        cmocka_unit_test(test_own_settings_do_not_conflict),
+        cmocka_unit_test(test_variants),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_no_flavour),
+        cmocka_unit_test(test_rump_names_its_image),
+        cmocka_unit_test(test_file_and_inline),
+    };
+
+    return cmocka_run_group_tests_name("xl-config", tests, NULL, NULL);
+}
