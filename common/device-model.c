@@ -1,0 +1,366 @@
+/*
+ * The life of one device model (device-model.h).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "device-model.h"
+
+#include "log.h"
+#include "xs-read.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <xenstore.h>
+
+/* Devices are announced by the platform; this is the net below that. */
+#define RECHECK_MS 100
+
+/*
+ * libxl gives up 30 s after the stub domain was started: whatever is missing must be
+ * named in the log before.
+ */
+static const struct {
+    const char *waiting_for;
+    int deadline_ms; /* 0: none */
+    bool fatal;
+} states[] = {
+    [DM_ARGS] = { "the toolstack to write target and dm-argv", 10000, true },
+    [DM_DEVICES] = { "devices", 15000, true },
+    [DM_STARTING] = { "QEMU to say that it is running", 25000, false },
+    [DM_RUNNING] = { "the end", 0, false },
+    [DM_ENDED] = { "power off", 0, false },
+};
+_Static_assert(ARRAY_SIZE(states) == DM_STATE_COUNT, "a state without an entry");
+
+static void enter(struct device_model *dm, enum dm_state state)
+{
+    dm->state = state;
+    loop_stop_timer(dm->loop, &dm->deadline);
+    if (states[state].deadline_ms)
+        loop_start_timer(dm->loop, &dm->deadline, states[state].deadline_ms);
+}
+
+/* Tells whoever looks from dom0 why there is no device model (docs/stub-domain.md). */
+static void leave_note(struct device_model *dm, const char *reason)
+{
+    char path[XENSTORE_PATH_MAX];
+
+    if (!dm->guest)
+        return;
+    snprintf(path, sizeof(path), "device-model/%u/error", dm->guest);
+    if (xenstore_write(dm->xs, path, reason))
+        log_warning("cannot write %s to xenstore", path);
+}
+
+/*
+ * Without its device model the guest would hang in its next access to a device, so it
+ * is shut down with a reason that makes xl's on_crash run.
+ */
+static void finish(struct device_model *dm, const char *reason)
+{
+    int rc = 0;
+
+    enter(dm, DM_ENDED);
+    vchan_bridge_stop(&dm->qmp);
+    log_error("%s", reason);
+    leave_note(dm, reason);
+    if (dm->guest)
+        rc = dm->platform->ops->guest_crash(dm->platform, dm->guest);
+    if (rc == -ESRCH)
+        log_info("guest %u is gone", dm->guest);
+    else if (rc)
+        log_error("cannot shut down guest %u: %s", dm->guest, strerror(-rc));
+    else if (dm->guest)
+        log_info("guest %u was shut down, reason crash", dm->guest);
+    log_info("powering off");
+    dm->platform->ops->power_off(dm->platform);
+}
+
+static void fail(struct device_model *dm, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void fail(struct device_model *dm, const char *fmt, ...)
+{
+    char reason[LOG_LINE_MAX];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(reason, sizeof(reason), fmt, args);
+    va_end(args);
+    finish(dm, reason);
+}
+
+static void deadline_passed(void *data)
+{
+    struct device_model *dm = data;
+    const char *detail = dm->state == DM_DEVICES ? dm->missing : states[dm->state].waiting_for;
+    int seconds = states[dm->state].deadline_ms / 1000;
+
+    if (states[dm->state].fatal)
+        fail(dm, "waited %d s for %s: giving up", seconds, detail);
+    else
+        log_warning("waited %d s for %s; still waiting", seconds, detail);
+}
+
+static int connect_qmp(void *data)
+{
+    struct device_model *dm = data;
+
+    return dm->platform->ops->qemu_connect(dm->platform, QEMU_SOCKET_QMP);
+}
+
+static int init_qmp(struct device_model *dm)
+{
+    char path[XENSTORE_PATH_MAX];
+    unsigned int self;
+    int rc = xenstore_read_uint(dm->xs, "domid", UINT16_MAX, &self);
+
+    if (rc)
+        return rc;
+    snprintf(path, sizeof(path), "/local/domain/%u/device-model/%u/qmp-vchan", self, dm->guest);
+    return vchan_bridge_init(&dm->qmp, &(struct vchan_bridge_config){
+        .loop = dm->loop, .xs = dm->xs, .path = path, .name = "QMP",
+        .client = 0, .connect = connect_qmp, .data = dm,
+    });
+}
+
+/* QEMU writes it itself, to the node that libxl waits for. */
+static void check_running(struct device_model *dm)
+{
+    char path[XENSTORE_PATH_MAX];
+    cleanup_free char *value = NULL;
+
+    snprintf(path, sizeof(path), "device-model/%u/state", dm->guest);
+    if (xenstore_read(dm->xs, path, &value) || strcmp(value, "running"))
+        return;
+    log_info("QEMU is running");
+    enter(dm, DM_RUNNING);
+    vchan_bridge_start(&dm->qmp);
+    if (dm->platform->ops->qemu_confine(dm->platform))
+        log_warning("QEMU keeps the privileges that it needed only to start");
+}
+
+static void start_qemu(struct device_model *dm)
+{
+    struct dm_extras extras = {
+        .guest = dm->guest,
+        .qemu = dm->platform->qemu,
+        .qmp_path = dm->platform->qmp_path,
+        .save_fd = dm->save_fd,
+    };
+    cleanup_str_list struct str_list argv;
+    char error[DM_ERROR_MAX], path[XENSTORE_PATH_MAX];
+    int rc;
+
+    str_list_init(&argv);
+    rc = dm_argv_rewrite(&dm->argv, &dm->needs, &extras, &argv, error);
+    if (rc) {
+        fail(dm, "QEMU's arguments: %s", error[0] ? error : strerror(-rc));
+        return;
+    }
+    snprintf(path, sizeof(path), "device-model/%u/state", dm->guest);
+    if (!xs_watch(dm->xs, path, "state"))
+        log_warning("cannot watch %s: %s", path, strerror(errno));
+    for (size_t i = 0; i < argv.count; i++)
+        log_debug("argument %zu: %s", i, argv.items[i]);
+    log_info("starting QEMU, %zu arguments", argv.count);
+    enter(dm, DM_STARTING);
+    rc = dm->platform->ops->qemu_start(dm->platform, argv.items);
+    if (rc)
+        fail(dm, "cannot start QEMU: %s", strerror(-rc));
+}
+
+/* Each of these: 0, -EAGAIN with dm->missing set, or another error. */
+static int check_disks(struct device_model *dm)
+{
+    for (unsigned int i = 0; i < DM_MAX_DISKS; i++) {
+        int rc = dm->needs.disks[i] ? dm->platform->ops->disk_check(dm->platform, i) : 0;
+
+        if (rc) {
+            snprintf(dm->missing, sizeof(dm->missing), "disk xvd%c", 'a' + i);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static int check_nic(struct device_model *dm, struct dm_nic *nic)
+{
+    char path[XENSTORE_PATH_MAX];
+    cleanup_free char *mac = NULL;
+    int rc;
+
+    snprintf(dm->missing, sizeof(dm->missing), "NIC %u", nic->devid);
+    snprintf(path, sizeof(path), "device/vif/%u/mac", nic->devid);
+    rc = xenstore_read(dm->xs, path, &mac);
+    if (rc)
+        return rc == -ENOENT ? -EAGAIN : rc;
+    return dm->platform->ops->nic_attach(dm->platform, nic->devid, mac, nic->backend,
+                                         sizeof(nic->backend));
+}
+
+static int check_nics(struct device_model *dm)
+{
+    for (unsigned int i = 0; i < dm->needs.nic_count; i++) {
+        int rc = dm->nic_ready[i] ? 0 : check_nic(dm, &dm->needs.nics[i]);
+
+        if (rc)
+            return rc;
+        dm->nic_ready[i] = true;
+    }
+    return 0;
+}
+
+static int check_consoles(struct device_model *dm)
+{
+    const struct platform_ops *ops = dm->platform->ops;
+    int rc = 0;
+
+    for (unsigned int i = 0; i < dm->needs.serial_count && !rc; i++) {
+        struct dm_serial *serial = &dm->needs.serials[i];
+
+        snprintf(dm->missing, sizeof(dm->missing), "console %u (serial)", serial->console);
+        rc = ops->console_chardev(dm->platform, serial->console, serial->chardev,
+                                  sizeof(serial->chardev));
+    }
+    if (!rc && dm->needs.restore && dm->needs.restore_fd < 0) {
+        snprintf(dm->missing, sizeof(dm->missing), "console 2 (restore)");
+        rc = ops->console_open(dm->platform, CONSOLE_RESTORE, &dm->needs.restore_fd);
+    }
+    if (!rc && dm->save_fd < 0) {
+        snprintf(dm->missing, sizeof(dm->missing), "console 1 (save)");
+        rc = ops->console_open(dm->platform, CONSOLE_SAVE, &dm->save_fd);
+    }
+    return rc;
+}
+
+static void check_devices(struct device_model *dm)
+{
+    int rc = check_disks(dm);
+
+    if (!rc)
+        rc = check_nics(dm);
+    if (!rc)
+        rc = check_consoles(dm);
+    if (rc == -EAGAIN) {
+        loop_start_timer(dm->loop, &dm->recheck, RECHECK_MS);
+        return;
+    }
+    loop_stop_timer(dm->loop, &dm->recheck);
+    if (rc) {
+        fail(dm, "%s: %s", dm->missing, strerror(-rc));
+        return;
+    }
+    log_info("devices ready");
+    start_qemu(dm);
+}
+
+static void recheck(void *data)
+{
+    device_model_devices_changed(data);
+}
+
+/* target is written after dm-argv: once it is there, the arguments are complete. */
+static void check_args(struct device_model *dm)
+{
+    char error[DM_ERROR_MAX];
+    int rc = xenstore_read_uint(dm->xs, "target", UINT16_MAX, &dm->guest);
+
+    if (rc == -ENOENT)
+        return;
+    if (!rc)
+        rc = init_qmp(dm);
+    if (!rc)
+        rc = xenstore_read_dm_argv(dm->xs, dm->guest, &dm->argv);
+    if (rc) {
+        fail(dm, "cannot read target and dm-argv: %s", strerror(-rc));
+        return;
+    }
+    if (dm_argv_scan(&dm->argv, &dm->needs, error)) {
+        fail(dm, "QEMU's arguments: %s", error);
+        return;
+    }
+    log_info("device model of guest %u: %zu arguments", dm->guest, dm->argv.count);
+    enter(dm, DM_DEVICES);
+    check_devices(dm);
+}
+
+static void (*const on_xenstore[])(struct device_model *) = {
+    [DM_ARGS] = check_args,
+    [DM_STARTING] = check_running,
+    [DM_ENDED] = NULL,
+};
+_Static_assert(ARRAY_SIZE(on_xenstore) == DM_STATE_COUNT, "a state without an entry");
+
+static void xenstore_changed(void *data, short revents)
+{
+    struct device_model *dm = data;
+    char **event;
+
+    /* What changed is read again anyway, so the events themselves do not matter. */
+    while ((event = xs_check_watch(dm->xs)))
+        free(event);
+    if (on_xenstore[dm->state])
+        on_xenstore[dm->state](dm);
+}
+
+int device_model_init(struct device_model *dm, struct loop *loop, struct platform *platform,
+                      struct xs_handle *xs)
+{
+    memset(dm, 0, sizeof(*dm));
+    dm->loop = loop;
+    dm->platform = platform;
+    dm->xs = xs;
+    dm->save_fd = -1;
+    dm->deadline = (struct loop_timer){ .fired = deadline_passed, .data = dm };
+    dm->recheck = (struct loop_timer){ .fired = recheck, .data = dm };
+    dm->xs_fd = (struct loop_fd){ .fd = xs_fileno(xs), .events = POLLIN,
+                                  .ready = xenstore_changed, .data = dm };
+    str_list_init(&dm->argv);
+    output_lines_init(&dm->output, "qemu", loop->now_ms());
+    platform->model = dm;
+    if (!xs_watch(xs, "target", "target"))
+        return -errno;
+    return loop_add_fd(loop, &dm->xs_fd);
+}
+
+void device_model_dispose(struct device_model *dm)
+{
+    if (dm->qmp.loop)
+        vchan_bridge_stop(&dm->qmp);
+    loop_stop_timer(dm->loop, &dm->deadline);
+    loop_stop_timer(dm->loop, &dm->recheck);
+    loop_remove_fd(dm->loop, &dm->xs_fd);
+    str_list_dispose(&dm->argv);
+    if (dm->xs)
+        xs_close(dm->xs);
+    dm->xs = NULL;
+}
+
+void device_model_start(struct device_model *dm)
+{
+    enter(dm, DM_ARGS);
+    check_args(dm);
+}
+
+void device_model_devices_changed(struct device_model *dm)
+{
+    if (dm->state == DM_DEVICES)
+        check_devices(dm);
+}
+
+void device_model_qemu_said(struct device_model *dm, const char *bytes, size_t size)
+{
+    output_lines_add(&dm->output, bytes, size, dm->loop->now_ms());
+}
+
+void device_model_qemu_ended(struct device_model *dm, const struct qemu_end *end)
+{
+    if (dm->state == DM_ENDED)
+        return;
+    output_lines_flush(&dm->output, dm->loop->now_ms());
+    fail(dm, "QEMU %s %d%s%s%s", end->signalled ? "was killed by signal" : "ended with status",
+         end->code, dm->state == DM_STARTING ? " before it was running" : "",
+         dm->output.last[0] ? "; its last words: " : "", dm->output.last);
+}

@@ -1,0 +1,59 @@
+/*
+ * The life of one device model: read the arguments, wait for the devices, start
+ * QEMU, serve its QMP to the toolstack, and see to it that nothing is left hanging
+ * when it ends. The same on every flavour; the platform does the rest.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef DEVICE_MODEL_H
+#define DEVICE_MODEL_H
+
+#include "dm-argv.h"
+#include "loop.h"
+#include "output-lines.h"
+#include "platform.h"
+#include "vchan-bridge.h"
+
+enum dm_state {
+    DM_ARGS,     /* for xenstore: target and dm-argv */
+    DM_DEVICES,  /* for the disks, NICs and consoles that the arguments name */
+    DM_STARTING, /* QEMU runs, but has not said "running" */
+    DM_RUNNING,
+    DM_ENDED,    /* powering off */
+    DM_STATE_COUNT
+};
+
+struct device_model {
+    struct loop *loop;
+    struct platform *platform;
+    struct xs_handle *xs;
+    enum dm_state state;
+    unsigned int guest;
+    struct str_list argv;   /* as libxl wrote it */
+    struct dm_needs needs;
+    bool nic_ready[DM_MAX_NICS];
+    int restore_fd, save_fd;
+    struct output_lines output;
+    struct vchan_bridge qmp;
+    struct loop_fd xs_fd;
+    struct loop_timer deadline, recheck;
+    char missing[64];       /* the device that is waited for */
+};
+
+/*
+ * Takes over xs, a connection of its own. 0 or -errno, logged; then dispose all the
+ * same. device_model_dispose() may be called twice.
+ */
+int device_model_init(struct device_model *dm, struct loop *loop, struct platform *platform,
+                      struct xs_handle *xs);
+void device_model_dispose(struct device_model *dm);
+
+/* Starts working; everything else happens in the loop. Failures end in power_off. */
+void device_model_start(struct device_model *dm);
+
+/* What the platform reports, from the loop. */
+void device_model_devices_changed(struct device_model *dm);
+void device_model_qemu_said(struct device_model *dm, const char *bytes, size_t size);
+void device_model_qemu_ended(struct device_model *dm, const struct qemu_end *end);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * What the device model core asks of the flavour it runs on: one table of
+ * operations. Linux: launcher/stubdom-init/linux-*.c.
+ *
+ * Every operation returns 0 (or what it says) or -errno, logs what went wrong
+ * itself where it knows more than the errno tells, and does not block unless it
+ * says so. The core calls them from the loop's thread only.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef PLATFORM_H
+#define PLATFORM_H
+
+#include "loop.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The consoles that libxl gives a stub domain; the guest's serial ports follow. */
+enum { CONSOLE_LOG, CONSOLE_SAVE, CONSOLE_RESTORE, CONSOLE_SERIAL };
+
+enum qemu_socket { QEMU_SOCKET_QMP, QEMU_SOCKET_OWN_QMP, QEMU_SOCKET_VNC };
+
+/* How QEMU ended. */
+struct qemu_end {
+    bool signalled;
+    int code; /* the signal's number, or the exit status */
+};
+
+struct platform;
+
+struct platform_ops {
+    /*
+     * Opens console n raw, for QEMU to inherit, and says by which number QEMU knows
+     * it. -EAGAIN when it is not there yet.
+     */
+    int (*console_open)(struct platform *platform, unsigned int n, int *qemu_fd);
+    /* What QEMU's -serial gets for console n. -EAGAIN when it is not there yet. */
+    int (*console_chardev)(struct platform *platform, unsigned int n, char *chardev, size_t size);
+    /*
+     * Joins the vif whose address is mac (aa:bb:cc:dd:ee:ff) to QEMU; backend gets what
+     * -netdev says up to the id, e.g. "tap,fd=5". -EAGAIN when the vif is not there yet.
+     */
+    int (*nic_attach)(struct platform *platform, unsigned int devid, const char *mac,
+                      char *backend, size_t size);
+    /* Is the disk (0: xvda) there? 0, or -EAGAIN. */
+    int (*disk_check)(struct platform *platform, unsigned int disk);
+    /*
+     * Starts QEMU. Its output goes line by line to device_model_qemu_said() and its end
+     * to device_model_qemu_ended(), both from the loop. argv is not kept.
+     */
+    int (*qemu_start)(struct platform *platform, char *const argv[]);
+    /* QEMU is up and needs no more privileges than to go on. */
+    int (*qemu_confine)(struct platform *platform);
+    /* A connection to one of QEMU's sockets: a descriptor that does not block, or -errno. */
+    int (*qemu_connect)(struct platform *platform, enum qemu_socket which);
+    /* Shuts the guest down with reason "crash". -ESRCH when it is gone already. */
+    int (*guest_crash)(struct platform *platform, unsigned int guest);
+    /* Ends this domain. Does not return, except in tests. */
+    void (*power_off)(struct platform *platform);
+};
+
+/* The flavour embeds this at the start of its own state. */
+struct platform {
+    const struct platform_ops *ops;
+    const char *qemu;                             /* argv[0] */
+    const char *qmp_path, *own_qmp_path, *vnc_path; /* as QEMU names its sockets */
+    struct device_model *model;                   /* to report to; set by the core */
+};
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * Small things that every file needs: cleanup attributes, and number parsing
+ * that refuses what strtoul() lets through.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef UTIL_H
+#define UTIL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
+
+static inline void cleanup_freep(void *p)
+{
+    free(*(void **)p);
+}
+
+static inline void cleanup_closep(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+}
+
+/* Frees or closes a local at the end of its scope; take it out with steal_… to hand it over. */
+#define cleanup_free __attribute__((cleanup(cleanup_freep)))
+#define cleanup_close __attribute__((cleanup(cleanup_closep)))
+
+static inline void *steal_pointer_(void *p)
+{
+    void *taken = *(void **)p;
+
+    *(void **)p = NULL;
+    return taken;
+}
+
+#define steal_pointer(p) ((__typeof__(*(p)))steal_pointer_(p))
+
+static inline int steal_fd(int *fd)
+{
+    int taken = *fd;
+
+    *fd = -1;
+    return taken;
+}
+
+/*
+ * Parses the whole of text as a decimal number of at most max: digits only, no
+ * sign, no blanks. 0, or -EINVAL, or -ERANGE.
+ */
+int parse_uint(const char *text, unsigned int max, unsigned int *value);
+
+/* snprintf() that returns 0, or -ENAMETOOLONG when the result does not fit. */
+int format_text(char *buf, size_t size, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+#endif

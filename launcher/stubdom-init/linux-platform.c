@@ -1,0 +1,187 @@
+/*
+ * Linux's consoles, disks, hotplug events, and ends (platform.h).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "linux.h"
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/reboot.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <xencall.h>
+#include <xen/sched.h>
+
+#define QEMU "/usr/bin/qemu-system-i386"
+
+static struct linux_platform *of(struct platform *base)
+{
+    return (struct linux_platform *)base;
+}
+
+int linux_pass_fd(struct linux_platform *platform, int fd)
+{
+    if (platform->passed_count == LINUX_MAX_PASSED_FDS)
+        return -ENOSPC;
+    platform->passed_fds[platform->passed_count++] = fd;
+    return 0;
+}
+
+/* hvc drivers come up when their backend connects; before, open() says ENODEV or ENXIO. */
+static int not_there_yet(int error)
+{
+    return error == ENOENT || error == ENODEV || error == ENXIO ? -EAGAIN : -error;
+}
+
+static int console_open(struct platform *base, unsigned int n, int *qemu_fd)
+{
+    char path[DM_PATH_MAX];
+    cleanup_close int fd = -1;
+    struct termios raw;
+    int rc;
+
+    snprintf(path, sizeof(path), "/dev/hvc%u", n);
+    fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return not_there_yet(errno);
+    if (tcgetattr(fd, &raw) < 0)
+        return -errno;
+    cfmakeraw(&raw);
+    if (tcsetattr(fd, TCSANOW, &raw) < 0)
+        return -errno;
+    rc = linux_pass_fd(of(base), fd);
+    if (rc)
+        return rc;
+    *qemu_fd = steal_fd(&fd);
+    return 0;
+}
+
+/* QEMU opens a serial port's console itself, and makes it raw. */
+static int console_chardev(struct platform *base, unsigned int n, char *chardev, size_t size)
+{
+    cleanup_close int fd = -1;
+    int rc = format_text(chardev, size, "/dev/hvc%u", n);
+
+    if (rc)
+        return rc;
+    fd = open(chardev, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return not_there_yet(errno);
+    return fchown(fd, QEMU_UID, QEMU_UID) < 0 ? -errno : 0;
+}
+
+/* devtmpfs makes the node when the driver has connected and knows the size. */
+static int disk_check(struct platform *base, unsigned int disk)
+{
+    char path[DM_PATH_MAX];
+
+    snprintf(path, sizeof(path), "/dev/xvd%c", 'a' + disk);
+    if (chown(path, QEMU_UID, QEMU_UID) < 0)
+        return errno == ENOENT ? -EAGAIN : -errno;
+    return 0;
+}
+
+static int guest_crash(struct platform *base, unsigned int guest)
+{
+    xencall_handle *xcall = xencall_open(NULL, 0);
+    struct sched_remote_shutdown *arg;
+    int rc = 0;
+
+    if (!xcall)
+        return -errno;
+    arg = xencall_alloc_buffer(xcall, sizeof(*arg));
+    if (!arg) {
+        rc = -ENOMEM;
+    } else {
+        arg->domain_id = guest;
+        arg->reason = SHUTDOWN_crash;
+        if (xencall2(xcall, __HYPERVISOR_sched_op, SCHEDOP_remote_shutdown, (unsigned long)arg) < 0)
+            rc = -errno;
+        xencall_free_buffer(xcall, arg);
+    }
+    xencall_close(xcall);
+    return rc;
+}
+
+/* Gives dom0 a moment to take the last lines; not more, it may have stopped reading. */
+static void drain_console(int fd)
+{
+    for (int i = 0, left; i < 50 && fd >= 0 && !ioctl(fd, TIOCOUTQ, &left) && left; i++)
+        usleep(10000);
+}
+
+static void power_off(struct platform *base)
+{
+    drain_console(of(base)->console_fd);
+    reboot(RB_POWER_OFF);
+    for (;;)
+        pause();
+}
+
+/* Their content does not matter: whatever is waited for is looked at again. */
+static void uevent_arrived(void *data, short revents)
+{
+    struct linux_platform *platform = data;
+    char event[2048];
+    bool any = false;
+
+    while (recv(platform->uevents.fd, event, sizeof(event), MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
+        any = true;
+    if (any)
+        device_model_devices_changed(platform->base.model);
+}
+
+static int open_uevents(struct linux_platform *platform)
+{
+    struct sockaddr_nl kernel = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+    cleanup_close int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                                  NETLINK_KOBJECT_UEVENT);
+
+    if (fd < 0 || bind(fd, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+        return -errno;
+    platform->uevents = (struct loop_fd){ .fd = steal_fd(&fd), .events = POLLIN,
+                                          .ready = uevent_arrived, .data = platform };
+    return loop_add_fd(platform->loop, &platform->uevents);
+}
+
+static const struct platform_ops linux_ops = {
+    .console_open = console_open,
+    .console_chardev = console_chardev,
+    .nic_attach = linux_nic_attach,
+    .disk_check = disk_check,
+    .qemu_start = linux_qemu_start,
+    .qemu_confine = linux_qemu_confine,
+    .qemu_connect = linux_qemu_connect,
+    .guest_crash = guest_crash,
+    .power_off = power_off,
+};
+
+int linux_platform_init(struct linux_platform *platform, struct loop *loop, int console_fd)
+{
+    int rc;
+
+    memset(platform, 0, sizeof(*platform));
+    platform->base = (struct platform){
+        .ops = &linux_ops,
+        .qemu = QEMU,
+        .qmp_path = "/run/qmp",
+        .own_qmp_path = "/run/qmp-own",
+        .vnc_path = "/run/vnc",
+    };
+    platform->loop = loop;
+    platform->console_fd = console_fd;
+    rc = open_uevents(platform);
+    if (rc)
+        log_warning("no hotplug events: %s", strerror(-rc)); /* the core looks by itself, too */
+    rc = linux_qemu_init(platform);
+    if (rc)
+        log_error("cannot watch children: %s", strerror(-rc));
+    return rc;
+}

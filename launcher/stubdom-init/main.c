@@ -1,0 +1,118 @@
+/*
+ * PID 1 of the Linux stub domain: prepares what a kernel leaves to user space, then
+ * hands over to the device model core. It never ends by itself: the last thing it
+ * does is to power the domain off, and if it crashes the kernel panics, which Xen
+ * sees as the domain's crash.
+ *
+ * Output: lines with the seconds since boot on console 0 (/dev/hvc0).
+ * Kernel command line: "stubdom.debug" adds debug lines.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "linux.h"
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <xenstore.h>
+
+static int console = -1;
+static bool debug;
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static void print_line(void *data, enum log_level level, const char *line)
+{
+    static const char *const words[] = { "ERROR: ", "warning: ", "", "" };
+    char text[LOG_LINE_MAX + 64];
+    int64_t now = now_ms();
+    int len;
+
+    if (level == LOG_DEBUG && !debug)
+        return;
+    len = snprintf(text, sizeof(text), "[%5d.%03d] stubdom: %s%s\n", (int)(now / 1000),
+                   (int)(now % 1000), words[level], line);
+    /* Nothing can be done about a log that does not take the line. */
+    if (console >= 0 && write(console, text, len) < 0)
+        return;
+}
+
+static void mount_one(const char *type, const char *where, unsigned long flags)
+{
+    mkdir(where, 0755);
+    /* EBUSY: the kernel mounted it already (devtmpfs, by its own configuration). */
+    if (mount(type, where, type, flags, NULL) < 0 && errno != EBUSY)
+        log_error("cannot mount %s at %s: %s", type, where, strerror(errno));
+}
+
+static void write_file(const char *path, const char *text)
+{
+    cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0 || write(fd, text, strlen(text)) < 0)
+        log_warning("cannot write %s to %s: %s", text, path, strerror(errno));
+}
+
+static void read_command_line(void)
+{
+    char text[1024] = "";
+    cleanup_close int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
+        debug = strstr(text, "stubdom.debug") != NULL;
+}
+
+static void prepare(void)
+{
+    mount_one("devtmpfs", "/dev", MS_NOSUID | MS_NOEXEC);
+    console = open("/dev/hvc0", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    mount_one("proc", "/proc", MS_NOSUID | MS_NOEXEC | MS_NODEV);
+    read_command_line();
+    mkdir("/run", 0755);
+    /* QEMU reserves address space by the gigabyte and touches little of it. */
+    write_file("/proc/sys/vm/overcommit_memory", "1");
+}
+
+static void power_off(void)
+{
+    reboot(RB_POWER_OFF);
+    for (;;)
+        pause();
+}
+
+int main(void)
+{
+    static struct device_model model;
+    static struct linux_platform platform;
+    static struct loop loop;
+    struct xs_handle *xs;
+
+    log_set_sink(print_line, NULL);
+    prepare();
+    log_info("kernel up, init started");
+    loop_init(&loop, now_ms);
+    if (linux_platform_init(&platform, &loop, console))
+        power_off();
+    xs = xs_open(0);
+    if (!xs) {
+        log_error("cannot open xenstore: %s", strerror(errno));
+        power_off();
+    }
+    if (!device_model_init(&model, &loop, &platform.base, xs)) {
+        device_model_start(&model);
+        log_error("the loop ended: %s", strerror(-loop_run(&loop)));
+    }
+    power_off();
+}

@@ -1,0 +1,270 @@
+// sources: common/dm-argv.c common/str-list.c common/util.c
+/*
+ * Argument rewriting, with what libxl 4.20 writes for real guests.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include "dm-argv.h"
+
+static struct dm_needs needs;
+static struct str_list in, out;
+static char error[DM_ERROR_MAX];
+
+static struct dm_extras extras_plain(void)
+{
+    return (struct dm_extras){ .guest = 7, .qemu = "/usr/bin/qemu", .qmp_path = "/run/qmp",
+                               .save_fd = -1 };
+}
+
+static void set_in(const char *const *args)
+{
+    str_list_dispose(&in);
+    for (; *args; args++)
+        assert_int_equal(str_list_add(&in, *args), 0);
+}
+
+static int scan(const char *const *args)
+{
+    set_in(args);
+    return dm_argv_scan(&in, &needs, error);
+}
+
+static int rewrite(const struct dm_extras *extras)
+{
+    str_list_dispose(&out);
+    return dm_argv_rewrite(&in, &needs, extras, &out, error);
+}
+
+static void assert_out(const char *const *expected)
+{
+    size_t n = 0;
+
+    for (; expected[n]; n++) {
+        assert_true(n < out.count);
+        assert_string_equal(out.items[n], expected[n]);
+    }
+    assert_int_equal(out.count, n);
+}
+
+static int dispose(void **state)
+{
+    str_list_dispose(&in);
+    str_list_dispose(&out);
+    return 0;
+}
+
+/* A guest with everything usual, as libxl 4.20 writes it. */
+static const char *const usual[] = {
+    "-xen-domid", "7", "-no-shutdown", "-nodefaults", "-no-user-config", "-name", "guest",
+    "-display", "none", "-serial", "/dev/hvc3", "-device", "VGA,vgamem_mb=16", "-boot",
+    "order=cd", "-usb", "-usbdevice", "tablet", "-smp", "2,maxcpus=2", "-device",
+    "e1000,id=nic0,netdev=net0,mac=00:16:3e:11:22:33", "-netdev",
+    "type=tap,id=net0,ifname=vif7.0-emu,br=xenbr0,script=/etc/xen/scripts/qemu-ifup,"
+    "downscript=/etc/xen/scripts/qemu-ifup", "-machine", "xenfv,suppress-vmdesc=on", "-m", "496",
+    "-drive", "file=/dev/xvda,if=ide,index=0,media=disk,format=host_device,cache=writeback",
+    "-drive", "if=none,readonly=on,id=ide-5632,file=/dev/xvdc,format=host_device", "-device",
+    "ide-cd,id=ide-5632,drive=ide-5632,bus=ide.1,unit=0", NULL
+};
+
+static void usual_guest(void **state)
+{
+    static const char *const expected[] = {
+        "/usr/bin/qemu", "-xen-domid", "7", "-no-shutdown", "-nodefaults", "-no-user-config",
+        "-name", "guest", "-display", "none", "-serial", "/dev/hvc3", "-device",
+        "VGA,vgamem_mb=16", "-boot", "order=cd", "-usb", "-usbdevice", "tablet", "-smp",
+        "2,maxcpus=2", "-device", "e1000,id=nic0,netdev=net0,mac=00:16:3e:11:22:33", "-netdev",
+        "tap,fd=9,id=net0", "-machine", "xenfv,suppress-vmdesc=on", "-m", "496", "-drive",
+        "file=/dev/xvda,if=ide,index=0,media=disk,format=host_device,cache=writeback", "-drive",
+        "if=none,readonly=on,id=ide-5632,file=/dev/xvdc,format=host_device", "-device",
+        "ide-cd,id=ide-5632,drive=ide-5632,bus=ide.1,unit=0", "-chardev",
+        "socket,id=stubdom-qmp,path=/run/qmp,server=on,wait=off", "-mon",
+        "chardev=stubdom-qmp,mode=control", "-vnc", "none", NULL
+    };
+    struct dm_extras extras = extras_plain();
+
+    assert_int_equal(scan(usual), 0);
+    assert_true(needs.disks[0]);
+    assert_false(needs.disks[1]);
+    assert_true(needs.disks[2]);
+    assert_int_equal(needs.nic_count, 1);
+    assert_int_equal(needs.nics[0].devid, 0);
+    assert_int_equal(needs.serial_count, 1);
+    assert_int_equal(needs.serials[0].console, 3);
+    assert_false(needs.restore);
+
+    strcpy(needs.nics[0].backend, "tap,fd=9");
+    strcpy(needs.serials[0].chardev, "/dev/hvc3");
+    assert_int_equal(rewrite(&extras), 0);
+    assert_out(expected);
+}
+
+/* One option at a time: what goes in, and what comes out of it. */
+static void each_rule(void **state)
+{
+    static const struct {
+        const char *in[5], *out[5];
+    } cases[] = {
+        { { "-unknown", "value" }, { "-unknown", "value" } },
+        { { "-no-acpi", "-machine", "pc" }, { "-machine", "pc,acpi=off" } },
+        { { "-machine", "pc,accel=xen" }, { "-machine", "pc,accel=xen" } },
+        { { "-incoming", "$STUBDOM_RESTORE_INCOMING_ARG" }, { "-incoming", "fd:11" } },
+        { { "-incoming", "defer" }, { "-incoming", "defer" } },
+        { { "-xen-domid-restrict" }, { NULL } },
+        { { "-runas", "xen-qemuuser:1" }, { NULL } },
+        { { "-chroot", "/var/run/xen/qemu-root-7" }, { NULL } },
+        { { "-run-with", "user=1:1" }, { NULL } },
+        { { "-serial", "null" }, { "-serial", "null" } },
+        { { "-serial", "/dev/hvcx" }, { "-serial", "/dev/hvcx" } },
+        { { "-netdev", "user,id=n0" }, { "-netdev", "user,id=n0" } },
+        { { "-netdev", "type=tap,id=mine,ifname=x" }, { "-netdev", "type=tap,id=mine,ifname=x" } },
+        { { "-netdev", "type=tap" }, { "-netdev", "type=tap" } },
+        { { "-netdev", "type=tap,id=net99999" }, { "-netdev", "type=tap,id=net99999" } },
+        { { "-drive", "file=/dev/xvdaa,if=ide" }, { "-drive", "file=/dev/xvdaa,if=ide" } },
+        { { "-drive", "if=none,id=x" }, { "-drive", "if=none,id=x" } },
+        /* A value that looks like an option stays a value. */
+        { { "-name", "-kernel" }, { "-name", "-kernel" } },
+        { { "-append", "-initrd" }, { "-append", "-initrd" } },
+        { { "" }, { "" } },
+    };
+    struct dm_extras extras = extras_plain();
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        size_t n = 0;
+
+        assert_int_equal(scan(cases[i].in), 0);
+        needs.restore_fd = 11;
+        assert_int_equal(rewrite(&extras), 0);
+        for (; cases[i].out[n]; n++)
+            assert_string_equal(out.items[1 + n], cases[i].out[n]);
+        assert_string_equal(out.items[1 + n], "-chardev");
+    }
+}
+
+static void restore_is_noticed(void **state)
+{
+    assert_int_equal(scan((const char *const[]){ "-incoming", "$STUBDOM_RESTORE_INCOMING_ARG",
+                                                 NULL }), 0);
+    assert_true(needs.restore);
+    assert_int_equal(scan((const char *const[]){ "-incoming", "defer", NULL }), 0);
+    assert_false(needs.restore);
+}
+
+static void refused(void **state)
+{
+    static const struct {
+        const char *in[5], *reason;
+    } cases[] = {
+        { { "-kernel", "/boot/vmlinuz" }, "-kernel /boot/vmlinuz: this file is in dom0" },
+        { { "-initrd", "/boot/initrd" }, "-initrd /boot/initrd: this file is in dom0" },
+        { { "-netdev" }, "-netdev: its value is missing" },
+        { { "-netdev", "type=tap,id=net1", "-netdev", "type=tap,id=net1" }, "given twice" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(scan(cases[i].in), -EINVAL);
+        assert_non_null(strstr(error, cases[i].reason));
+    }
+}
+
+static void wrong_guest(void **state)
+{
+    static const char *const wrong[] = { "8", "07x", "", "-1", "65543", "99999999999999999999" };
+    struct dm_extras extras = extras_plain();
+
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        assert_int_equal(scan((const char *const[]){ "-xen-domid", wrong[i], NULL }), 0);
+        assert_int_equal(rewrite(&extras), -EINVAL);
+        assert_non_null(strstr(error, "this stub domain is for guest 7"));
+    }
+}
+
+static void too_many(void **state)
+{
+    char text[64];
+
+    str_list_dispose(&in);
+    for (int i = 0; i <= DM_MAX_NICS; i++) {
+        snprintf(text, sizeof(text), "type=tap,id=net%d", i);
+        assert_int_equal(str_list_add(&in, "-netdev"), 0);
+        assert_int_equal(str_list_add(&in, text), 0);
+    }
+    assert_int_equal(dm_argv_scan(&in, &needs, error), -EINVAL);
+    assert_non_null(strstr(error, "NICs"));
+
+    str_list_dispose(&in);
+    for (int i = 0; i <= DM_MAX_SERIALS; i++) {
+        snprintf(text, sizeof(text), "/dev/hvc%d", i + 3);
+        assert_int_equal(str_list_add(&in, "-serial"), 0);
+        assert_int_equal(str_list_add(&in, text), 0);
+    }
+    assert_int_equal(dm_argv_scan(&in, &needs, error), -EINVAL);
+    assert_non_null(strstr(error, "serial ports"));
+}
+
+/* Answers that are missing are found, not passed on. */
+static void unanswered(void **state)
+{
+    struct dm_extras extras = extras_plain();
+
+    assert_int_equal(scan(usual), 0);
+    needs.nic_count = 0;
+    strcpy(needs.serials[0].chardev, "/dev/hvc3");
+    assert_int_equal(rewrite(&extras), -EINVAL);
+    assert_non_null(strstr(error, "no NIC 0"));
+
+    assert_int_equal(scan(usual), 0);
+    strcpy(needs.nics[0].backend, "tap,fd=9");
+    needs.serial_count = 0;
+    assert_int_equal(rewrite(&extras), -EINVAL);
+    assert_non_null(strstr(error, "no such console"));
+}
+
+static void everything_added(void **state)
+{
+    static const char *const expected[] = {
+        "/usr/bin/qemu", "-chardev", "socket,id=stubdom-qmp,path=/run/qmp,server=on,wait=off",
+        "-mon", "chardev=stubdom-qmp,mode=control", "-chardev",
+        "socket,id=stubdom-own,path=/run/own,server=on,wait=off", "-mon",
+        "chardev=stubdom-own,mode=control", "-vnc", "unix:/run/vnc", "-add-fd",
+        "fd=5,set=1,opaque=save", NULL
+    };
+    struct dm_extras extras = extras_plain();
+
+    extras.own_qmp_path = "/run/own";
+    extras.vnc_path = "/run/vnc";
+    extras.save_fd = 5;
+    assert_int_equal(scan((const char *const[]){ NULL }), 0);
+    assert_int_equal(rewrite(&extras), 0);
+    assert_out(expected);
+}
+
+/* Who says where VNC is served himself gets that. */
+static void own_vnc(void **state)
+{
+    struct dm_extras extras = extras_plain();
+
+    extras.vnc_path = "/run/vnc";
+    assert_int_equal(scan((const char *const[]){ "-vnc", "none", NULL }), 0);
+    assert_int_equal(rewrite(&extras), 0);
+    for (size_t i = 0; i < out.count; i++)
+        assert_null(strstr(out.items[i], "/run/vnc"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(usual_guest, dispose),
+        cmocka_unit_test_teardown(each_rule, dispose),
+        cmocka_unit_test_teardown(restore_is_noticed, dispose),
+        cmocka_unit_test_teardown(refused, dispose),
+        cmocka_unit_test_teardown(wrong_guest, dispose),
+        cmocka_unit_test_teardown(too_many, dispose),
+        cmocka_unit_test_teardown(unanswered, dispose),
+        cmocka_unit_test_teardown(everything_added, dispose),
+        cmocka_unit_test_teardown(own_vnc, dispose),
+    };
+
+    return cmocka_run_group_tests_name("dm-argv", tests, NULL, NULL);
+}

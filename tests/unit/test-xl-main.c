@@ -1,0 +1,407 @@
+// sources: launcher/xl-stubdom/command-line.c launcher/xl-stubdom/config.c launcher/xl-stubdom/fault.c
+// sources: launcher/xl-stubdom/image.c launcher/xl-stubdom/log-tail.c launcher/xl-stubdom/run-xl.c
+// sources: launcher/xl-stubdom/settings.c
+// libs: xlutil
+/*
+ * The whole of xl-stubdom, run as a process, with a script in the place of xl and a scripted view of
+ * the stub domain in the place of Xen.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/* The program looks for everything below the directory that the tests run in. */
+#define XENFIRMWAREDIR "fw"
+#define STUBDOM_DM "./dm"
+#define XEN_LOG_DIR "log"
+#define VERSION "7.8"
+#define main xl_stubdom_main
+#include "../../launcher/xl-stubdom/main.c"
+#undef main
+
+#define GUEST "name = \"g\"\ntype = \"hvm\"\nstubdom_flavor = \"linux\"\n"
+#define SETTINGS                                                  \
+    "device_model_stubdomain_override=1\n"                        \
+    "device_model_version=\"qemu-xen\"\n"                         \
+    "device_model_override=\"./dm\"\n"                            \
+    "stubdomain_kernel=\"fw/qemu-stubdom-linux-kernel\"\n"        \
+    "stubdomain_ramdisk=\"fw/qemu-stubdom-linux-rootfs\"\n"       \
+    "stubdomain_cmdline=\"console=hvc0 xen_privcmd.unrestricted=1\"\n" \
+    "stubdomain_memory=24\n"
+
+static char dir[] = "/tmp/test-xl-main-XXXXXX";
+
+/* What Xen would say, for the process under test. */
+static struct stub_sight sight;
+static int release_pipe[2];
+
+void stub_watch_init(struct stub_watch *watch, const char *guest)
+{
+    assert_string_equal(guest, "g");
+    watch->guest = guest;
+}
+
+void stub_watch_dispose(struct stub_watch *watch)
+{
+    (void)watch;
+}
+
+int stub_watch_fd(const struct stub_watch *watch)
+{
+    (void)watch;
+    return release_pipe[0];
+}
+
+void stub_watch_drain(struct stub_watch *watch)
+{
+    char c;
+
+    (void)watch;
+    assert_int_equal(read(release_pipe[0], &c, 1), 1);
+}
+
+struct stub_sight stub_watch_look(struct stub_watch *watch)
+{
+    (void)watch;
+    return sight;
+}
+
+const char *stub_reason_text(unsigned int reason)
+{
+    assert_int_equal(reason, 3);
+    return "crashed";
+}
+
+static void put(const char *name, const char *text, mode_t mode)
+{
+    FILE *f = fopen(name, "w");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+    assert_int_equal(chmod(name, mode), 0);
+}
+
+/* The content of a file, "" when there is none; kept until the next but three. */
+static const char *get(const char *name)
+{
+    static char text[4][8192];
+    static int next;
+    char *p = text[next++ % 4];
+    FILE *f = fopen(name, "r");
+    size_t len = f ? fread(p, 1, sizeof(text[0]) - 1, f) : 0;
+
+    p[len] = '\0';
+    if (f)
+        fclose(f);
+    return p;
+}
+
+/* What the script does after it has noted its arguments in the file `args`. */
+static void xl_does(const char *action)
+{
+    char text[512];
+
+    snprintf(text, sizeof(text), "#!/bin/sh\nprintf '%%s\\n' \"$@\" >>args\n%s\n", action);
+    put("xl", text, 0755);
+}
+
+/* Starts xl-stubdom with these arguments; its output goes to the files `out` and `err`. */
+static pid_t start(const char *const *argv)
+{
+    const char *copy[12] = {"xl-stubdom"};
+    int argc = 1;
+    pid_t pid;
+
+    for (; argv[argc - 1]; argc++)
+        copy[argc] = argv[argc - 1];
+    unlink("args");
+    fflush(NULL);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid)
+        return pid;
+    dup2(open("out", O_WRONLY | O_CREAT | O_TRUNC, 0600), 1);
+    dup2(open("err", O_WRONLY | O_CREAT | O_TRUNC, 0600), 2);
+    exit(xl_stubdom_main(argc, (char **)copy));
+}
+
+#define START(...) start((const char *const[]){__VA_ARGS__, NULL})
+
+static int finish(pid_t pid)
+{
+    int status;
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+/* Runs to the end; the exit status, or minus the signal. */
+#define RUN(...)                                                                      \
+    ({                                                                                \
+        int wait_status = finish(START(__VA_ARGS__));                                 \
+        WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -WTERMSIG(wait_status); \
+    })
+
+static void test_everything_else_is_xl(void **state)
+{
+    (void)state;
+    xl_does("echo out; echo err >&2; exit 7");
+    assert_int_equal(RUN("list", "-l", "a b"), 7);
+    assert_string_equal(get("args"), "list\n-l\na b\n");
+    assert_string_equal(get("out"), "out\n");
+    assert_string_equal(get("err"), "err\n");
+
+    put("plain.cfg", "name = \"p\"\n", 0600);
+    assert_int_equal(RUN("create", "-c", "plain.cfg", "memory=3"), 7);
+    assert_string_equal(get("args"), "create\n-c\nplain.cfg\nmemory=3\n");
+    assert_string_equal(get("err"), "err\n");
+
+    assert_int_equal(RUN("--help"), 7);
+    assert_non_null(strstr(get("out"), "usage: xl-stubdom"));
+    assert_string_equal(get("args"), "help\n");
+
+    xl_does("kill -9 $$");
+    assert_int_equal(RUN("top"), -SIGKILL);
+}
+
+static void test_create(void **state)
+{
+    (void)state;
+    xl_does("exit 0");
+    assert_int_equal(RUN("-v", "create", "g.cfg", "memory=3"), 0);
+    assert_string_equal(get("args"), "-v\ncreate\ng.cfg\nmemory=3\n" SETTINGS);
+    assert_string_equal(get("err"), "");
+    assert_int_equal(RUN("create", "-n", "g.cfg"), 0);
+    assert_string_equal(get("args"), "create\n-n\ng.cfg\n" SETTINGS);
+    assert_string_equal(get("g.cfg"), GUEST);
+}
+
+/* Inline settings reach the parser in the same order as in xl. */
+static void test_create_inline(void **state)
+{
+    (void)state;
+    xl_does("exit 0");
+    assert_int_equal(RUN("create", "/dev/null", "name=\"g\"", "type=\"hvm\"", "stubdom_flavor=\"linux\""),
+                     0);
+    assert_int_equal(RUN("create", "g.cfg", "stubdom_flavor=\"none\""), 1);
+    assert_string_equal(get("args"), "");
+    assert_string_equal(
+        get("err"),
+        "xl-stubdom: g.cfg: stubdom_flavor = \"none\" is unknown: use \"linux\" or \"rump\"\n");
+}
+
+static void test_failed_create(void **state)
+{
+    (void)state;
+    put("log/qemu-dm-g.log", "old\n", 0600);
+    xl_does("[ $1 = destroy ] || { printf 'QEMU: \\033no\\n' >log/qemu-dm-g.log.n; "
+            "mv log/qemu-dm-g.log.n log/qemu-dm-g.log; exit 3; }");
+
+    sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1};
+    assert_int_equal(RUN("create", "g.cfg"), 3);
+    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS);
+    assert_string_equal(get("err"),
+                        "xl-stubdom: the end of the stub domain's log (log/qemu-dm-g.log):\n"
+                        "  | QEMU: \\x1bno\n");
+
+    /* what xl did not clean up */
+    sight = (struct stub_sight){.state = STUB_STARTING, .guest = 4};
+    assert_int_equal(RUN("create", "g.cfg"), 3);
+    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS "destroy\n4\n");
+
+    /* a guest that runs stays, whatever happens to xl */
+    sight = (struct stub_sight){.state = STUB_READY, .guest = 4};
+    assert_int_equal(RUN("create", "g.cfg"), 3);
+    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS);
+
+    sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1};
+    xl_does("exit 5");
+    assert_int_equal(RUN("create", "g.cfg"), 5);
+    assert_string_equal(get("err"), ""); /* the log there is of another attempt */
+    xl_does("echo daemon >log/qemu-dm-g-dm.log; exit 5");
+    assert_int_equal(RUN("create", "g.cfg"), 5);
+    assert_string_equal(get("err"),
+                        "xl-stubdom: the end of the log of dom0's side (log/qemu-dm-g-dm.log):\n"
+                        "  | daemon\n");
+    unlink("log/qemu-dm-g.log");
+    unlink("log/qemu-dm-g-dm.log");
+}
+
+static void test_signals(void **state)
+{
+    pid_t pid;
+    int status;
+
+    (void)state;
+    xl_does("kill -TERM $$");
+    assert_int_equal(RUN("create", "g.cfg"), -SIGTERM);
+
+    /* a signal to us is one to xl */
+    xl_does("trap 'exit 9' USR1; touch ready; while :; do sleep 0.05; done");
+    unlink("ready");
+    pid = START("create", "g.cfg");
+    while (access("ready", F_OK))
+        usleep(10000);
+    kill(pid, SIGUSR1);
+    status = finish(pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 9);
+    unlink("ready");
+}
+
+static void test_early_death(void **state)
+{
+    (void)state;
+    xl_does("[ $1 = destroy ] || { echo 'panic' >log/qemu-dm-g.log; exec sleep 25; }");
+    sight = (struct stub_sight){.state = STUB_ENDED, .guest = 4, .reason = 3};
+    assert_int_equal(write(release_pipe[1], "x", 1), 1);
+    assert_int_equal(RUN("create", "g.cfg"), 1);
+    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS "destroy\n4\n");
+    assert_string_equal(get("err"),
+                        "xl-stubdom: the stub domain of g crashed before its device model was ready\n"
+                        "xl-stubdom: the end of the stub domain's log (log/qemu-dm-g.log):\n"
+                        "  | panic\n");
+    unlink("log/qemu-dm-g.log");
+
+    /* some other domain ended */
+    xl_does("sleep 1.5");
+    sight = (struct stub_sight){.state = STUB_STARTING, .guest = 4};
+    assert_int_equal(write(release_pipe[1], "x", 1), 1);
+    assert_int_equal(RUN("create", "g.cfg"), 0);
+    assert_string_equal(get("err"), "");
+    sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1};
+}
+
+/* No inline settings there: xl gets a file of its own, and the user's stays as it is. */
+static void test_config_by_file(void **state)
+{
+    (void)state;
+    xl_does("cat \"$3\" >seen 2>/dev/null; exit 0");
+    assert_int_equal(RUN("restore", "-p", "g.cfg", "checkpoint"), 0);
+    assert_string_equal(get("seen"), GUEST "\n" SETTINGS);
+    assert_non_null(strstr(get("args"), "restore\n-p\n/proc/self/fd/"));
+    assert_string_equal(get("g.cfg"), GUEST);
+
+    xl_does("cat \"$4\" >seen; exit 0");
+    assert_int_equal(RUN("save", "dom", "checkpoint", "g.cfg"), 0);
+    assert_string_equal(get("seen"), GUEST "\n" SETTINGS);
+    unlink("seen");
+
+    assert_int_equal(RUN("restore", "checkpoint"), 0);
+    assert_string_equal(get("args"), "restore\ncheckpoint\n");
+    unlink("seen");
+}
+
+static void expect_refused(const char *message)
+{
+    assert_int_equal(RUN("create", "g.cfg"), 1);
+    assert_string_equal(get("err"), message);
+    assert_string_equal(get("args"), "");
+}
+
+static void test_refused_before_xl(void **state)
+{
+    (void)state;
+    xl_does("exit 0");
+    put("g.cfg", "name = \"g\"\nname = = 1\n", 0600);
+    expect_refused("xl-stubdom: g.cfg:2: config parsing error near `=': syntax error, unexpected '=', "
+                   "expecting STRING or NUMBER or '['\n");
+    put("g.cfg", GUEST "stubdom_flavor = \"rump\"\n", 0600);
+    expect_refused("xl-stubdom: g.cfg: stubdom_flavor = \"rump\": fw/qemu-stubdom-rump: "
+                   "the image is not installed\n");
+    put("g.cfg", GUEST "stubdom_image = \"debug\"\n", 0600);
+    expect_refused("xl-stubdom: fw/qemu-stubdom-linux-rootfs-debug: No such file or directory\n");
+    put("g.cfg", GUEST, 0600);
+
+    put("fw/qemu-stubdom-linux.manifest", "7 aa qemu-stubdom-linux-rootfs\n", 0600);
+    expect_refused("xl-stubdom: fw/qemu-stubdom-linux-rootfs: truncated: 6 bytes of 7, "
+                   "install it again\n");
+    unlink("fw/qemu-stubdom-linux.manifest");
+    rename("dm", "dm.away");
+    expect_refused("xl-stubdom: ./dm: No such file or directory\n");
+    rename("dm.away", "dm");
+    rename("fw/qemu-stubdom-linux-kernel", "kernel");
+    expect_refused("xl-stubdom: fw/qemu-stubdom-linux-kernel: No such file or directory\n");
+    rename("kernel", "fw/qemu-stubdom-linux-kernel");
+
+    unlink("xl");
+    expect_refused("xl-stubdom: ./xl: No such file or directory\n");
+    assert_int_equal(RUN("list"), 1);
+    assert_string_equal(get("err"), "xl-stubdom: ./xl: No such file or directory\n");
+    unsetenv("XL");
+    setenv("PATH", ".::/nonexistent", 1);
+    expect_refused("xl-stubdom: xl is not installed: there is none in PATH\n");
+    setenv("PATH", "/nonexistent:/usr/bin:/bin:.", 1);
+    xl_does("exit 4");
+    assert_int_equal(RUN("list"), 4);
+    setenv("XL", "./xl", 1);
+}
+
+static void test_print_config(void **state)
+{
+    (void)state;
+    xl_does("exit 0");
+    assert_int_equal(RUN("--print-config", "g.cfg"), 0);
+    assert_string_equal(get("out"), SETTINGS);
+    assert_string_equal(get("args"), "");
+    assert_int_equal(RUN("--print-config", "g.cfg", "stubdom_memory=64"), 0);
+    assert_non_null(strstr(get("out"), "stubdomain_memory=56\n"));
+    assert_int_equal(RUN("--print-config", "plain.cfg"), 1);
+    assert_string_equal(get("err"), "xl-stubdom: plain.cfg: no stubdom_flavor in it\n");
+    assert_int_equal(RUN("--print-config"), 2);
+    assert_int_equal(RUN("--print-config", "g.cfg", "more"), 2);
+    assert_int_equal(RUN("--version"), 0);
+    assert_string_equal(get("out"), "xl-stubdom 7.8\n");
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    if (!mkdtemp(dir) || chdir(dir) || pipe(release_pipe))
+        return -1;
+    mkdir("fw", 0700);
+    mkdir("log", 0700);
+    put("g.cfg", GUEST, 0600);
+    put("dm", "", 0755);
+    put("fw/qemu-stubdom-linux-kernel", "\177ELF", 0600);
+    put("fw/qemu-stubdom-linux-rootfs", "070701", 0600);
+    setenv("XL", "./xl", 1);
+    sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1};
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    static const char *const names[] = {
+        "fw/qemu-stubdom-linux-kernel", "fw/qemu-stubdom-linux-rootfs", "fw", "log", "g.cfg", "plain.cfg",
+        "dm", "xl", "out", "err", "args", "seen",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        remove(names[i]);
+    return chdir("/") || rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_everything_else_is_xl),
+        cmocka_unit_test(test_create),
+        cmocka_unit_test(test_create_inline),
+        cmocka_unit_test(test_failed_create),
+        cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_early_death),
+        cmocka_unit_test(test_config_by_file),
+        cmocka_unit_test(test_refused_before_xl),
+        cmocka_unit_test(test_print_config),
+    };
+
+    return cmocka_run_group_tests_name("xl-main", tests, set_up, tear_down);
+}

@@ -1,0 +1,215 @@
+// sources: launcher/xl-stubdom/stub-watch.c
+// wrap: xs_open xs_close xs_watch xs_fileno xs_read xs_directory xs_check_watch
+// wrap: xc_interface_open xc_interface_close xc_domain_getinfo_single
+// libs: xenstore xenctrl
+/*
+ * Which domain is the guest in the making, and what has become of its stub domain: against a
+ * xenstore and a hypervisor of a few lines.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include <xenctrl.h>
+#include <xenstore.h>
+
+#include "stub-watch.h"
+
+static char handle; /* stands for both connections */
+static bool have_xen;
+static const char *const *store; /* path, value, …, NULL */
+static uint32_t stub_flags;      /* of domain 5, XEN_DOMINF_* */
+static bool stub_exists;
+
+struct xs_handle *__wrap_xs_open(unsigned long flags)
+{
+    (void)flags;
+    return have_xen ? (struct xs_handle *)&handle : NULL;
+}
+
+void __wrap_xs_close(struct xs_handle *xs)
+{
+    assert_ptr_equal(xs, &handle);
+}
+
+bool __wrap_xs_watch(struct xs_handle *xs, const char *path, const char *token)
+{
+    (void)xs;
+    (void)token;
+    assert_string_equal(path, "@releaseDomain");
+    return true;
+}
+
+int __wrap_xs_fileno(struct xs_handle *xs)
+{
+    (void)xs;
+    return 42;
+}
+
+char **__wrap_xs_check_watch(struct xs_handle *xs)
+{
+    (void)xs;
+    return NULL;
+}
+
+void *__wrap_xs_read(struct xs_handle *xs, xs_transaction_t t, const char *path, unsigned int *len)
+{
+    (void)xs;
+    (void)t;
+    for (size_t i = 0; store[i]; i += 2) {
+        if (!strcmp(store[i], path)) {
+            *len = strlen(store[i + 1]);
+            return strdup(store[i + 1]);
+        }
+    }
+    return NULL;
+}
+
+char **__wrap_xs_directory(struct xs_handle *xs, xs_transaction_t t, const char *path,
+                           unsigned int *count)
+{
+    static const char *const domains[] = {"0", "3", "4", "5", "junk", "99999", ""};
+    char **list = malloc(sizeof(domains));
+
+    (void)xs;
+    (void)t;
+    assert_string_equal(path, "/local/domain");
+    memcpy(list, domains, sizeof(domains));
+    *count = ARRAY_LEN(domains);
+    return list;
+}
+
+xc_interface *__wrap_xc_interface_open(xentoollog_logger *logger, xentoollog_logger *dom, unsigned f)
+{
+    (void)logger;
+    (void)dom;
+    (void)f;
+    return (xc_interface *)&handle;
+}
+
+int __wrap_xc_interface_close(xc_interface *xc)
+{
+    assert_ptr_equal(xc, &handle);
+    return 0;
+}
+
+int __wrap_xc_domain_getinfo_single(xc_interface *xc, uint32_t domid, xc_domaininfo_t *info)
+{
+    (void)xc;
+    assert_int_equal(domid, 5);
+    memset(info, 0, sizeof(*info));
+    info->domain = domid;
+    info->flags = stub_flags;
+    return stub_exists ? 0 : -1;
+}
+
+#define STATE "/local/domain/5/device-model/4/state"
+#define GUEST "/local/domain/4/name", "g"
+#define STUB "/local/domain/4/image/device-model-domid", "5"
+
+static const char *const nothing[] = {"/local/domain/3/name", "other", NULL};
+static const char *const taken[] = {"/local/domain/3/name", "g", NULL};
+static const char *const no_stub[] = {GUEST, NULL};
+static const char *const bad_stub[] = {GUEST, "/local/domain/4/image/device-model-domid", "5x", NULL};
+static const char *const starting[] = {GUEST, STUB, NULL};
+static const char *const odd_state[] = {GUEST, STUB, STATE, "runningx", NULL};
+static const char *const ready[] = {GUEST, STUB, STATE, "running", NULL};
+
+static void test_states(void **state)
+{
+    static const struct {
+        const char *const *store;
+        bool exists;
+        uint32_t flags;
+        enum stub_state expected;
+    } cases[] = {
+        {nothing, true, 0, STUB_ABSENT},
+        {no_stub, true, 0, STUB_ABSENT},
+        {bad_stub, true, 0, STUB_ABSENT},
+        {starting, true, XEN_DOMINF_running, STUB_STARTING},
+        {odd_state, true, XEN_DOMINF_running, STUB_STARTING},
+        {starting, true, XEN_DOMINF_shutdown, STUB_ENDED},
+        {odd_state, true, XEN_DOMINF_shutdown, STUB_ENDED},
+        {starting, true, XEN_DOMINF_shutdown | XEN_DOMINF_dying, STUB_ABSENT},
+        {starting, false, 0, STUB_ABSENT},
+        {ready, true, 0, STUB_READY},
+        {ready, true, XEN_DOMINF_shutdown, STUB_READY},
+    };
+
+    (void)state;
+    have_xen = true;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct stub_watch watch;
+        struct stub_sight sight;
+
+        store = nothing;
+        stub_watch_init(&watch, "g");
+        assert_int_equal(watch.before, -1);
+        assert_int_equal(stub_watch_fd(&watch), 42);
+        store = cases[i].store;
+        stub_exists = cases[i].exists;
+        stub_flags = cases[i].flags;
+        sight = stub_watch_look(&watch);
+        assert_int_equal(sight.state, cases[i].expected);
+        assert_int_equal(sight.guest, cases[i].store == nothing ? -1 : 4);
+        stub_watch_dispose(&watch);
+    }
+}
+
+/* A guest of that name that was there before is never ours to touch. */
+static void test_older_guest(void **state)
+{
+    struct stub_watch watch;
+
+    (void)state;
+    have_xen = true;
+    store = taken;
+    stub_watch_init(&watch, "g");
+    assert_int_equal(watch.before, 3);
+    assert_int_equal(stub_watch_look(&watch).guest, -1);
+    store = no_stub;
+    assert_int_equal(stub_watch_look(&watch).guest, 4);
+    stub_watch_dispose(&watch);
+}
+
+static void test_reason(void **state)
+{
+    struct stub_watch watch;
+
+    (void)state;
+    have_xen = true;
+    store = starting;
+    stub_watch_init(&watch, "nobody");
+    watch.guest = "g";
+    stub_exists = true;
+    stub_flags = XEN_DOMINF_shutdown | SHUTDOWN_crash << XEN_DOMINF_shutdownshift;
+    assert_int_equal(stub_watch_look(&watch).reason, SHUTDOWN_crash);
+    stub_watch_dispose(&watch);
+    assert_string_equal(stub_reason_text(SHUTDOWN_crash), "crashed");
+    assert_string_equal(stub_reason_text(SHUTDOWN_poweroff), "powered off");
+    assert_string_equal(stub_reason_text(250), "ended");
+}
+
+static void test_without_xen(void **state)
+{
+    struct stub_watch watch;
+
+    (void)state;
+    have_xen = false;
+    stub_watch_init(&watch, "g");
+    assert_int_equal(stub_watch_fd(&watch), -1);
+    assert_int_equal(stub_watch_look(&watch).state, STUB_ABSENT);
+    stub_watch_dispose(&watch);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_states),
+        cmocka_unit_test(test_older_guest),
+        cmocka_unit_test(test_reason),
+        cmocka_unit_test(test_without_xen),
+    };
+
+    return cmocka_run_group_tests_name("xl-stub-watch", tests, NULL, NULL);
+}
