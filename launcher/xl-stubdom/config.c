@@ -278,7 +278,7 @@ static int read_keys(struct config *config, const struct reader *r)
     return 0;
 }
 
-/* libxlutil reports as "SOURCE:LINE: …", perhaps several times: the first error is the one to mend. */
+/* libxlutil says "SOURCE:LINE: …", perhaps several times: the first error is the one to mend. */
 static int describe_parse_error(const struct reader *r, const char *report, int e)
 {
     int len = strcspn(report, "\n");

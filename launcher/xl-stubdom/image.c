@@ -1,8 +1,9 @@
 /*
  * image: whether the files that a stub domain boots from are there and whole. See image.h.
  *
- * The size is compared with the manifest beside the file: that notices a copy that was cut short, or
- * a disk that was full. A file that the manifest does not name (an admin's own) is only looked at.
+ * The size is compared with the manifest beside the file: that notices a copy that was cut short,
+ * or a disk that was full. A file that the manifest does not name (an admin's own) is only looked
+ * at.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

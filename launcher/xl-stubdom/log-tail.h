@@ -28,7 +28,8 @@ void log_tail_dispose(struct log_tail *log);
 
 /*
  * Prints `headline`, the path and the last lines that came since the mark, escaped: what a stub
- * domain wrote must not reach a terminal as it is. Prints nothing and returns false when nothing came.
+ * domain wrote must not reach a terminal as it is. Prints nothing and returns false when nothing
+ * came.
  */
 bool log_tail_print(const struct log_tail *log, const char *headline, FILE *out);
 

@@ -1,8 +1,8 @@
 /*
  * xl-stubdom: xl, for guests whose config has a stubdom_flavor. See xl-stubdom(8).
  *
- * Every command line goes to the real xl. Where it names a guest config that asks for a stub domain,
- * the settings that libxl needs are added on the way; what cannot work is refused before.
+ * Every command line goes to the real xl. Where it names a guest config that asks for a stub
+ * domain, the settings that libxl needs are added on the way; what cannot work is refused before.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -150,8 +150,8 @@ static int print_config(struct job *job, int count, char **args)
 }
 
 /*
- * For subcommands that take no inline settings: the config and the settings in an anonymous file that
- * xl inherits. *name is how xl opens it. The user's file stays as it is.
+ * For subcommands that take no inline settings: the config and the settings in an anonymous file
+ * that xl inherits. *name is how xl opens it. The user's file stays as it is.
  */
 static int make_config_file(struct job *job, char **name)
 {

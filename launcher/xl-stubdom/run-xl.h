@@ -21,7 +21,7 @@ int xl_exec(const char *path, char **argv, struct fault *fault);
 /* How a run ended. */
 struct xl_run {
     int status;          /* of waitpid */
-    bool given_up;       /* we ended it: its stub domain had ended before its device model was ready */
+    bool given_up;       /* we ended it: the stub domain had, before its device model was ready */
     unsigned int reason; /* then: why, for stub_reason_text */
 };
 

@@ -2,7 +2,7 @@
  * stub-watch: the guest that a running xl is making, and whether its stub domain is still alive.
  *
  * libxl waits 30 s for a stub domain's device model and does not notice that the domain has ended
- * (libxl_dm.c, stubdom_xswait_cb). Xen says so at once; docs/toolstack.md says what is done with it.
+ * (libxl_dm.c, stubdom_xswait_cb). Xen says so at once; docs/toolstack.md says what is made of it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

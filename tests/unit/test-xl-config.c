@@ -67,7 +67,8 @@ static void test_settings_survive_the_parser(void **state)
     char text[1024];
 
     (void)state;
-    assert_string_equal(work_out(GUEST "stubdom_cmdline = 'a=\"b c\" d\\\\e \\n \\'f'", &settings), "");
+    assert_string_equal(
+        work_out(GUEST "stubdom_cmdline = 'a=\"b c\" d\\\\e \\n \\'f'", &settings), "");
     snprintf(text, sizeof(text), GUEST "%s\n", settings.line[KEY_CMDLINE]);
     assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), &fault), 0);
     assert_string_equal(config.libxl[KEY_CMDLINE],

@@ -1,10 +1,10 @@
-// sources: launcher/xl-stubdom/command-line.c launcher/xl-stubdom/config.c launcher/xl-stubdom/fault.c
-// sources: launcher/xl-stubdom/image.c launcher/xl-stubdom/log-tail.c launcher/xl-stubdom/run-xl.c
-// sources: launcher/xl-stubdom/settings.c
+// sources: launcher/xl-stubdom/command-line.c launcher/xl-stubdom/config.c
+// sources: launcher/xl-stubdom/fault.c launcher/xl-stubdom/image.c launcher/xl-stubdom/log-tail.c
+// sources: launcher/xl-stubdom/run-xl.c launcher/xl-stubdom/settings.c
 // libs: xlutil
 /*
- * The whole of xl-stubdom, run as a process, with a script in the place of xl and a scripted view of
- * the stub domain in the place of Xen.
+ * The whole of xl-stubdom, run as a process, with a script in the place of xl and a scripted view
+ * of the stub domain in the place of Xen.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -187,7 +187,8 @@ static void test_create_inline(void **state)
 {
     (void)state;
     xl_does("exit 0");
-    assert_int_equal(RUN("create", "/dev/null", "name=\"g\"", "type=\"hvm\"", "stubdom_flavor=\"linux\""),
+    assert_int_equal(RUN("create", "/dev/null", "name=\"g\"", "type=\"hvm\"",
+                         "stubdom_flavor=\"linux\""),
                      0);
     assert_int_equal(RUN("create", "g.cfg", "stubdom_flavor=\"none\""), 1);
     assert_string_equal(get("args"), "");
