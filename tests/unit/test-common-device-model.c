@@ -1,0 +1,459 @@
+// sources: common/device-model.c common/dm-argv.c common/xs-read.c common/vchan-bridge.c
+// sources: common/output-lines.c common/loop.c common/log.c common/str-list.c common/util.c
+// sources: tests/unit/fake-xs.c tests/unit/fake-vchan.c
+/*
+ * The device model's life on a platform that the test plays: the way up, everything
+ * that may be missing, and every way to die.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include "device-model.h"
+#include "fake-vchan.h"
+#include "fake-xs.h"
+#include "log.h"
+
+#include <xenstore.h>
+
+#define ARGV "/vm/uuid/image/dm-argv/"
+#define QMP_PATH "/local/domain/3/device-model/7/qmp-vchan"
+
+static struct loop loop;
+static struct device_model dm;
+static int64_t clock_ms;
+static char log_text[16384];
+
+/* What the platform answers, and what it was asked. */
+static struct {
+    struct platform base;
+    int disk_rc, nic_rc, chardev_rc, open_rc, start_rc, confine_rc, crash_rc;
+    int starts, confines, crashes, power_offs, opened[8], open_count;
+    unsigned int crashed_guest;
+    char mac[32], argv[4096];
+} host;
+
+static int64_t now_ms(void)
+{
+    return clock_ms;
+}
+
+static void collect_log(void *data, enum log_level level, const char *line)
+{
+    size_t used = strlen(log_text);
+
+    snprintf(log_text + used, sizeof(log_text) - used, "%s\n", line);
+}
+
+static int fake_console_open(struct platform *p, unsigned int n, int *qemu_fd)
+{
+    if (host.open_rc)
+        return host.open_rc;
+    host.opened[host.open_count++] = n;
+    *qemu_fd = 20 + n;
+    return 0;
+}
+
+static int fake_console_chardev(struct platform *p, unsigned int n, char *chardev, size_t size)
+{
+    snprintf(chardev, size, "/dev/fake%u", n);
+    return host.chardev_rc;
+}
+
+static int fake_nic_attach(struct platform *p, unsigned int devid, const char *mac, char *backend,
+                           size_t size)
+{
+    snprintf(host.mac, sizeof(host.mac), "%s", mac);
+    snprintf(backend, size, "tap,fd=9");
+    return host.nic_rc;
+}
+
+static int fake_disk_check(struct platform *p, unsigned int disk)
+{
+    return host.disk_rc;
+}
+
+static int fake_qemu_start(struct platform *p, char *const argv[])
+{
+    host.starts++;
+    host.argv[0] = '\0';
+    for (; *argv; argv++)
+        sprintf(host.argv + strlen(host.argv), "%s ", *argv);
+    return host.start_rc;
+}
+
+static int fake_qemu_confine(struct platform *p)
+{
+    host.confines++;
+    return host.confine_rc;
+}
+
+static int fake_qemu_connect(struct platform *p, enum qemu_socket which)
+{
+    return -ECONNREFUSED;
+}
+
+static int fake_guest_crash(struct platform *p, unsigned int guest)
+{
+    host.crashes++;
+    host.crashed_guest = guest;
+    return host.crash_rc;
+}
+
+static void fake_power_off(struct platform *p)
+{
+    host.power_offs++;
+}
+
+static const struct platform_ops fake_ops = {
+    .console_open = fake_console_open,
+    .console_chardev = fake_console_chardev,
+    .nic_attach = fake_nic_attach,
+    .disk_check = fake_disk_check,
+    .qemu_start = fake_qemu_start,
+    .qemu_confine = fake_qemu_confine,
+    .qemu_connect = fake_qemu_connect,
+    .guest_crash = fake_guest_crash,
+    .power_off = fake_power_off,
+};
+
+static void settle(void)
+{
+    for (int i = 0; i < 30; i++)
+        assert_int_equal(loop_turn(&loop, 0), 0);
+}
+
+static void pass_ms(int64_t ms)
+{
+    clock_ms += ms;
+    settle();
+}
+
+static void set_args(const char *const *args)
+{
+    char path[64];
+
+    fake_xs_set("/local/domain/7/vm", "/vm/uuid");
+    fake_xs_set("/vm/uuid/image/dm-argv", NULL);
+    for (int i = 1; *args; i++, args++) {
+        snprintf(path, sizeof(path), ARGV "%03d", i);
+        fake_xs_set(path, *args);
+    }
+}
+
+static int setup(void **state)
+{
+    memset(&host, 0, sizeof(host));
+    host.base = (struct platform){ .ops = &fake_ops, .qemu = "/qemu", .qmp_path = "/run/qmp" };
+    clock_ms = 500;
+    log_text[0] = '\0';
+    fake_xs_reset(3);
+    fake_vchan_reset();
+    fake_xs_set("domid", "3");
+    fake_xs_set("device/vif/0/mac", "00:16:3e:01:02:03");
+    set_args((const char *const[]){
+        "-xen-domid", "7", "-netdev", "type=tap,id=net0,ifname=vif7.0-emu,br=xenbr0", "-serial",
+        "/dev/hvc3", "-drive", "file=/dev/xvdb,if=ide", NULL });
+    loop_init(&loop, now_ms);
+    log_set_sink(collect_log, NULL);
+    assert_int_equal(device_model_init(&dm, &loop, &host.base, fake_xs_open()), 0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    device_model_dispose(&dm);
+    device_model_dispose(&dm);
+    assert_int_equal(fake_xs_open_handles(), 0);
+    assert_int_equal(fake_vchan_servers(), 0);
+    fake_xs_reset(3);
+    fake_vchan_reset();
+    return 0;
+}
+
+static void assert_logged(const char *text)
+{
+    if (!strstr(log_text, text))
+        fail_msg("not in the log: %s\n%s", text, log_text);
+}
+
+/* It ended, once, with this reason in the log and in xenstore; the guest was shut down. */
+static void assert_ended(const char *reason)
+{
+    settle();
+    assert_int_equal(dm.state, DM_ENDED);
+    assert_int_equal(host.power_offs, 1);
+    assert_int_equal(host.crashes, 1);
+    assert_int_equal(host.crashed_guest, 7);
+    assert_logged(reason);
+    assert_non_null(fake_xs_get("device-model/7/error"));
+    assert_non_null(strstr(fake_xs_get("device-model/7/error"), reason));
+    assert_int_equal(fake_vchan_servers(), 0);
+}
+
+static void start_qemu(void)
+{
+    fake_xs_set("target", "7");
+    device_model_start(&dm);
+    settle();
+    assert_int_equal(dm.state, DM_STARTING);
+    assert_int_equal(host.starts, 1);
+}
+
+static void run_qemu(void)
+{
+    start_qemu();
+    fake_xs_set("device-model/7/state", "running");
+    settle();
+    assert_int_equal(dm.state, DM_RUNNING);
+}
+
+static void all_the_way_up(void **state)
+{
+    run_qemu();
+    assert_string_equal(host.argv,
+        "/qemu -xen-domid 7 -netdev tap,fd=9,id=net0 -serial /dev/fake3 -drive "
+        "file=/dev/xvdb,if=ide -chardev socket,id=stubdom-qmp,path=/run/qmp,server=on,wait=off "
+        "-mon chardev=stubdom-qmp,mode=control -vnc none -add-fd fd=21,set=1,opaque=save ");
+    assert_string_equal(host.mac, "00:16:3e:01:02:03");
+    assert_int_equal(host.open_count, 1);
+    assert_int_equal(host.opened[0], CONSOLE_SAVE);
+    assert_int_equal(host.confines, 1);
+    assert_non_null(fake_vchan_connect(QMP_PATH));
+    assert_int_equal(host.power_offs, 0);
+    pass_ms(1000000);
+    assert_int_equal(host.power_offs, 0);
+}
+
+static void restores(void **state)
+{
+    set_args((const char *const[]){ "-incoming", "$STUBDOM_RESTORE_INCOMING_ARG", NULL });
+    start_qemu();
+    assert_non_null(strstr(host.argv, "-incoming fd:22 "));
+}
+
+static void target_comes_late(void **state)
+{
+    device_model_start(&dm);
+    pass_ms(3000);
+    assert_int_equal(dm.state, DM_ARGS);
+    fake_xs_set("target", "7");
+    settle();
+    assert_int_equal(dm.state, DM_STARTING);
+}
+
+static void no_target(void **state)
+{
+    device_model_start(&dm);
+    pass_ms(9999);
+    assert_int_equal(host.power_offs, 0);
+    pass_ms(1);
+    assert_int_equal(host.power_offs, 1);
+    assert_int_equal(host.crashes, 0); /* of whom? */
+    assert_logged("waited 10 s for the toolstack to write target and dm-argv");
+}
+
+static void bad_target(void **state)
+{
+    fake_xs_set("target", "seven");
+    device_model_start(&dm);
+    assert_int_equal(host.power_offs, 1);
+    assert_logged("cannot read target and dm-argv");
+}
+
+static void no_argv(void **state)
+{
+    fake_xs_set("target", "7");
+    fake_xs_set("/vm/uuid/image/dm-argv", NULL);
+    device_model_start(&dm);
+    assert_ended("cannot read target and dm-argv");
+}
+
+static void refused_argument(void **state)
+{
+    fake_xs_set("target", "7");
+    set_args((const char *const[]){ "-kernel", "/boot/vmlinuz", NULL });
+    device_model_start(&dm);
+    assert_ended("-kernel /boot/vmlinuz: this file is in dom0");
+}
+
+static void another_guests_arguments(void **state)
+{
+    fake_xs_set("target", "7");
+    set_args((const char *const[]){ "-xen-domid", "8", NULL });
+    device_model_start(&dm);
+    assert_ended("this stub domain is for guest 7");
+}
+
+/* Each device late, then there, by an event or found by looking again. */
+static void late_devices(void **state)
+{
+    int *const answers[] = { &host.disk_rc, &host.nic_rc, &host.chardev_rc, &host.open_rc };
+
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++)
+        *answers[i] = -EAGAIN;
+    fake_xs_set("target", "7");
+    device_model_start(&dm);
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        pass_ms(500);
+        assert_int_equal(dm.state, DM_DEVICES);
+        *answers[i] = 0;
+        if (i % 2)
+            device_model_devices_changed(&dm);
+        else
+            pass_ms(100);
+    }
+    assert_int_equal(dm.state, DM_STARTING);
+    device_model_devices_changed(&dm);
+    assert_int_equal(host.starts, 1);
+}
+
+static void missing_devices(void **state)
+{
+    static const char *const names[] = { "disk xvdb", "NIC 0", "console 3 (serial)",
+                                         "console 1 (save)" };
+    int *const answers[] = { &host.disk_rc, &host.nic_rc, &host.chardev_rc, &host.open_rc };
+
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        char expected[80];
+
+        *answers[i] = -EAGAIN;
+        fake_xs_set("target", "7");
+        device_model_start(&dm);
+        pass_ms(14999);
+        assert_int_equal(host.power_offs, 0);
+        pass_ms(1);
+        snprintf(expected, sizeof(expected), "waited 15 s for %s: giving up", names[i]);
+        assert_ended(expected);
+        teardown(state);
+        setup(state);
+    }
+}
+
+static void broken_device(void **state)
+{
+    host.nic_rc = -EPERM;
+    fake_xs_set("target", "7");
+    device_model_start(&dm);
+    assert_ended("NIC 0: Operation not permitted");
+}
+
+static void vif_without_address(void **state)
+{
+    fake_xs_set("device/vif/0/mac", NULL);
+    fake_xs_set("target", "7");
+    device_model_start(&dm);
+    pass_ms(15000);
+    assert_ended("waited 15 s for NIC 0");
+}
+
+static void qemu_does_not_start(void **state)
+{
+    host.start_rc = -ENOEXEC;
+    fake_xs_set("target", "7");
+    device_model_start(&dm);
+    assert_ended("cannot start QEMU: Exec format error");
+}
+
+static void qemu_exits_at_once(void **state)
+{
+    start_qemu();
+    device_model_qemu_said(&dm, "warning: x\nbad op", 17);
+    device_model_qemu_said(&dm, "tion", 4);
+    device_model_qemu_ended(&dm, &(struct qemu_end){ .code = 1 });
+    assert_logged("qemu: warning: x\n");
+    assert_logged("qemu: bad option\n");
+    assert_ended("QEMU ended with status 1 before it was running; its last words: bad option");
+}
+
+static void qemu_is_killed(void **state)
+{
+    run_qemu();
+    device_model_qemu_ended(&dm, &(struct qemu_end){ .signalled = true, .code = 9 });
+    assert_ended("QEMU was killed by signal 9");
+    device_model_qemu_ended(&dm, &(struct qemu_end){ .code = 0 });
+    assert_int_equal(host.power_offs, 1);
+}
+
+static void guest_is_gone(void **state)
+{
+    run_qemu();
+    host.crash_rc = -ESRCH;
+    device_model_qemu_ended(&dm, &(struct qemu_end){ .code = 0 });
+    assert_logged("guest 7 is gone");
+    assert_int_equal(host.power_offs, 1);
+}
+
+static void guest_cannot_be_shut_down(void **state)
+{
+    run_qemu();
+    host.crash_rc = -EPERM;
+    device_model_qemu_ended(&dm, &(struct qemu_end){ .code = 0 });
+    assert_logged("cannot shut down guest 7: Operation not permitted");
+    assert_int_equal(host.power_offs, 1);
+}
+
+/* Said, but not the end: libxl's own timeout decides. */
+static void slow_qemu(void **state)
+{
+    start_qemu();
+    pass_ms(25000);
+    assert_logged("waited 25 s for QEMU to say that it is running; still waiting");
+    assert_int_equal(host.power_offs, 0);
+    fake_xs_set("device-model/7/state", "running");
+    settle();
+    assert_int_equal(dm.state, DM_RUNNING);
+}
+
+static void other_states_are_not_running(void **state)
+{
+    start_qemu();
+    fake_xs_set("device-model/7/state", "paused");
+    settle();
+    assert_int_equal(dm.state, DM_STARTING);
+}
+
+static void not_confined(void **state)
+{
+    host.confine_rc = -EBUSY;
+    run_qemu();
+    assert_logged("QEMU keeps the privileges");
+}
+
+static void xenstore_fails(void **state)
+{
+    device_model_dispose(&dm);
+    struct xs_handle *xs = fake_xs_open();
+
+    fake_xs_fail(EIO);
+    assert_int_equal(device_model_init(&dm, &loop, &host.base, xs), -EIO);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(all_the_way_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(restores, setup, teardown),
+        cmocka_unit_test_setup_teardown(target_comes_late, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_target, setup, teardown),
+        cmocka_unit_test_setup_teardown(bad_target, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_argv, setup, teardown),
+        cmocka_unit_test_setup_teardown(refused_argument, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_guests_arguments, setup, teardown),
+        cmocka_unit_test_setup_teardown(late_devices, setup, teardown),
+        cmocka_unit_test_setup_teardown(missing_devices, setup, teardown),
+        cmocka_unit_test_setup_teardown(broken_device, setup, teardown),
+        cmocka_unit_test_setup_teardown(vif_without_address, setup, teardown),
+        cmocka_unit_test_setup_teardown(qemu_does_not_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(qemu_exits_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(qemu_is_killed, setup, teardown),
+        cmocka_unit_test_setup_teardown(guest_is_gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(guest_cannot_be_shut_down, setup, teardown),
+        cmocka_unit_test_setup_teardown(slow_qemu, setup, teardown),
+        cmocka_unit_test_setup_teardown(other_states_are_not_running, setup, teardown),
+        cmocka_unit_test_setup_teardown(not_confined, setup, teardown),
+        cmocka_unit_test_setup_teardown(xenstore_fails, setup, teardown),
+    };
+
+    return cmocka_run_group_tests_name("device-model", tests, NULL, NULL);
+}
