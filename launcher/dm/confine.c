@@ -1,0 +1,210 @@
+/*
+ * Giving up privileges (see confine.h). The filters are written as plain tables
+ * of system calls; a call that is in no table kills the process.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "confine.h"
+
+#include "log.h"
+#include "util.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#define WORKER_USER "xen-stubdom" /* if the administrator made it */
+#define FALLBACK_USER "nobody"
+#define WORKER_MAX_FILES 64
+#define WORKER_MAX_MEMORY (64u << 20)
+#define WORKER_MAX_FILE_SIZE (1u << 30) /* the largest saved device state */
+
+#ifndef __x86_64__
+#error "The system call numbers of the filter are checked for x86-64 only."
+#endif
+
+/* What both do: read, write, wait, allocate, end. */
+#define COMMON_CALLS                                                                              \
+    SYS_read, SYS_write, SYS_writev, SYS_close, SYS_poll, SYS_recvfrom, SYS_sendto, SYS_recvmsg, SYS_sendmsg, \
+    SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_futex, SYS_rt_sigreturn,                    \
+    SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_restart_syscall, SYS_clock_gettime, SYS_getrandom,  \
+    SYS_getpid, SYS_gettid, SYS_tgkill, SYS_exit, SYS_exit_group, SYS_fcntl
+
+/* Only reached by names that glibc or the kernel headers of Debian 12 and 13 know. */
+static const uint32_t worker_calls[] = {
+    COMMON_CALLS, SYS_pread64, SYS_pwrite64, SYS_ftruncate, SYS_ioctl, SYS_accept4, SYS_shutdown,
+    SYS_fstat, SYS_newfstatat, SYS_getsockopt, SYS_setsockopt,
+};
+
+static const uint32_t keeper_calls[] = {
+    COMMON_CALLS, SYS_wait4, SYS_kill, SYS_unlink, SYS_unlinkat,
+};
+
+#define FILTER_MAX 96
+#define ARG2 offsetof(struct seccomp_data, args[2])
+
+struct filter {
+    struct sock_filter code[FILTER_MAX];
+    unsigned short len;
+};
+
+static void emit(struct filter *filter, struct sock_filter instruction)
+{
+    if (filter->len < FILTER_MAX)
+        filter->code[filter->len++] = instruction;
+}
+
+static void emit_load(struct filter *filter, uint32_t offset)
+{
+    emit(filter, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset));
+}
+
+static void emit_return(struct filter *filter, uint32_t action)
+{
+    emit(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
+}
+
+static void emit_allow(struct filter *filter, uint32_t call)
+{
+    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1));
+    emit_return(filter, SECCOMP_RET_ALLOW);
+}
+
+/* mmap() and mprotect() are for memory that is not executable. */
+static void emit_allow_no_exec(struct filter *filter, uint32_t call)
+{
+    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 4));
+    emit_load(filter, ARG2);
+    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1));
+    emit_return(filter, SECCOMP_RET_KILL_PROCESS);
+    emit_return(filter, SECCOMP_RET_ALLOW);
+}
+
+static int install_filter(const uint32_t *calls, size_t count)
+{
+    struct filter filter = { .len = 0 };
+    struct sock_fprog program;
+
+    emit_load(&filter, offsetof(struct seccomp_data, arch));
+    emit(&filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0));
+    emit_return(&filter, SECCOMP_RET_KILL_PROCESS);
+    emit_load(&filter, offsetof(struct seccomp_data, nr));
+    for (size_t i = 0; i < count; i++)
+        emit_allow(&filter, calls[i]);
+    emit_allow_no_exec(&filter, SYS_mmap);
+    emit_allow_no_exec(&filter, SYS_mprotect);
+    emit_return(&filter, SECCOMP_RET_KILL_PROCESS);
+    if (filter.len == FILTER_MAX)
+        return -E2BIG;
+    program = (struct sock_fprog){ .len = filter.len, .filter = filter.code };
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        return -errno;
+    /* TSYNC: libxenstore's reader thread, in the keeper, is covered too. */
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program))
+        return -errno;
+    return 0;
+}
+
+/* An empty folder that nobody can find: made, entered, and removed at once. */
+static int enter_empty_root(void)
+{
+    char name[] = "/run/stubdom-dm-XXXXXX";
+
+    if (!mkdtemp(name))
+        return -errno;
+    if (chmod(name, 0) || chdir(name) || rmdir(name) || chroot(".") || chdir("/"))
+        return -errno;
+    return 0;
+}
+
+static int become_user(void)
+{
+    const struct passwd *user = getpwnam(WORKER_USER);
+    uid_t uid;
+    gid_t gid;
+    int rc;
+
+    if (!user)
+        user = getpwnam(FALLBACK_USER);
+    if (!user || user->pw_uid == 0)
+        return -ENOENT;
+    uid = user->pw_uid;
+    gid = user->pw_gid;
+    rc = enter_empty_root();
+    if (rc)
+        return rc;
+    if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
+        return -errno;
+    return 0;
+}
+
+static int limit(int resource, rlim_t max)
+{
+    struct rlimit both = { max, max };
+
+    return setrlimit(resource, &both) ? -errno : 0;
+}
+
+int confine_worker(void)
+{
+    int rc = become_user();
+
+    if (rc) {
+        log_error("cannot become an unprivileged user in an empty folder: %s", strerror(-rc));
+        return rc;
+    }
+    rc = limit(RLIMIT_NPROC, 0) ?: limit(RLIMIT_NOFILE, WORKER_MAX_FILES) ?:
+         limit(RLIMIT_CORE, 0) ?: limit(RLIMIT_FSIZE, WORKER_MAX_FILE_SIZE);
+#ifndef __SANITIZE_ADDRESS__
+    rc = rc ?: limit(RLIMIT_AS, WORKER_MAX_MEMORY);
+#endif
+    if (rc) {
+        log_error("cannot limit resources: %s", strerror(-rc));
+        return rc;
+    }
+    /* Going over RLIMIT_FSIZE is an error of write(), not the end. */
+    signal(SIGXFSZ, SIG_IGN);
+    /* The keeper's end is ours, whatever ended it; changing user had cleared this. */
+    rc = prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) ? -errno : 0;
+    rc = rc ?: install_filter(worker_calls, ARRAY_SIZE(worker_calls));
+    if (rc)
+        log_error("cannot install the system call filter: %s", strerror(-rc));
+    return rc;
+}
+
+/* Root keeps owning files without any capability; the worker has another user. */
+static int drop_capabilities(void)
+{
+    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct data[2] = { { .effective = 1u << CAP_KILL,
+                                                .permitted = 1u << CAP_KILL } };
+
+    for (int cap = 0; cap <= CAP_LAST_CAP; cap++)
+        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) && errno != EINVAL)
+            return -errno;
+    return syscall(SYS_capset, &header, data) ? -errno : 0;
+}
+
+int confine_keeper(void)
+{
+    int rc = drop_capabilities();
+
+    rc = rc ?: limit(RLIMIT_CORE, 0);
+    rc = rc ?: install_filter(keeper_calls, ARRAY_SIZE(keeper_calls));
+    if (rc)
+        log_error("cannot give up the keeper's privileges: %s", strerror(-rc));
+    return rc;
+}

@@ -1,0 +1,235 @@
+/*
+ * The keeper process (see keeper.h).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "keeper.h"
+
+#include "clock.h"
+#include "confine.h"
+#include "log.h"
+#include "loop.h"
+#include "message.h"
+#include "util.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <xen/io/xenbus.h>
+
+/* What the stub domain says within this time is passed on as one word, its last. */
+#define COALESCE_MS 20
+#define EVENTS_A_TURN 64
+/* How long the worker may take to end before it is killed. */
+#define GOODBYE_MS 2000
+
+/* Something that the stub domain writes, by its number. */
+struct subject {
+    bool changed;
+    int64_t told; /* when the worker last heard of it */
+};
+
+struct keeper {
+    const struct keeper_job *job;
+    struct loop loop;
+    struct loop_fd store_io, worker_io, signal_io;
+    struct loop_timer tell;
+    struct subject consoles[MESSAGE_MAX_CONSOLES], slots[MESSAGE_MAX_SLOTS];
+    int status;
+};
+
+static void keeper_stop(struct keeper *keeper, int status)
+{
+    keeper->status = status;
+    loop_stop(&keeper->loop);
+}
+
+/* -------- to the worker -------- */
+
+/* Milliseconds to wait before it can be told, 0 when it was. */
+static int64_t tell_one(struct keeper *keeper, struct subject *subject, unsigned int index,
+                        int (*read)(struct store *, unsigned int, struct message *))
+{
+    int64_t now = keeper->loop.now_ms();
+    int64_t wait = subject->told ? subject->told + COALESCE_MS - now : 0;
+    struct message message;
+
+    if (!subject->changed || wait > 0)
+        return subject->changed ? wait : 0;
+    subject->changed = false;
+    subject->told = now;
+    if (read(keeper->job->store, index, &message))
+        return 0;
+    if (message_send(keeper->job->worker_fd, &message) == 0)
+        return 0;
+    /* The worker is behind (or gone, which its socket will tell): try again later. */
+    subject->changed = true;
+    return COALESCE_MS;
+}
+
+static void tell_worker(void *data)
+{
+    struct keeper *keeper = data;
+    int64_t wait = 0, w;
+
+    for (unsigned int i = 0; i < MESSAGE_MAX_CONSOLES; i++) {
+        w = tell_one(keeper, &keeper->consoles[i], i, store_read_frontend);
+        wait = w > 0 && (!wait || w < wait) ? w : wait;
+    }
+    for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++) {
+        w = tell_one(keeper, &keeper->slots[i], i, store_read_slot);
+        wait = w > 0 && (!wait || w < wait) ? w : wait;
+    }
+    if (wait)
+        loop_start_timer(&keeper->loop, &keeper->tell, wait);
+}
+
+/* -------- from xenstore -------- */
+
+static void store_ready(void *data, short revents)
+{
+    struct keeper *keeper = data;
+    bool released = false;
+    unsigned int index;
+
+    if (revents & (POLLHUP | POLLERR | POLLNVAL)) {
+        log_error("xenstore is gone");
+        keeper_stop(keeper, 1);
+        return;
+    }
+    for (int i = 0; i < EVENTS_A_TURN; i++) {
+        enum store_event event = store_next_event(keeper->job->store, &index);
+
+        if (event == STORE_EVENT_NONE)
+            break;
+        if (event == STORE_EVENT_FRONTEND)
+            keeper->consoles[index].changed = true;
+        else if (event == STORE_EVENT_SLOT)
+            keeper->slots[index].changed = true;
+        else if (event == STORE_EVENT_RELEASE)
+            released = true;
+    }
+    if (released && !store_domain_exists(keeper->job->store)) {
+        log_info("the stub domain is gone");
+        keeper_stop(keeper, 0);
+        return;
+    }
+    tell_worker(keeper);
+}
+
+/* -------- from the worker, which may have been taken over -------- */
+
+static bool has_console(const struct keeper *keeper, unsigned int id)
+{
+    for (int i = 0; i < keeper->job->console_count; i++)
+        if (keeper->job->consoles[i].id == id)
+            return true;
+    return false;
+}
+
+static int obey(struct keeper *keeper, const struct message *message)
+{
+    if (message->type == MESSAGE_READY)
+        return store_write_running(keeper->job->store);
+    if (message->type != MESSAGE_BACKEND_STATE || message->index == 0 ||
+        !has_console(keeper, message->index) || message->state < XenbusStateInitWait ||
+        message->state > XenbusStateClosed)
+        return -EPROTO;
+    return store_write_backend_state(keeper->job->store, message->index, message->state);
+}
+
+static void worker_ready(void *data, short revents)
+{
+    struct keeper *keeper = data;
+    struct message message;
+    int rc = message_receive(keeper->job->worker_fd, &message);
+
+    if (rc > 0) {
+        rc = obey(keeper, &message);
+        if (rc == -EPROTO) {
+            log_error("the worker sent what it may not");
+            keeper_stop(keeper, 1);
+        } else if (rc) {
+            log_warning("xenstore: cannot write a state: %s", strerror(-rc));
+        }
+    } else if (rc == -EPIPE) {
+        keeper_stop(keeper, 0); /* its exit status decides */
+    } else if (rc < 0) {
+        log_error("the worker's socket: %s", strerror(-rc));
+        keeper_stop(keeper, 1);
+    }
+}
+
+static void signal_ready(void *data, short revents)
+{
+    /* SIGHUP is libxl's way to say that the domain is being destroyed. */
+    keeper_stop(data, 0);
+}
+
+/* -------- the end -------- */
+
+static int reap_worker(struct keeper *keeper)
+{
+    int status = 0;
+    int64_t until = clock_now_ms() + GOODBYE_MS;
+    pid_t pid;
+
+    /* The worker reads the end of its socket as "finish what you have and go". */
+    shutdown(keeper->job->worker_fd, SHUT_RDWR);
+    while ((pid = waitpid(keeper->job->worker, &status, WNOHANG)) == 0 && clock_now_ms() < until)
+        poll(NULL, 0, 5);
+    if (pid == 0) {
+        log_error("the worker does not end: killed");
+        kill(keeper->job->worker, SIGKILL);
+        waitpid(keeper->job->worker, &status, 0);
+    }
+    if (WIFSIGNALED(status))
+        log_error("the worker was killed by signal %d", WTERMSIG(status));
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static int keeper_start(struct keeper *keeper)
+{
+    const struct keeper_job *job = keeper->job;
+    int rc;
+
+    loop_init(&keeper->loop, clock_now_ms);
+    keeper->tell = (struct loop_timer){ .fired = tell_worker, .data = keeper };
+    rc = store_watch(job->store, job->consoles, job->console_count, job->vnc);
+    if (rc)
+        return rc;
+    keeper->store_io = (struct loop_fd){ .fd = store_fd(job->store), .events = POLLIN,
+                                         .ready = store_ready, .data = keeper };
+    keeper->worker_io = (struct loop_fd){ .fd = job->worker_fd, .events = POLLIN,
+                                          .ready = worker_ready, .data = keeper };
+    keeper->signal_io = (struct loop_fd){ .fd = job->signal_fd, .events = POLLIN,
+                                          .ready = signal_ready, .data = keeper };
+    /* Signals first: what libxl does after its SIGHUP is not for us to react to. */
+    rc = loop_add_fd(&keeper->loop, &keeper->signal_io);
+    rc = rc ?: loop_add_fd(&keeper->loop, &keeper->worker_io);
+    rc = rc ?: loop_add_fd(&keeper->loop, &keeper->store_io);
+    rc = rc ?: confine_keeper();
+    /* Console 0 has no frontend state to watch; its ring is ready. */
+    if (has_console(keeper, 0))
+        keeper->consoles[0].changed = true;
+    if (!rc)
+        tell_worker(keeper);
+    return rc;
+}
+
+int keeper_run(const struct keeper_job *job)
+{
+    struct keeper keeper = { .job = job };
+    int rc = keeper_start(&keeper), status;
+
+    if (!rc)
+        rc = loop_run(&keeper.loop);
+    if (rc)
+        keeper.status = 1;
+    status = reap_worker(&keeper);
+    for (size_t i = 0; i < KEEPER_MAX_FILES && job->files[i]; i++)
+        unlink(job->files[i]);
+    return keeper.status ?: status;
+}

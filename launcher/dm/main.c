@@ -1,0 +1,186 @@
+/*
+ * stubdom-dm: takes QEMU's place in dom0 for one stub domain. libxl starts it by
+ * device_model_override; stubdom-dm(8) and docs/dom0-daemon.md say what it does.
+ *
+ * Opens everything as root, then splits in two: the keeper (keeper.c), which has
+ * xenstore, and the worker (worker.c), which has the stub domain's rings.
+ *
+ * Exit status: 0 the stub domain is gone or libxl is done, 1 failure, 100 usage.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "keeper.h"
+#include "log.h"
+#include "options.h"
+#include "output-spec.h"
+#include "store.h"
+#include "stderr-sink.h"
+#include "util.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#define EXIT_USAGE 100
+
+#ifndef VERSION
+#define VERSION "unknown"
+#endif
+
+struct setup {
+    struct options options;
+    struct store store;
+    struct store_console consoles[MESSAGE_MAX_CONSOLES];
+    struct output_spec specs[MESSAGE_MAX_CONSOLES];
+    int console_count;
+    struct worker worker;
+    int signal_fd;
+};
+
+/* The probe's descriptor comes by number; so 0 to 2 must be taken by something. */
+static int hold_standard_fds(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= 2);
+    if (fd < 0)
+        return -errno;
+    close(fd);
+    return 0;
+}
+
+static int catch_signals(void)
+{
+    sigset_t set;
+    int fd;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    signal(SIGPIPE, SIG_IGN);
+    if (sigprocmask(SIG_BLOCK, &set, NULL))
+        return -errno;
+    fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static int open_consoles(struct setup *setup)
+{
+    char error[400];
+    int count = store_list_consoles(&setup->store, setup->consoles);
+
+    if (count < 0)
+        return count;
+    for (int i = 0; i < count; i++) {
+        const struct store_console *console = &setup->consoles[i];
+        const char *tty;
+        int rc = output_spec_parse(&setup->specs[i], console->output, error, sizeof(error));
+
+        if (rc)
+            log_error("console %u: %s", console->id, error);
+        rc = rc ?: worker_add_console(&setup->worker, console->id, &setup->specs[i]);
+        if (rc)
+            return rc;
+        tty = setup->worker.consoles[i].output.tty;
+        if (*tty && (rc = store_write_tty(&setup->store, console->id, tty)))
+            return rc;
+    }
+    setup->console_count = count;
+    return 0;
+}
+
+static int open_all(struct setup *setup)
+{
+    int rc = store_open(&setup->store, setup->options.domid);
+
+    rc = rc ?: open_consoles(setup);
+    rc = rc ?: worker_listen(&setup->worker, &setup->options);
+    if (!rc && setup->worker.vnc.fd >= 0)
+        rc = store_write_vnc(&setup->store, setup->worker.vnc.host, setup->worker.vnc.port);
+    return rc;
+}
+
+/* The sockets that we made and nobody else removes. */
+static void list_files(const struct setup *setup, struct keeper_job *job)
+{
+    size_t n = 0;
+
+    for (unsigned int i = 0; i < setup->options.monitor_count; i++)
+        if (setup->options.monitors[i].path[0])
+            job->files[n++] = setup->options.monitors[i].path;
+    for (int i = 0; i < setup->console_count && n < KEEPER_MAX_FILES; i++)
+        if (setup->specs[i].kind == OUTPUT_UNIX && setup->specs[i].server)
+            job->files[n++] = setup->specs[i].path;
+}
+
+static int serve(struct setup *setup)
+{
+    struct keeper_job job = { .store = &setup->store, .consoles = setup->consoles,
+                              .console_count = setup->console_count,
+                              .vnc = setup->worker.vnc.fd >= 0, .signal_fd = setup->signal_fd };
+    int pair[2];
+
+    list_files(setup, &job);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair)) {
+        log_error("cannot make a socket pair: %s", strerror(errno));
+        return 1;
+    }
+    job.worker = fork();
+    if (job.worker < 0) {
+        log_error("cannot fork: %s", strerror(errno));
+        return 1;
+    }
+    if (job.worker == 0) {
+        close(pair[0]);
+        stderr_sink_init("worker", setup->options.domid);
+        /* Only this process's copy: the connection is the keeper's. */
+        xs_daemon_destroy_postfork(setup->store.xs);
+        return worker_run(&setup->worker, setup->options.domid, pair[1], setup->signal_fd);
+    }
+    close(pair[1]);
+    stderr_sink_init("keeper", setup->options.domid);
+    worker_dispose(&setup->worker);
+    job.worker_fd = pair[0];
+    return keeper_run(&job);
+}
+
+int main(int argc, char **argv)
+{
+    static struct setup setup;
+    char error[400];
+
+    if (hold_standard_fds())
+        return 1;
+    stderr_sink_init(NULL, -1);
+    if (options_parse(&setup.options, argc, argv, error, sizeof(error))) {
+        log_error("%s", error);
+        return EXIT_USAGE;
+    }
+    if (setup.options.help || setup.options.version) {
+        fputs(setup.options.help ? options_help : "stubdom-dm " VERSION "\n", stdout);
+        return 0;
+    }
+    umask(077);
+    worker_init(&setup.worker);
+    setup.signal_fd = catch_signals();
+    if (setup.signal_fd < 0)
+        return 1;
+    if (setup.options.probe)
+        return worker_listen(&setup.worker, &setup.options)
+                   ? 1 : worker_run_probe(&setup.worker, setup.signal_fd);
+    stderr_sink_init(NULL, setup.options.domid);
+    if (open_all(&setup)) {
+        worker_dispose(&setup.worker);
+        return 1;
+    }
+    return serve(&setup);
+}

@@ -1,0 +1,37 @@
+/*
+ * Packets between keeper and worker (see message.h).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "message.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+int message_send(int fd, const struct message *message)
+{
+    ssize_t n;
+
+    do
+        n = send(fd, message, sizeof(*message), MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : 0;
+}
+
+int message_receive(int fd, struct message *message)
+{
+    uint32_t limit;
+    ssize_t n;
+
+    do
+        n = recv(fd, message, sizeof(*message), MSG_DONTWAIT | MSG_TRUNC);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EAGAIN ? 0 : -errno;
+    if (n == 0)
+        return -EPIPE;
+    if (n != sizeof(*message) || message->type >= MESSAGE_TYPES)
+        return -EPROTO;
+    limit = message->type == MESSAGE_SLOT ? MESSAGE_MAX_SLOTS : MESSAGE_MAX_CONSOLES;
+    return message->index < limit ? 1 : -EPROTO;
+}

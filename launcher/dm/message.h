@@ -1,0 +1,46 @@
+/*
+ * What stubdom-dm's two processes say to each other. The keeper has xenstore and
+ * root; the worker has the stub domain's rings and nothing else. They talk over a
+ * SOCK_SEQPACKET socket pair: one packet is one struct message, in native layout,
+ * since both come from one fork.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef DM_MESSAGE_H
+#define DM_MESSAGE_H
+
+#include <stdint.h>
+
+#define MESSAGE_MAX_CONSOLES 12
+#define MESSAGE_MAX_SLOTS 8
+
+enum message_type {
+    /* worker to keeper */
+    MESSAGE_READY,         /* everything is open and locked down: say "running" */
+    MESSAGE_BACKEND_STATE, /* console index, state: write it */
+
+    /* keeper to worker: the last word of what the stub domain wrote */
+    MESSAGE_FRONTEND, /* console index, state, ring_ref, port */
+    MESSAGE_SLOT,     /* VNC slot index, ring_ref, port; both 0: not offered */
+    MESSAGE_TYPES
+};
+
+struct message {
+    uint32_t type;
+    uint32_t index;    /* below MESSAGE_MAX_CONSOLES or MESSAGE_MAX_SLOTS */
+    uint32_t state;    /* enum xenbus_state */
+    uint32_t ring_ref; /* a grant reference that the stub domain chose */
+    uint32_t port;     /* an event channel of the stub domain, likewise */
+};
+
+/* Sends without waiting: 0, or -EAGAIN when the other side is behind, or -errno. */
+int message_send(int fd, const struct message *message);
+
+/*
+ * Receives one packet without waiting: 1, 0 when there is none, -EPIPE when the
+ * other side is gone, -EPROTO for what is no message (type and index are checked
+ * to be in range, the rest is not), or -errno.
+ */
+int message_receive(int fd, struct message *message);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * Where a console's bytes go in dom0, and where its input comes from.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef DM_OUTPUT_H
+#define DM_OUTPUT_H
+
+#include "log-file.h"
+#include "loop.h"
+#include "output-spec.h"
+
+#include <sys/types.h>
+
+/* What a pty keeps for the next one who opens it, while nobody has it open. */
+#define OUTPUT_BACKLOG 16384
+
+#define OUTPUT_LOG_MAX (1u << 20)     /* console 0's file */
+#define OUTPUT_SERIAL_MAX (64u << 20) /* any other bounded file */
+
+/* How a file behaves: what libxl uses each console of a stub domain for. */
+enum output_role {
+    OUTPUT_ROLE_LOG,    /* console 0 */
+    OUTPUT_ROLE_SAVE,   /* console 1: complete or not at all */
+    OUTPUT_ROLE_RESTORE,/* console 2 */
+    OUTPUT_ROLE_SERIAL, /* console 3 and up */
+};
+
+struct output {
+    const struct output_ops *ops; /* NULL: not open */
+    struct loop *loop;
+    enum output_role role;
+    int console;               /* number, for messages */
+    int fd;                    /* the file, pty, device or connected peer; -1: nobody there */
+    struct loop_fd io;         /* fd, while there is something to wait for */
+    struct loop_fd arrival;    /* a listening socket, or the inotify that sees a pty opened */
+    int hidden_fd;             /* pty: what keeps the other side's number ours */
+    char tty[64];              /* pty: its name */
+    char name[300];            /* for messages */
+    struct log_file file;
+    bool broken, eof;
+    bool want_in, want_out;
+    uint8_t *backlog; /* pty: OUTPUT_BACKLOG bytes, a ring that overwrites its oldest */
+    size_t backlog_at, backlog_len;
+    void (*ready)(void *data); /* something may be read or written again */
+    void *data;
+};
+
+/*
+ * Opens what SPEC names, for console number CONSOLE. READY(DATA) is called from
+ * LOOP when what output_want() asked for may be possible. 0, or -errno after
+ * logging one line. Nothing is left open on failure. May block only in resolving
+ * or connecting to a TCP host.
+ */
+int output_open(struct output *output, struct loop *loop, const struct output_spec *spec,
+                int console, enum output_role role, void (*ready)(void *data), void *data);
+void output_dispose(struct output *output); /* idempotent */
+
+/*
+ * Takes at most LEN bytes: how many, 0 when none can be taken now (ask to be
+ * called by output_want()), or -errno when no more ever will be. Never blocks.
+ */
+ssize_t output_write(struct output *output, const void *buf, size_t len);
+
+/* At most LEN bytes of input: how many, 0 when there are none now. Never blocks. */
+ssize_t output_read(struct output *output, void *buf, size_t len);
+
+/* What to call ready() for from now on. */
+void output_want(struct output *output, bool in, bool out);
+
+#endif

@@ -1,0 +1,79 @@
+/*
+ * The daemon's own log: bounded, and rate limited where a peer can cause a line
+ * (see stderr-sink.h).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "stderr-sink.h"
+
+#include "clock.h"
+#include "log.h"
+#include "util.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+static struct {
+    char prefix[48];
+    size_t used;
+    unsigned int tokens, suppressed;
+    int64_t refilled;
+} sink;
+
+static void put(const char *line)
+{
+    char text[LOG_LINE_MAX + sizeof(sink.prefix) + 2];
+    int len;
+
+    if (sink.used >= STDERR_SINK_MAX)
+        return;
+    len = snprintf(text, sizeof(text), "%s%s\n", sink.prefix, line);
+    sink.used += len;
+    if (sink.used >= STDERR_SINK_MAX)
+        len = snprintf(text, sizeof(text), "%stoo many messages: this is the last\n", sink.prefix);
+    /* There is nowhere to say that it could not be written. */
+    (void)!write(STDERR_FILENO, text, len);
+}
+
+static bool take_token(void)
+{
+    int64_t now = clock_now_ms(), seconds = (now - sink.refilled) / 1000;
+
+    if (seconds > 0) {
+        sink.tokens = MIN(sink.tokens + (uint64_t)seconds, STDERR_SINK_BURST);
+        sink.refilled = now;
+    }
+    if (sink.tokens == 0) {
+        sink.suppressed++;
+        return false;
+    }
+    sink.tokens--;
+    return true;
+}
+
+static void sink_line(void *data, enum log_level level, const char *line)
+{
+    char note[64];
+
+    if (level == LOG_WARNING && !take_token())
+        return;
+    if (sink.suppressed) {
+        snprintf(note, sizeof(note), "%u warnings were left out", sink.suppressed);
+        sink.suppressed = 0;
+        put(note);
+    }
+    put(line);
+}
+
+void stderr_sink_init(const char *role, int domid)
+{
+    char number[16] = "";
+
+    if (domid >= 0)
+        snprintf(number, sizeof(number), " d%d", domid);
+    snprintf(sink.prefix, sizeof(sink.prefix), "stubdom-dm%s%s%s: ", role ? " " : "",
+             role ? role : "", number);
+    sink.tokens = STDERR_SINK_BURST;
+    sink.refilled = clock_now_ms();
+    log_set_sink(sink_line, NULL);
+}

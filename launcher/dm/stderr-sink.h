@@ -1,0 +1,16 @@
+/*
+ * Where the daemon's own log lines go: stderr, which libxl has pointed at
+ * /var/log/xen/qemu-dm-<stub domain's name>.log.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef DM_STDERR_SINK_H
+#define DM_STDERR_SINK_H
+
+#define STDERR_SINK_MAX (256u << 10) /* bytes; then one last line says so */
+#define STDERR_SINK_BURST 20u /* warnings, which peers can cause, at once; then one a second */
+
+/* Lines begin with "stubdom-dm[ ROLE][ dDOMID]: "; ROLE may be NULL, DOMID -1. */
+void stderr_sink_init(const char *role, int domid);
+
+#endif

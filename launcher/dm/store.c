@@ -1,0 +1,319 @@
+/*
+ * The stub domain's part of xenstore (see store.h).
+ *
+ * Paths, with S the stub domain, G its guest (libxl_console.c, libxl_device.c):
+ *   /local/domain/0/backend/console/S/N/state    ours
+ *   /local/domain/S/console/{output,tty,ring-ref,port}         console 0, dom0's
+ *   /local/domain/S/device/console/N/{output,tty}              dom0's, in S's folder
+ *   /local/domain/S/device/console/N/{state,ring-ref,port}     S's
+ *   /local/domain/S/device-model/G/vnc-vchan/SLOT/{ring-ref,event-channel}     S's
+ *   /local/domain/0/device-model/S/state         "running" when all is served
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "store.h"
+
+#include "log.h"
+#include "util.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <xen/io/xenbus.h>
+
+#define STORE_PATH 160
+#define NUMBER_MAX 16 /* longest number that the stub domain may write */
+
+static int frontend_path(const struct store *store, unsigned int id, const char *leaf,
+                         char path[STORE_PATH])
+{
+    if (id == 0)
+        return format_text(path, STORE_PATH, "/local/domain/%d/console/%s", store->domid, leaf);
+    return format_text(path, STORE_PATH, "/local/domain/%d/device/console/%u/%s", store->domid, id,
+                       leaf);
+}
+
+static int slot_path(const struct store *store, unsigned int slot, const char *leaf,
+                     char path[STORE_PATH])
+{
+    return format_text(path, STORE_PATH, "/local/domain/%d/device-model/%d/vnc-vchan/%u/%s",
+                       store->domid, store->target, slot, leaf);
+}
+
+/* A number that may be anything: what is no number of at most MAX reads as -EINVAL. */
+static int read_number(struct store *store, const char *path, unsigned int max,
+                       unsigned int *value)
+{
+    unsigned int len;
+    cleanup_free char *text = xs_read(store->xs, XBT_NULL, path, &len);
+
+    if (!text)
+        return -errno;
+    if (len > NUMBER_MAX || strlen(text) != len)
+        return -EINVAL;
+    return parse_uint(text, max, value) ? -EINVAL : 0;
+}
+
+static int write_text(struct store *store, const char *path, const char *text)
+{
+    return xs_write(store->xs, XBT_NULL, path, text, strlen(text)) ? 0 : -errno;
+}
+
+/*
+ * Writes what exists already: libxl may be removing the device just now, and a
+ * plain write would make its folder anew and leave it behind for ever.
+ */
+static int rewrite_text(struct store *store, const char *path, const char *text)
+{
+    for (;;) {
+        xs_transaction_t t = xs_transaction_start(store->xs);
+        cleanup_free char *old = NULL;
+        unsigned int len;
+        bool ok;
+
+        if (t == XBT_NULL)
+            return -errno;
+        old = xs_read(store->xs, t, path, &len);
+        ok = old && xs_write(store->xs, t, path, text, strlen(text));
+        if (xs_transaction_end(store->xs, t, !ok))
+            return ok ? 0 : -ENOENT;
+        if (errno != EAGAIN)
+            return -errno;
+    }
+}
+
+int store_open(struct store *store, int domid)
+{
+    char path[STORE_PATH];
+    unsigned int target;
+
+    *store = (struct store){ .domid = domid, .target = -1, .xs = xs_open(0) };
+    if (!store->xs) {
+        int rc = -errno;
+
+        log_error("cannot connect to xenstore: %s", strerror(-rc));
+        return rc;
+    }
+    /* Written by libxl; the stub domain can only read it. */
+    snprintf(path, sizeof(path), "/local/domain/%d/target", domid);
+    if (read_number(store, path, 0x7fef, &target) == 0)
+        store->target = target;
+    return 0;
+}
+
+void store_close(struct store *store)
+{
+    if (store->xs)
+        xs_close(store->xs);
+    store->xs = NULL;
+}
+
+static bool owned_by_dom0(struct store *store, const char *path)
+{
+    unsigned int count = 0;
+    cleanup_free struct xs_permissions *perms =
+        xs_get_permissions(store->xs, XBT_NULL, path, &count);
+
+    return perms && count > 0 && perms[0].id == 0;
+}
+
+static int read_output(struct store *store, struct store_console *console)
+{
+    char path[STORE_PATH];
+    unsigned int len;
+    cleanup_free char *text = NULL;
+
+    frontend_path(store, console->id, "output", path);
+    text = xs_read(store->xs, XBT_NULL, path, &len);
+    console->output[0] = '\0';
+    if (!text)
+        return errno == ENOENT ? 0 : -errno;
+    if (!owned_by_dom0(store, path)) {
+        log_error("%s was not written by dom0: refused", path);
+        return -EPERM;
+    }
+    if (len > STORE_MAX_OUTPUT || strlen(text) != len) {
+        log_error("%s is too long or has a NUL in it", path);
+        return -EINVAL;
+    }
+    memcpy(console->output, text, len + 1);
+    return 0;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    const struct store_console *x = a, *y = b;
+
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+int store_list_consoles(struct store *store, struct store_console consoles[MESSAGE_MAX_CONSOLES])
+{
+    char path[STORE_PATH];
+    unsigned int count = 0;
+    cleanup_free char **names = NULL;
+
+    snprintf(path, sizeof(path), "/local/domain/0/backend/console/%d", store->domid);
+    names = xs_directory(store->xs, XBT_NULL, path, &count);
+    if (!names || count == 0 || count > MESSAGE_MAX_CONSOLES) {
+        log_error("%s: %u consoles; 1 to %d can be served", path, count, MESSAGE_MAX_CONSOLES);
+        return -EINVAL;
+    }
+    for (unsigned int i = 0; i < count; i++) {
+        int rc = parse_uint(names[i], MESSAGE_MAX_CONSOLES - 1, &consoles[i].id);
+
+        if (rc)
+            log_error("%s/%s: not a console number that can be served", path, names[i]);
+        else
+            rc = read_output(store, &consoles[i]);
+        if (rc)
+            return rc;
+    }
+    qsort(consoles, count, sizeof(consoles[0]), compare_ids);
+    return count;
+}
+
+int store_read_frontend(struct store *store, unsigned int id, struct message *message)
+{
+    char path[STORE_PATH];
+    int rc;
+
+    *message = (struct message){ .type = MESSAGE_FRONTEND, .index = id,
+                                 .state = XenbusStateConnected };
+    if (id != 0) {
+        frontend_path(store, id, "state", path);
+        rc = read_number(store, path, XenbusStateReconfigured, &message->state);
+        if (rc) {
+            /* Gone or nonsense: the frontend is not there. */
+            message->state = XenbusStateUnknown;
+            return rc == -EINVAL || rc == -ENOENT ? 0 : rc;
+        }
+        if (message->state != XenbusStateInitialised && message->state != XenbusStateConnected)
+            return 0;
+        frontend_path(store, id, "ring-ref", path);
+        /* 0 is console 0's reserved grant; the worker refuses it for others. */
+        if (read_number(store, path, UINT32_MAX, &message->ring_ref))
+            message->ring_ref = 0;
+    }
+    frontend_path(store, id, "port", path);
+    if (read_number(store, path, UINT32_MAX, &message->port))
+        message->port = 0;
+    return 0;
+}
+
+int store_read_slot(struct store *store, unsigned int slot, struct message *message)
+{
+    char path[STORE_PATH];
+
+    *message = (struct message){ .type = MESSAGE_SLOT, .index = slot };
+    if (slot_path(store, slot, "ring-ref", path) ||
+        read_number(store, path, UINT32_MAX, &message->ring_ref) ||
+        slot_path(store, slot, "event-channel", path) ||
+        read_number(store, path, UINT32_MAX, &message->port))
+        message->ring_ref = message->port = 0;
+    return 0;
+}
+
+int store_write_backend_state(struct store *store, unsigned int id, unsigned int state)
+{
+    char path[STORE_PATH], text[16];
+
+    snprintf(path, sizeof(path), "/local/domain/0/backend/console/%d/%u/state", store->domid, id);
+    snprintf(text, sizeof(text), "%u", state);
+    return rewrite_text(store, path, text);
+}
+
+int store_write_tty(struct store *store, unsigned int id, const char *tty)
+{
+    char path[STORE_PATH];
+
+    frontend_path(store, id, "tty", path);
+    return write_text(store, path, tty);
+}
+
+int store_write_vnc(struct store *store, const char *host, unsigned int port)
+{
+    char path[STORE_PATH], text[16];
+    int rc;
+
+    if (store->target < 0)
+        return -ENOENT;
+    snprintf(path, sizeof(path), "/local/domain/%d/console/vnc-listen", store->target);
+    rc = write_text(store, path, host);
+    snprintf(path, sizeof(path), "/local/domain/%d/console/vnc-port", store->target);
+    snprintf(text, sizeof(text), "%u", port);
+    return rc ?: write_text(store, path, text);
+}
+
+int store_write_running(struct store *store)
+{
+    char path[STORE_PATH];
+
+    snprintf(path, sizeof(path), "/local/domain/0/device-model/%d/state", store->domid);
+    return write_text(store, path, "running");
+}
+
+/* The token says what the event is about, so that no path from an event is parsed. */
+static int watch(struct store *store, const char *path, char kind, unsigned int index)
+{
+    char token[16];
+
+    snprintf(token, sizeof(token), "%c%u", kind, index);
+    if (!xs_watch(store->xs, path, token)) {
+        int rc = -errno;
+
+        log_error("cannot watch %s: %s", path, strerror(-rc));
+        return rc;
+    }
+    return 0;
+}
+
+int store_watch(struct store *store, const struct store_console *consoles, int count, bool vnc)
+{
+    char path[STORE_PATH];
+    int rc = watch(store, "@releaseDomain", 'r', 0);
+
+    for (int i = 0; i < count && !rc; i++) {
+        if (consoles[i].id == 0)
+            continue;
+        frontend_path(store, consoles[i].id, "state", path);
+        rc = watch(store, path, 'c', consoles[i].id);
+    }
+    for (unsigned int slot = 0; vnc && slot < MESSAGE_MAX_SLOTS && !rc; slot++) {
+        rc = slot_path(store, slot, "event-channel", path);
+        rc = rc ?: watch(store, path, 's', slot);
+    }
+    return rc;
+}
+
+int store_fd(struct store *store)
+{
+    return xs_fileno(store->xs);
+}
+
+enum store_event store_next_event(struct store *store, unsigned int *index)
+{
+    cleanup_free char **event = xs_check_watch(store->xs);
+    const char *token;
+
+    if (!event)
+        return STORE_EVENT_NONE;
+    token = event[XS_WATCH_TOKEN];
+    if (parse_uint(token + (*token != '\0'), MESSAGE_MAX_CONSOLES - 1, index))
+        return STORE_EVENT_OTHER;
+    switch (*token) {
+    case 'r':
+        return STORE_EVENT_RELEASE;
+    case 'c':
+        return STORE_EVENT_FRONTEND;
+    case 's':
+        return *index < MESSAGE_MAX_SLOTS ? STORE_EVENT_SLOT : STORE_EVENT_OTHER;
+    default:
+        return STORE_EVENT_OTHER;
+    }
+}
+
+bool store_domain_exists(struct store *store)
+{
+    return xs_is_domain_introduced(store->xs, store->domid);
+}

@@ -1,0 +1,73 @@
+/*
+ * The stub domain's part of xenstore, as dom0's daemon needs it: which consoles
+ * there are, what their frontends say, and what we say back. The only file that
+ * knows paths. All reads of what the stub domain can write are capped and parsed
+ * strictly.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef DM_STORE_H
+#define DM_STORE_H
+
+#include "message.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <xenstore.h>
+
+#define STORE_MAX_OUTPUT 1024 /* longest `output` that is accepted */
+
+struct store {
+    struct xs_handle *xs;
+    int domid;  /* the stub domain */
+    int target; /* the guest that it serves; -1: not known */
+};
+
+/* One console, as libxl described it before the stub domain ran. */
+struct store_console {
+    unsigned int id;
+    char output[STORE_MAX_OUTPUT + 1]; /* empty: none */
+};
+
+/* What a watch event was about. */
+enum store_event {
+    STORE_EVENT_NONE,     /* nothing is pending */
+    STORE_EVENT_FRONTEND, /* a console's frontend; index is its number */
+    STORE_EVENT_SLOT,     /* a VNC slot */
+    STORE_EVENT_RELEASE,  /* some domain went away */
+    STORE_EVENT_OTHER,
+};
+
+/* 0 or -errno after logging a line. Every call blocks for as long as xenstored does. */
+int store_open(struct store *store, int domid);
+void store_close(struct store *store); /* idempotent */
+
+/*
+ * Lists the consoles that libxl gave the stub domain, by number. An `output` that
+ * dom0 does not own is refused: the stub domain owns the directory and can replace
+ * what is in it. Returns how many, or -errno after logging a line.
+ */
+int store_list_consoles(struct store *store, struct store_console consoles[MESSAGE_MAX_CONSOLES]);
+
+/* A console's frontend; console 0 has no state and always reads as Connected. 0 or -errno. */
+int store_read_frontend(struct store *store, unsigned int id, struct message *message);
+
+/* A VNC slot: 0; ring_ref and port are 0 when the stub domain does not offer it. */
+int store_read_slot(struct store *store, unsigned int slot, struct message *message);
+
+/* Writes, 0 or -errno. */
+int store_write_backend_state(struct store *store, unsigned int id, unsigned int state);
+int store_write_tty(struct store *store, unsigned int id, const char *tty);
+int store_write_vnc(struct store *store, const char *host, unsigned int port); /* for xl vncviewer */
+int store_write_running(struct store *store);
+
+/* Watches the frontends of consoles 1 to COUNT - 1, the VNC slots, and domains ending. */
+int store_watch(struct store *store, const struct store_console *consoles, int count, bool vnc);
+int store_fd(struct store *store); /* readable: call store_next_event() until it says NONE */
+enum store_event store_next_event(struct store *store, unsigned int *index);
+
+/* Whether the stub domain still exists (one that has shut down does). */
+bool store_domain_exists(struct store *store);
+
+#endif

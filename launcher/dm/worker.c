@@ -1,0 +1,191 @@
+/*
+ * The worker process (see worker.h).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "worker.h"
+
+#include "clock.h"
+#include "confine.h"
+#include "log.h"
+#include "util.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * libxl signals the probe after its "quit" and complains to the user when it is
+ * gone by then: so it waits for that signal, for so long.
+ */
+#define PROBE_LINGER_MS 5000
+
+static void worker_stop(struct worker *worker, int status)
+{
+    worker->status = status;
+    loop_stop(&worker->loop);
+}
+
+void worker_init(struct worker *worker)
+{
+    memset(worker, 0, sizeof(*worker));
+    loop_init(&worker->loop, clock_now_ms);
+    worker->keeper_fd = -1;
+    worker->vnc.fd = -1;
+}
+
+void worker_dispose(struct worker *worker)
+{
+    for (int i = 0; i < worker->console_count; i++)
+        pv_console_dispose(&worker->consoles[i]);
+    worker->console_count = 0;
+    qmp_server_close(&worker->qmp);
+    vnc_server_close(&worker->vnc);
+    xen_close(&worker->xen);
+}
+
+int worker_add_console(struct worker *worker, unsigned int id, const struct output_spec *spec)
+{
+    struct pv_console *console = &worker->consoles[worker->console_count];
+    struct qmp_facts *facts = &worker->qmp.facts;
+    int rc;
+
+    if (worker->console_count == MESSAGE_MAX_CONSOLES)
+        return -ENOSPC;
+    rc = pv_console_open(console, id, spec, &worker->loop);
+    if (rc)
+        return rc;
+    worker->console_count++;
+    /* QEMU's labels: libxl takes the name of a pty from "serialN". */
+    snprintf(facts->chardevs[facts->chardev_count].label, sizeof(facts->chardevs[0].label),
+             id < 3 ? "xencons%u" : "serial%u", id < 3 ? id : id - 3);
+    snprintf(facts->chardevs[facts->chardev_count].filename, sizeof(facts->chardevs[0].filename),
+             "%s%.70s", console->output.tty[0] ? "pty:" : "", console->output.tty[0] ?
+             console->output.tty : console->output.name);
+    facts->chardev_count++;
+    return 0;
+}
+
+int worker_listen(struct worker *worker, const struct options *options)
+{
+    struct qmp_facts *facts = &worker->qmp.facts;
+    int rc = qmp_server_open(&worker->qmp, &worker->loop, options);
+
+    rc = rc ?: vnc_server_open(&worker->vnc, &worker->loop, &options->vnc);
+    if (rc)
+        return rc;
+    facts->vnc = worker->vnc.fd >= 0;
+    facts->vnc_password = options->vnc.password;
+    snprintf(facts->vnc_host, sizeof(facts->vnc_host), "%s", worker->vnc.host);
+    snprintf(facts->vnc_service, sizeof(facts->vnc_service), "%u", worker->vnc.port);
+    return 0;
+}
+
+/* -------- the keeper -------- */
+
+static void send_state(void *data, unsigned int id, unsigned int state)
+{
+    struct worker *worker = data;
+    struct message message = { .type = MESSAGE_BACKEND_STATE, .index = id, .state = state };
+    int rc = message_send(worker->keeper_fd, &message);
+
+    /* The keeper reads at once, and the stub domain's haste is coalesced by it: never full. */
+    if (rc) {
+        log_error("the keeper's socket: %s", strerror(-rc));
+        worker_stop(worker, 1);
+    }
+}
+
+static void hear(struct worker *worker, const struct message *message)
+{
+    for (int i = 0; i < worker->console_count; i++)
+        if (message->type == MESSAGE_FRONTEND && worker->consoles[i].id == message->index)
+            pv_console_frontend(&worker->consoles[i], message);
+}
+
+static void keeper_ready(void *data, short revents)
+{
+    struct worker *worker = data;
+    struct message message;
+    int rc = message_receive(worker->keeper_fd, &message);
+
+    if (rc > 0)
+        hear(worker, &message);
+    else if (rc < 0) /* it is gone, or says that all is over */
+        worker_stop(worker, 0);
+}
+
+static void quit_asked(void *data)
+{
+    struct worker *worker = data;
+
+    if (worker->qmp.facts.quit)
+        worker_stop(worker, 0);
+}
+
+static void signal_ready(void *data, short revents)
+{
+    worker_stop(data, 0);
+}
+
+static int watch_fd(struct worker *worker, struct loop_fd *io, int fd,
+                    void (*ready)(void *data, short revents))
+{
+    *io = (struct loop_fd){ .fd = fd, .events = POLLIN, .ready = ready, .data = worker };
+    return loop_add_fd(&worker->loop, io);
+}
+
+int worker_run(struct worker *worker, int domid, int keeper_fd, int signal_fd)
+{
+    static const struct message ready = { .type = MESSAGE_READY };
+    int rc;
+
+    worker->keeper_fd = keeper_fd;
+    worker->qmp.changed = quit_asked;
+    worker->qmp.data = worker;
+    rc = watch_fd(worker, &worker->signal_io, signal_fd, signal_ready);
+    rc = rc ?: watch_fd(worker, &worker->keeper_io, keeper_fd, keeper_ready);
+    rc = rc ?: xen_open(&worker->xen, &worker->loop, domid);
+    if (rc)
+        return 1;
+    for (int i = 0; i < worker->console_count; i++)
+        pv_console_start(&worker->consoles[i], &worker->xen, send_state, worker);
+    rc = xen_restrict(&worker->xen);
+    if (rc) {
+        log_error("cannot restrict event channels to the stub domain: %s", strerror(-rc));
+        return 1;
+    }
+    if (confine_worker())
+        return 1;
+    rc = message_send(keeper_fd, &ready);
+    rc = rc ?: loop_run(&worker->loop);
+    worker_dispose(worker);
+    return rc ? 1 : worker->status;
+}
+
+static void probe_expired(void *data)
+{
+    worker_stop(data, 0);
+}
+
+static void probe_quit_asked(void *data)
+{
+    struct worker *worker = data;
+
+    if (worker->qmp.facts.quit && !worker->linger.added)
+        loop_start_timer(&worker->loop, &worker->linger, PROBE_LINGER_MS);
+}
+
+int worker_run_probe(struct worker *worker, int signal_fd)
+{
+    int rc;
+
+    worker->qmp.changed = probe_quit_asked;
+    worker->qmp.data = worker;
+    worker->linger = (struct loop_timer){ .fired = probe_expired, .data = worker };
+    rc = watch_fd(worker, &worker->signal_io, signal_fd, signal_ready);
+    rc = rc ?: confine_probe();
+    rc = rc ?: loop_run(&worker->loop);
+    worker_dispose(worker);
+    return rc ? 1 : worker->status;
+}

@@ -1,0 +1,46 @@
+/*
+ * The worker: serves the stub domain's rings, its outputs, QMP and VNC, without
+ * privileges.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef DM_WORKER_H
+#define DM_WORKER_H
+
+#include "message.h"
+#include "options.h"
+#include "pv-console.h"
+#include "qmp-server.h"
+#include "vnc-server.h"
+#include "xen-handles.h"
+
+struct worker {
+    struct loop loop;
+    struct xen_handles xen;
+    struct qmp_server qmp;
+    struct vnc_server vnc;
+    struct pv_console consoles[MESSAGE_MAX_CONSOLES];
+    int console_count;
+    int keeper_fd;
+    struct loop_fd keeper_io, signal_io;
+    struct loop_timer linger;
+    int status;
+};
+
+/* Starts empty. The first part of its life is root's: outputs and sockets are opened. */
+void worker_init(struct worker *worker);
+void worker_dispose(struct worker *worker); /* idempotent */
+
+/* Opens one more console. 0 or -errno after logging a line. */
+int worker_add_console(struct worker *worker, unsigned int id, const struct output_spec *spec);
+
+/* Opens QMP and VNC as OPTIONS say. 0 or -errno after logging a line. */
+int worker_listen(struct worker *worker, const struct options *options);
+
+/* Opens Xen, confines itself, and serves stub domain DOMID until the end. An exit status. */
+int worker_run(struct worker *worker, int domid, int keeper_fd, int signal_fd);
+
+/* libxl's probe: serves QMP until "quit" and the signal that follows it. An exit status. */
+int worker_run_probe(struct worker *worker, int signal_fd);
+
+#endif
