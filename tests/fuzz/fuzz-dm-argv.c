@@ -1,0 +1,67 @@
+// sources: common/dm-argv.c common/str-list.c common/util.c
+/*
+ * QEMU's arguments as an attacker of the toolstack might write them: one argument a
+ * line. Whatever comes, the rewriting must end, stay within its buffers, and never let
+ * a dom0 tap, another guest's number or a dom0 kernel through.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "dm-argv.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
+
+/* After these comes a value, whatever it looks like. */
+static bool has_value(const char *option)
+{
+    static const char *const options[] = { "-name", "-append", "-vnc", "-netdev", "-drive",
+                                           "-serial", "-machine", "-incoming" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+        if (!strcmp(options[i], option))
+            return true;
+    return false;
+}
+
+static void check_output(const struct str_list *out)
+{
+    for (size_t i = 1; i + 1 < out->count; i++) {
+        if (has_value(out->items[i]))
+            i++;
+        else if (!strcmp(out->items[i], "-xen-domid"))
+            MUST(atoi(out->items[i + 1]) == 7);
+        else
+            MUST(strcmp(out->items[i], "-kernel") && strcmp(out->items[i], "-initrd"));
+    }
+    MUST(!out->items[out->count]);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct dm_extras extras = { .guest = 7, .qemu = "qemu", .qmp_path = "/run/qmp", .save_fd = 5 };
+    cleanup_str_list struct str_list in, out;
+    char *text = strndup((const char *)data, size), *rest = text, *line;
+    char error[DM_ERROR_MAX];
+    struct dm_needs needs;
+
+    str_list_init(&in);
+    str_list_init(&out);
+    while ((line = strsep(&rest, "\n")))
+        MUST(!str_list_add(&in, line));
+    if (dm_argv_scan(&in, &needs, error)) {
+        MUST(error[0]);
+    } else {
+        for (unsigned int i = 0; i < needs.nic_count; i++)
+            strcpy(needs.nics[i].backend, "tap,fd=9");
+        for (unsigned int i = 0; i < needs.serial_count; i++)
+            strcpy(needs.serials[i].chardev, "/dev/hvc3");
+        if (!dm_argv_rewrite(&in, &needs, &extras, &out, error))
+            check_output(&out);
+        else
+            MUST(error[0]);
+    }
+    free(text);
+    return 0;
+}
