@@ -38,14 +38,20 @@ static int option_fail(struct option_error *error, const char *what, const char 
     return -EINVAL;
 }
 
-/* Copies the next comma-separated field, where ",," stands for one comma; NULL at the end. */
+/*
+ * Copies the next comma-separated field, where ",," stands for one comma. Returns
+ * what follows it, or NULL when it does not fit or nothing follows its comma.
+ */
 static const char *option_next_field(const char *text, char *field, size_t size)
 {
     size_t n = 0;
 
     for (; *text; text++) {
-        if (*text == ',' && *++text != ',')
+        if (*text == ',' && *++text != ',') {
+            if (!*text)
+                return NULL; /* a comma with nothing after it */
             break;
+        }
         if (n + 1 < size)
             field[n++] = *text;
         else
