@@ -64,6 +64,7 @@ static void finish(struct device_model *dm, const char *reason)
 
     enter(dm, DM_ENDED);
     vchan_bridge_stop(&dm->qmp);
+    vnc_slots_stop(&dm->vnc);
     log_error("%s", reason);
     leave_note(dm, reason);
     if (dm->guest)
@@ -110,19 +111,32 @@ static int connect_qmp(void *data)
     return dm->platform->ops->qemu_connect(dm->platform, QEMU_SOCKET_QMP);
 }
 
-static int init_qmp(struct device_model *dm)
+static int connect_vnc(void *data)
+{
+    struct device_model *dm = data;
+
+    return dm->platform->ops->qemu_connect(dm->platform, QEMU_SOCKET_VNC);
+}
+
+/* What is served to dom0 by vchan: QMP always, VNC when the toolstack gave us a display. */
+static int init_services(struct device_model *dm)
 {
     char path[XENSTORE_PATH_MAX];
+    cleanup_free char *display = NULL;
     unsigned int self;
     int rc = xenstore_read_uint(dm->xs, "domid", UINT16_MAX, &self);
 
     if (rc)
         return rc;
     snprintf(path, sizeof(path), "/local/domain/%u/device-model/%u/qmp-vchan", self, dm->guest);
-    return vchan_bridge_init(&dm->qmp, &(struct vchan_bridge_config){
+    rc = vchan_bridge_init(&dm->qmp, &(struct vchan_bridge_config){
         .loop = dm->loop, .xs = dm->xs, .path = path, .name = "QMP",
         .client = 0, .connect = connect_qmp, .data = dm,
     });
+    if (rc || xenstore_read(dm->xs, "device/vfb/0/backend", &display))
+        return rc;
+    snprintf(path, sizeof(path), "/local/domain/%u/device-model/%u/vnc-vchan", self, dm->guest);
+    return vnc_slots_init(&dm->vnc, dm->loop, dm->xs, path, connect_vnc, dm);
 }
 
 /* QEMU writes it itself, to the node that libxl waits for. */
@@ -137,6 +151,7 @@ static void check_running(struct device_model *dm)
     log_info("QEMU is running");
     enter(dm, DM_RUNNING);
     vchan_bridge_start(&dm->qmp);
+    vnc_slots_start(&dm->vnc);
     if (dm->platform->ops->qemu_confine(dm->platform))
         log_warning("QEMU keeps the privileges that it needed only to start");
 }
@@ -147,6 +162,7 @@ static void start_qemu(struct device_model *dm)
         .guest = dm->guest,
         .qemu = dm->platform->qemu,
         .qmp_path = dm->platform->qmp_path,
+        .vnc_path = dm->vnc.initialised ? dm->platform->vnc_path : NULL,
         .save_fd = dm->save_fd,
     };
     cleanup_str_list struct str_list argv;
@@ -270,7 +286,7 @@ static void check_args(struct device_model *dm)
     if (rc == -ENOENT)
         return;
     if (!rc)
-        rc = init_qmp(dm);
+        rc = init_services(dm);
     if (!rc)
         rc = xenstore_read_dm_argv(dm->xs, dm->guest, &dm->argv);
     if (rc) {
@@ -327,8 +343,8 @@ int device_model_init(struct device_model *dm, struct loop *loop, struct platfor
 
 void device_model_dispose(struct device_model *dm)
 {
-    if (dm->qmp.loop)
-        vchan_bridge_stop(&dm->qmp);
+    vchan_bridge_stop(&dm->qmp);
+    vnc_slots_stop(&dm->vnc);
     loop_stop_timer(dm->loop, &dm->deadline);
     loop_stop_timer(dm->loop, &dm->recheck);
     loop_remove_fd(dm->loop, &dm->xs_fd);

@@ -13,6 +13,7 @@
 #include "output-lines.h"
 #include "platform.h"
 #include "vchan-bridge.h"
+#include "vnc-slots.h"
 
 enum dm_state {
     DM_ARGS,     /* for xenstore: target and dm-argv */
@@ -35,6 +36,7 @@ struct device_model {
     int restore_fd, save_fd;
     struct output_lines output;
     struct vchan_bridge qmp;
+    struct vnc_slots vnc;
     struct loop_fd xs_fd;
     struct loop_timer deadline, recheck;
     char missing[64];       /* the device that is waited for */

@@ -214,6 +214,8 @@ static void accept_client(struct vchan_bridge *bridge)
     bridge->stream_fd.fd = fd;
     log_debug("%s: connected", bridge->name);
     bridge->state = VCHAN_BRIDGE_OPEN;
+    if (bridge->connected)
+        bridge->connected(bridge->data);
     pump(bridge);
 }
 
@@ -257,6 +259,7 @@ int vchan_bridge_init(struct vchan_bridge *bridge, const struct vchan_bridge_con
     bridge->read_ring = config->read_ring;
     bridge->write_ring = config->write_ring;
     bridge->connect = config->connect;
+    bridge->connected = config->connected;
     bridge->data = config->data;
     bridge->vchan_fd = (struct loop_fd){ .fd = -1, .ready = vchan_ready, .data = bridge };
     bridge->stream_fd = (struct loop_fd){ .fd = -1, .ready = stream_ready, .data = bridge };

@@ -22,7 +22,7 @@
 
 #include <stddef.h>
 
-#define VCHAN_BRIDGE_BUFFER 4096
+#define VCHAN_BRIDGE_BUFFER 16384
 #define VCHAN_BRIDGE_RETRY_MS 200
 
 struct libxenvchan;
@@ -49,6 +49,7 @@ struct vchan_bridge {
     unsigned int client;
     size_t read_ring, write_ring;
     int (*connect)(void *data); /* a stream descriptor that does not block, or -errno */
+    void (*connected)(void *data);
     void *data;
 
     enum vchan_bridge_state state;
@@ -68,6 +69,7 @@ struct vchan_bridge_config {
     unsigned int client;      /* the only domain that may connect */
     size_t read_ring, write_ring; /* bytes; 0: both within one page */
     int (*connect)(void *data);
+    void (*connected)(void *data); /* may be NULL; a client is being served from now on */
     void *data;
 };
 

@@ -1,5 +1,6 @@
 // sources: common/device-model.c common/dm-argv.c common/xs-read.c common/vchan-bridge.c
-// sources: common/output-lines.c common/loop.c common/log.c common/str-list.c common/util.c
+// sources: common/vnc-slots.c common/output-lines.c common/loop.c common/log.c
+// sources: common/str-list.c common/util.c
 // sources: tests/unit/fake-xs.c tests/unit/fake-vchan.c
 /*
  * The device model's life on a platform that the test plays: the way up, everything
@@ -14,10 +15,12 @@
 #include "fake-xs.h"
 #include "log.h"
 
+#include <sys/socket.h>
 #include <xenstore.h>
 
 #define ARGV "/vm/uuid/image/dm-argv/"
 #define QMP_PATH "/local/domain/3/device-model/7/qmp-vchan"
+#define VNC_PATH "/local/domain/3/device-model/7/vnc-vchan/"
 
 static struct loop loop;
 static struct device_model dm;
@@ -31,6 +34,7 @@ static struct {
     int starts, confines, crashes, power_offs, opened[8], open_count;
     unsigned int crashed_guest;
     char mac[32], argv[4096];
+    int connects[3], sockets[32], socket_count;
 } host;
 
 static int64_t now_ms(void)
@@ -88,9 +92,15 @@ static int fake_qemu_confine(struct platform *p)
     return host.confine_rc;
 }
 
+/* The sockets are QEMU's business; a pair whose other end says nothing will do. */
 static int fake_qemu_connect(struct platform *p, enum qemu_socket which)
 {
-    return -ECONNREFUSED;
+    int ends[2];
+
+    host.connects[which]++;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    host.sockets[host.socket_count++] = ends[0];
+    return ends[1];
 }
 
 static int fake_guest_crash(struct platform *p, unsigned int guest)
@@ -144,7 +154,8 @@ static void set_args(const char *const *args)
 static int setup(void **state)
 {
     memset(&host, 0, sizeof(host));
-    host.base = (struct platform){ .ops = &fake_ops, .qemu = "/qemu", .qmp_path = "/run/qmp" };
+    host.base = (struct platform){ .ops = &fake_ops, .qemu = "/qemu", .qmp_path = "/run/qmp",
+                                   .vnc_path = "/run/vnc" };
     clock_ms = 500;
     log_text[0] = '\0';
     fake_xs_reset(3);
@@ -164,6 +175,8 @@ static int teardown(void **state)
 {
     device_model_dispose(&dm);
     device_model_dispose(&dm);
+    while (host.socket_count)
+        close(host.sockets[--host.socket_count]);
     assert_int_equal(fake_xs_open_handles(), 0);
     assert_int_equal(fake_vchan_servers(), 0);
     fake_xs_reset(3);
@@ -223,6 +236,38 @@ static void all_the_way_up(void **state)
     assert_int_equal(host.power_offs, 0);
     pass_ms(1000000);
     assert_int_equal(host.power_offs, 0);
+}
+
+/* One free slot more than there are viewers, up to the last. */
+static void viewers(void **state)
+{
+    struct libxenvchan *clients[VNC_SLOTS];
+    char path[80];
+
+    fake_xs_set("device/vfb/0/backend", "/local/domain/0/backend/vfb/3/0");
+    run_qemu();
+    assert_non_null(strstr(host.argv, "-vnc unix:/run/vnc "));
+    for (int i = 0; i < VNC_SLOTS; i++) {
+        snprintf(path, sizeof(path), VNC_PATH "%d", i + 1);
+        assert_null(fake_xs_get(path));
+        snprintf(path, sizeof(path), VNC_PATH "%d", i);
+        clients[i] = fake_vchan_connect(path);
+        assert_non_null(clients[i]);
+        settle();
+        assert_int_equal(host.connects[QEMU_SOCKET_VNC], i + 1);
+    }
+    assert_null(fake_vchan_connect(VNC_PATH "3"));
+    fake_vchan_leave(clients[3]);
+    settle();
+    assert_non_null(fake_vchan_connect(VNC_PATH "3"));
+    settle();
+    assert_int_equal(host.connects[QEMU_SOCKET_VNC], VNC_SLOTS + 1);
+}
+
+static void no_display(void **state)
+{
+    run_qemu();
+    assert_null(fake_xs_get(VNC_PATH "0"));
 }
 
 static void restores(void **state)
@@ -433,6 +478,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(all_the_way_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(viewers, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_display, setup, teardown),
         cmocka_unit_test_setup_teardown(restores, setup, teardown),
         cmocka_unit_test_setup_teardown(target_comes_late, setup, teardown),
         cmocka_unit_test_setup_teardown(no_target, setup, teardown),
