@@ -253,6 +253,8 @@ int qmp_session_init(struct qmp_session *session, struct qmp_facts *facts)
         json_object_put(body);
         return -ENOMEM;
     }
+    json_tokener_set_flags(session->parser,
+                           JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
     add(body, "version", version());
     add(body, "capabilities", json_object_new_array());
     add(greeting, "QMP", body);

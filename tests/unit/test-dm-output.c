@@ -1,0 +1,370 @@
+// sources: launcher/dm/output.c launcher/dm/log-file.c launcher/dm/output-spec.c
+// sources: common/loop.c common/util.c common/log.c
+/*
+ * Outputs with real files, ptys and sockets: what a viewer sees, and that nobody
+ * who is slow, absent or gone can hold up the console.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include "clock.h"
+#include "log.h"
+#include "output.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+static struct loop loop;
+static struct output output;
+static int calls;
+static char dir[64], path[128], last_line[LOG_LINE_MAX + 1];
+
+static void keep_line(void *data, enum log_level level, const char *line)
+{
+    strcpy(last_line, line);
+}
+
+static void ready(void *data)
+{
+    calls++;
+}
+
+static int start(void **state)
+{
+    loop_init(&loop, clock_now_ms);
+    log_set_sink(keep_line, NULL);
+    strcpy(dir, "/tmp/dm-output-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/file", dir);
+    memset(&output, 0, sizeof(output));
+    calls = 0;
+    last_line[0] = '\0';
+    return 0;
+}
+
+static int finish(void **state)
+{
+    output_dispose(&output);
+    output_dispose(&output);
+    unlink(path);
+    return rmdir(dir);
+}
+
+static int open_text(const char *format, enum output_role role)
+{
+    char text[256], error[400];
+    struct output_spec spec;
+
+    snprintf(text, sizeof(text), format, path);
+    assert_int_equal(output_spec_parse(&spec, text, error, sizeof(error)), 0);
+    return output_open(&output, &loop, &spec, 3, role, ready, NULL);
+}
+
+static void turn(void)
+{
+    assert_int_equal(loop_turn(&loop, 20), 0);
+}
+
+static void expect_read(int fd, const char *text)
+{
+    char buf[256];
+    ssize_t n = read(fd, buf, sizeof(buf));
+
+    assert_int_equal(n, strlen(text));
+    assert_memory_equal(buf, text, n);
+}
+
+static void test_null(void **state)
+{
+    char buf[8];
+
+    assert_int_equal(open_text("null", OUTPUT_ROLE_RESTORE), 0);
+    assert_int_equal(output_write(&output, "abc", 3), 3);
+    assert_int_equal(output_read(&output, buf, 8), 0);
+    output_want(&output, true, true);
+    turn();
+    assert_int_equal(calls, 0);
+}
+
+static void test_log_file(void **state)
+{
+    struct stat st;
+
+    assert_int_equal(open_text("file:%s", OUTPUT_ROLE_LOG), 0);
+    assert_int_equal(output_write(&output, "abc", 3), 3);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 3);
+    assert_int_equal(st.st_mode & 07, 0);
+    assert_int_equal(output.file.max, OUTPUT_LOG_MAX);
+}
+
+static void test_save_file_starts_empty_and_private(void **state)
+{
+    struct stat st;
+    int fd = open(path, O_WRONLY | O_CREAT, 0644);
+
+    assert_int_equal(write(fd, "old", 3), 3);
+    close(fd);
+    unlink(path);
+    assert_int_equal(open_text("file:%s", OUTPUT_ROLE_SAVE), 0);
+    assert_int_equal(output_write(&output, "abcd", 4), 4);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 4);
+    assert_int_equal(st.st_mode & 077, 0);
+}
+
+/* /dev/full stands for a full disk: a save must stop, for good, and say so once. */
+static void test_save_on_full_disk_stops(void **state)
+{
+    assert_int_equal(open_text("file:/dev/full", OUTPUT_ROLE_SAVE), 0);
+    assert_int_equal(output_write(&output, "abcd", 4), -ENOSPC);
+    assert_non_null(strstr(last_line, "/dev/full"));
+    last_line[0] = '\0';
+    assert_true(output_write(&output, "abcd", 4) < 0);
+    assert_string_equal(last_line, "");
+}
+
+static void test_missing_file_is_named(void **state)
+{
+    assert_int_equal(open_text("pipe:%s", OUTPUT_ROLE_RESTORE), -ENOENT);
+    assert_non_null(strstr(last_line, path));
+    assert_null(output.ops);
+}
+
+static void test_restore_streams_the_file(void **state)
+{
+    char buf[8];
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+
+    assert_int_equal(write(fd, "0123456789", 10), 10);
+    close(fd);
+    assert_int_equal(open_text("pipe:%s", OUTPUT_ROLE_RESTORE), 0);
+    assert_int_equal(output_read(&output, buf, 8), 8);
+    assert_memory_equal(buf, "01234567", 8);
+    assert_int_equal(output_read(&output, buf, 8), 2);
+    assert_int_equal(output_read(&output, buf, 8), 0);
+    assert_int_equal(output_write(&output, "x", 1), 1);
+    assert_string_equal(last_line, "");
+}
+
+static void test_pipe_that_is_no_file_is_refused(void **state)
+{
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(open_text("pipe:%s", OUTPUT_ROLE_SERIAL), -ENOTSUP);
+}
+
+static int open_tty(void)
+{
+    int fd = open(output.tty, O_RDWR | O_NOCTTY | O_NONBLOCK);
+
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void test_pty_both_ways(void **state)
+{
+    char buf[16];
+    int fd;
+
+    assert_int_equal(open_text("pty", OUTPUT_ROLE_SERIAL), 0);
+    output_want(&output, true, false);
+    fd = open_tty();
+    turn();
+    assert_int_equal(calls, 1);
+    assert_int_equal(output_write(&output, "hello\n", 6), 6);
+    expect_read(fd, "hello\n");
+    assert_int_equal(write(fd, "typed\r", 6), 6);
+    turn();
+    assert_int_equal(calls, 2);
+    assert_int_equal(output_read(&output, buf, sizeof(buf)), 6);
+    assert_memory_equal(buf, "typed\r", 6);
+    close(fd);
+}
+
+static void test_pty_keeps_the_last_output_for_a_late_viewer(void **state)
+{
+    static char seen[OUTPUT_BACKLOG + 4096];
+    char line[32];
+    size_t len = 0;
+    ssize_t n;
+    int fd;
+
+    assert_int_equal(open_text("pty", OUTPUT_ROLE_SERIAL), 0);
+    output_want(&output, true, false);
+    for (int i = 0; i < 5000; i++) {
+        snprintf(line, sizeof(line), "line %05d\n", i);
+        assert_int_equal(output_write(&output, line, 11), 11);
+    }
+    assert_int_equal(output.backlog_len, OUTPUT_BACKLOG);
+    fd = open_tty();
+    for (int i = 0; i < 100; i++) {
+        turn();
+        output_want(&output, true, output_write(&output, "", 0) == 0 && output.backlog_len);
+        while (len < sizeof(seen) && (n = read(fd, seen + len, sizeof(seen) - len)) > 0)
+            len += n;
+    }
+    assert_int_equal(len, OUTPUT_BACKLOG);
+    assert_memory_equal(seen + len - 11, "line 04999\n", 11);
+    close(fd);
+}
+
+static void test_pty_nobody_there_never_blocks_nor_spins(void **state)
+{
+    int fd, before;
+
+    assert_int_equal(open_text("pty", OUTPUT_ROLE_SERIAL), 0);
+    output_want(&output, true, false);
+    for (int i = 0; i < 3; i++) {
+        fd = open_tty();
+        turn();
+        assert_true(output.fd >= 0);
+        close(fd);
+        turn();
+        turn();
+        assert_int_equal(output.fd, -1);
+        before = calls;
+        turn();
+        assert_int_equal(calls, before);
+        for (int j = 0; j < 100; j++)
+            assert_int_equal(output_write(&output, "0123456789", 10), 10);
+    }
+}
+
+static void test_pty_slow_viewer_is_back_pressure(void **state)
+{
+    char chunk[1024] = "";
+    size_t taken = 0;
+    ssize_t n = 1;
+    int fd;
+
+    assert_int_equal(open_text("pty", OUTPUT_ROLE_SERIAL), 0);
+    output_want(&output, true, false);
+    fd = open_tty();
+    turn();
+    for (int i = 0; i < 1000 && n > 0; i++) {
+        n = output_write(&output, chunk, sizeof(chunk));
+        assert_true(n >= 0);
+        taken += n;
+    }
+    assert_int_equal(n, 0);
+    assert_true(taken < 200000);
+    output_want(&output, true, true);
+    calls = 0;
+    while (read(fd, chunk, sizeof(chunk)) > 0)
+        ;
+    turn();
+    assert_true(calls > 0);
+    assert_true(output_write(&output, chunk, sizeof(chunk)) > 0);
+    close(fd);
+}
+
+static int connect_unix(void)
+{
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+    strcpy(addr.sun_path, path);
+    assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    return fd;
+}
+
+static void test_unix_server_one_peer_at_a_time(void **state)
+{
+    char buf[16];
+    int first, second;
+
+    assert_int_equal(open_text("unix:%s,server,nowait", OUTPUT_ROLE_SERIAL), 0);
+    output_want(&output, true, false);
+    assert_int_equal(output_write(&output, "lost", 4), 4);
+    first = connect_unix();
+    turn();
+    second = connect_unix();
+    turn();
+    assert_int_equal(read(second, buf, sizeof(buf)), 0);
+    close(second);
+    assert_int_equal(output_write(&output, "to first", 8), 8);
+    expect_read(first, "to first");
+    assert_int_equal(write(first, "back", 4), 4);
+    turn();
+    assert_int_equal(output_read(&output, buf, sizeof(buf)), 4);
+    close(first);
+    assert_int_equal(output_read(&output, buf, sizeof(buf)), 0);
+    assert_int_equal(output.fd, -1);
+    assert_int_equal(output_write(&output, "lost", 4), 4);
+
+    first = connect_unix();
+    turn();
+    assert_int_equal(output_write(&output, "again", 5), 5);
+    expect_read(first, "again");
+    close(first);
+}
+
+static void test_peer_that_never_reads(void **state)
+{
+    char chunk[4096] = "";
+    ssize_t n = 1;
+    int fd;
+
+    assert_int_equal(open_text("unix:%s,server,nowait", OUTPUT_ROLE_SERIAL), 0);
+    fd = connect_unix();
+    turn();
+    for (int i = 0; i < 10000 && n > 0; i++)
+        n = output_write(&output, chunk, sizeof(chunk));
+    assert_int_equal(n, 0);
+    close(fd);
+    assert_int_equal(output_write(&output, chunk, sizeof(chunk)), sizeof(chunk));
+    assert_int_equal(output.fd, -1);
+}
+
+static void test_tcp_client(void **state)
+{
+    struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(addr);
+    int server = socket(AF_INET, SOCK_STREAM, 0), peer;
+    struct output_spec spec;
+    char text[64], error[400];
+
+    assert_int_equal(bind(server, (struct sockaddr *)&addr, len), 0);
+    assert_int_equal(listen(server, 1), 0);
+    assert_int_equal(getsockname(server, (struct sockaddr *)&addr, &len), 0);
+    snprintf(text, sizeof(text), "tcp:127.0.0.1:%d", ntohs(addr.sin_port));
+    assert_int_equal(output_spec_parse(&spec, text, error, sizeof(error)), 0);
+    assert_int_equal(output_open(&output, &loop, &spec, 3, OUTPUT_ROLE_SERIAL, ready, NULL), 0);
+    peer = accept(server, NULL, NULL);
+    assert_int_equal(output_write(&output, "hi", 2), 2);
+    expect_read(peer, "hi");
+    close(peer);
+    close(server);
+    output_dispose(&output);
+    assert_int_equal(output_open(&output, &loop, &spec, 3, OUTPUT_ROLE_SERIAL, ready, NULL),
+                     -ECONNREFUSED);
+    assert_non_null(strstr(last_line, text));
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
+    const struct CMUnitTest tests[] = {
+        TEST(test_null),
+        TEST(test_log_file),
+        TEST(test_save_file_starts_empty_and_private),
+        TEST(test_save_on_full_disk_stops),
+        TEST(test_missing_file_is_named),
+        TEST(test_restore_streams_the_file),
+        TEST(test_pipe_that_is_no_file_is_refused),
+        TEST(test_pty_both_ways),
+        TEST(test_pty_keeps_the_last_output_for_a_late_viewer),
+        TEST(test_pty_nobody_there_never_blocks_nor_spins),
+        TEST(test_pty_slow_viewer_is_back_pressure),
+        TEST(test_unix_server_one_peer_at_a_time),
+        TEST(test_peer_that_never_reads),
+        TEST(test_tcp_client),
+    };
+
+    return cmocka_run_group_tests_name("dm-output", tests, NULL, NULL);
+}

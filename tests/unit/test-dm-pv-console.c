@@ -1,0 +1,415 @@
+// sources: launcher/dm/pv-console.c launcher/dm/xen-handles.c launcher/dm/console-ring.c
+// sources: launcher/dm/output.c launcher/dm/log-file.c launcher/dm/output-spec.c
+// sources: common/loop.c common/util.c common/log.c
+/*
+ * A whole console with a frontend made of memory: handshake, reconnection, floods,
+ * lies, and an event channel that stays masked while the frontend is over budget.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include "log.h"
+#include "pv-console.h"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <xen/grant_table.h>
+#include <xen/io/xenbus.h>
+
+/* -------- a fake Xen: one page, one event channel -------- */
+
+static struct {
+    struct xencons_interface page;
+    int mapped, bound, notified, pending, masked;
+    uint32_t ref, remote;
+    bool fail_map, fail_bind;
+} xen;
+
+xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int flags)
+{
+    xen.pending = eventfd(0, EFD_NONBLOCK);
+    return (void *)&xen;
+}
+
+int xenevtchn_close(xenevtchn_handle *xce) { return close(xen.pending); }
+int xenevtchn_fd(xenevtchn_handle *xce) { return xen.pending; }
+int xenevtchn_restrict(xenevtchn_handle *xce, domid_t domid) { return 0; }
+
+xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *xce)
+{
+    uint64_t port;
+
+    if (read(xen.pending, &port, sizeof(port)) != sizeof(port))
+        return -1;
+    xen.masked = 1;
+    return port;
+}
+
+xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint32_t domid,
+                                                     evtchn_port_t remote)
+{
+    assert_int_equal(domid, 7);
+    if (xen.fail_bind) {
+        errno = EINVAL;
+        return -1;
+    }
+    xen.remote = remote;
+    xen.bound++;
+    return 42;
+}
+
+int xenevtchn_unbind(xenevtchn_handle *xce, evtchn_port_t port)
+{
+    assert_int_equal(port, 42);
+    xen.bound--;
+    return 0;
+}
+
+int xenevtchn_unmask(xenevtchn_handle *xce, evtchn_port_t port)
+{
+    xen.masked = 0;
+    return 0;
+}
+
+int xenevtchn_notify(xenevtchn_handle *xce, evtchn_port_t port)
+{
+    xen.notified++;
+    return 0;
+}
+
+xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger, unsigned int flags)
+{
+    return (void *)&xen;
+}
+
+int xengnttab_close(xengnttab_handle *xgt) { return 0; }
+
+void *xengnttab_map_grant_ref(xengnttab_handle *xgt, uint32_t domid, uint32_t ref, int prot)
+{
+    assert_int_equal(domid, 7);
+    if (xen.fail_map) {
+        errno = EINVAL;
+        return NULL;
+    }
+    xen.ref = ref;
+    xen.mapped++;
+    return &xen.page;
+}
+
+int xengnttab_unmap(xengnttab_handle *xgt, void *start, uint32_t count)
+{
+    assert_ptr_equal(start, &xen.page);
+    xen.mapped--;
+    return 0;
+}
+
+/* -------- the frontend and its surroundings -------- */
+
+static int64_t now = 1000;
+static struct loop loop;
+static struct xen_handles handles;
+static struct pv_console console;
+static unsigned int states[64];
+static int state_count;
+static char file[] = "/tmp/dm-console-XXXXXX", input[] = "/tmp/dm-input-XXXXXX";
+
+static int64_t fake_now(void) { return now; }
+
+static void note_state(void *data, unsigned int id, unsigned int state)
+{
+    assert_int_equal(id, console.id);
+    states[state_count++] = state;
+}
+
+static void open_console(unsigned int id, const char *format, const char *name)
+{
+    struct output_spec spec;
+    char text[128], error[400];
+
+    memset(&xen, 0, sizeof(xen));
+    state_count = 0;
+    loop_init(&loop, fake_now);
+    log_set_sink(NULL, NULL);
+    snprintf(text, sizeof(text), format, name);
+    assert_int_equal(output_spec_parse(&spec, text, error, sizeof(error)), 0);
+    assert_int_equal(pv_console_open(&console, id, &spec, &loop), 0);
+    assert_int_equal(xen_open(&handles, &loop, 7), 0);
+    pv_console_start(&console, &handles, note_state, NULL);
+}
+
+static void close_console(void)
+{
+    pv_console_dispose(&console);
+    pv_console_dispose(&console);
+    xen_close(&handles);
+    assert_int_equal(xen.mapped, 0);
+    assert_int_equal(xen.bound, 0);
+}
+
+static void frontend_says(unsigned int state, uint32_t ref, uint32_t port)
+{
+    struct message message = { .type = MESSAGE_FRONTEND, .index = console.id, .state = state,
+                               .ring_ref = ref, .port = port };
+
+    pv_console_frontend(&console, &message);
+}
+
+static void frontend_writes(const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        xen.page.out[xen.page.out_prod++ % sizeof(xen.page.out)] = bytes[i];
+}
+
+static void frontend_notifies(void)
+{
+    uint64_t port = 42;
+
+    if (!xen.masked)
+        assert_int_equal(write(xen.pending, &port, sizeof(port)), sizeof(port));
+    assert_int_equal(loop_turn(&loop, 0), 0);
+}
+
+static void expect_file(const char *text)
+{
+    char buf[256] = "";
+    int fd = open(file, O_RDONLY);
+
+    assert_true(read(fd, buf, sizeof(buf) - 1) >= 0);
+    close(fd);
+    assert_string_equal(buf, text);
+}
+
+/* -------- tests -------- */
+
+static void test_primary_console_needs_no_handshake(void **state)
+{
+    open_console(0, "file:%s", file);
+    frontend_writes("early ", 6);
+    frontend_says(XenbusStateConnected, 0, 9);
+    assert_int_equal(xen.ref, GNTTAB_RESERVED_CONSOLE);
+    assert_int_equal(xen.remote, 9);
+    expect_file("early ");
+    assert_int_equal(xen.notified, 1);
+    frontend_writes("late", 4);
+    frontend_notifies();
+    expect_file("early late");
+    assert_int_equal(xen.notified, 2);
+    assert_int_equal(xen.masked, 0);
+    assert_int_equal(state_count, 0);
+    close_console();
+}
+
+static void test_handshake_close_and_again(void **state)
+{
+    static const unsigned int expected[] = { XenbusStateInitWait, XenbusStateConnected,
+                                             XenbusStateClosing, XenbusStateClosed,
+                                             XenbusStateInitWait, XenbusStateConnected,
+                                             XenbusStateClosed };
+
+    open_console(3, "file:%s", file);
+    frontend_says(XenbusStateInitialising, 0, 0);
+    assert_int_equal(xen.mapped, 0);
+    frontend_says(XenbusStateInitialised, 11, 12);
+    assert_int_equal(xen.ref, 11);
+    assert_int_equal(xen.mapped, 1);
+    frontend_says(XenbusStateConnected, 11, 12);
+    assert_int_equal(xen.mapped, 1);
+    frontend_says(XenbusStateClosing, 0, 0);
+    assert_int_equal(xen.mapped + xen.bound, 0);
+    frontend_says(XenbusStateClosed, 0, 0);
+    frontend_says(XenbusStateInitialising, 0, 0);
+    memset(&xen.page, 0, sizeof(xen.page));
+    frontend_says(XenbusStateInitialised, 13, 14);
+    assert_int_equal(xen.ref, 13);
+    frontend_writes("again", 5);
+    frontend_notifies();
+    expect_file("again");
+    frontend_says(XenbusStateUnknown, 0, 0);
+    assert_int_equal(state_count, ARRAY_LEN(expected));
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++)
+        assert_int_equal(states[i], expected[i]);
+    close_console();
+}
+
+static void test_every_state_in_every_order(void **state)
+{
+    open_console(3, "file:%s", file);
+    for (unsigned int a = 0; a <= XenbusStateReconfigured + 2; a++)
+        for (unsigned int b = 0; b <= XenbusStateReconfigured + 2; b++) {
+            state_count = 0;
+            frontend_says(a, 5, 6);
+            frontend_says(b, 0, 6);
+            frontend_says(b, 5, 0);
+            assert_in_range(xen.mapped, 0, 1);
+            assert_int_equal(xen.mapped, xen.bound);
+        }
+    close_console();
+}
+
+static void test_wrong_grants_and_ports(void **state)
+{
+    open_console(3, "file:%s", file);
+    frontend_says(XenbusStateInitialised, 0, 12);
+    frontend_says(XenbusStateInitialised, 11, 0);
+    assert_int_equal(xen.mapped, 0);
+    xen.fail_map = true;
+    frontend_says(XenbusStateInitialised, 11, 12);
+    xen.fail_map = false;
+    xen.fail_bind = true;
+    frontend_says(XenbusStateInitialised, 11, 12);
+    assert_int_equal(xen.mapped, 0);
+    assert_int_equal(states[state_count - 1], XenbusStateClosing);
+    xen.fail_bind = false;
+    frontend_says(XenbusStateInitialised, 11, 12);
+    assert_int_equal(states[state_count - 1], XenbusStateConnected);
+    close_console();
+}
+
+static void test_impossible_index_closes_the_console(void **state)
+{
+    open_console(3, "file:%s", file);
+    frontend_says(XenbusStateInitialised, 11, 12);
+    xen.page.out_prod = 5000;
+    frontend_notifies();
+    assert_int_equal(xen.mapped + xen.bound, 0);
+    assert_int_equal(states[state_count - 1], XenbusStateClosing);
+    close_console();
+
+    open_console(3, "file:%s", file);
+    frontend_says(XenbusStateInitialised, 11, 12);
+    xen.page.in_cons = 1;
+    frontend_notifies();
+    assert_int_equal(xen.mapped + xen.bound, 0);
+    close_console();
+
+    open_console(0, "file:%s", file);
+    frontend_says(XenbusStateConnected, 0, 12);
+    xen.page.out_prod = 5000;
+    frontend_notifies();
+    assert_int_equal(xen.mapped + xen.bound, 0);
+    close_console();
+}
+
+static void test_byte_flood_is_metered(void **state)
+{
+    static char chunk[CONSOLE_RING_OUT];
+    uint64_t taken = 0;
+    uint32_t before;
+
+    open_console(0, "null%s", "");
+    frontend_says(XenbusStateConnected, 0, 12);
+    for (int period = 0; period < 10; period++) {
+        for (int i = 0; i < 1000; i++) {
+            before = xen.page.out_cons;
+            if (xen.page.out_prod - before < sizeof(chunk))
+                frontend_writes(chunk, sizeof(chunk) - (xen.page.out_prod - before));
+            frontend_notifies();
+            taken += xen.page.out_cons - before;
+        }
+        assert_int_equal(xen.masked, 1);
+        now += BUDGET_PERIOD_MS;
+        before = xen.page.out_cons;
+        assert_int_equal(loop_turn(&loop, 0), 0);
+        taken += xen.page.out_cons - before;
+        assert_int_equal(xen.masked, 0);
+    }
+    assert_in_range(taken, 100000, 10 * (16384 + 2048));
+    close_console();
+}
+
+static void test_event_flood_is_metered(void **state)
+{
+    int handled = 0;
+
+    open_console(3, "null%s", "");
+    frontend_says(XenbusStateInitialised, 11, 12);
+    for (int i = 0; i < 10000; i++) {
+        handled += !xen.masked;
+        frontend_notifies();
+    }
+    assert_in_range(handled, 100, 300);
+    now += BUDGET_PERIOD_MS;
+    assert_int_equal(loop_turn(&loop, 0), 0);
+    assert_int_equal(xen.masked, 0);
+    close_console();
+}
+
+static void test_broken_save_leaves_the_ring_full(void **state)
+{
+    static char chunk[CONSOLE_RING_OUT];
+
+    open_console(1, "file:%s", "/dev/full");
+    frontend_says(XenbusStateInitialised, 11, 12);
+    frontend_writes(chunk, sizeof(chunk));
+    frontend_notifies();
+    frontend_notifies();
+    assert_int_equal(xen.page.out_cons, 0);
+    close_console();
+}
+
+static void test_restore_file_arrives_whole(void **state)
+{
+    unsigned char got, expected = 0;
+    size_t total = 0;
+    int fd = open(input, O_WRONLY | O_TRUNC);
+
+    for (int i = 0; i < 5000; i++)
+        assert_int_equal(write(fd, &(unsigned char){ i * 7 }, 1), 1);
+    close(fd);
+    open_console(2, "pipe:%s", input);
+    xen.page.in_cons = xen.page.in_prod = UINT32_MAX - 700;
+    frontend_says(XenbusStateInitialised, 11, 12);
+    for (int round = 0; round < 100; round++) {
+        while (xen.page.in_cons != xen.page.in_prod) {
+            got = xen.page.in[xen.page.in_cons++ % sizeof(xen.page.in)];
+            assert_int_equal(got, expected);
+            expected += 7;
+            total++;
+        }
+        frontend_notifies();
+    }
+    assert_int_equal(total, 5000);
+    close_console();
+}
+
+static void test_console_without_output_is_still_served(void **state)
+{
+    open_console(2, "%s", "");
+    frontend_says(XenbusStateInitialised, 11, 12);
+    assert_int_equal(states[state_count - 1], XenbusStateConnected);
+    frontend_writes("abc", 3);
+    frontend_notifies();
+    assert_int_equal(xen.page.out_cons, 3);
+    close_console();
+}
+
+static int make_files(void **state)
+{
+    close(mkstemp(file));
+    close(mkstemp(input));
+    return 0;
+}
+
+static int remove_files(void **state)
+{
+    return unlink(file) | unlink(input);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_primary_console_needs_no_handshake),
+        cmocka_unit_test(test_handshake_close_and_again),
+        cmocka_unit_test(test_every_state_in_every_order),
+        cmocka_unit_test(test_wrong_grants_and_ports),
+        cmocka_unit_test(test_impossible_index_closes_the_console),
+        cmocka_unit_test(test_byte_flood_is_metered),
+        cmocka_unit_test(test_event_flood_is_metered),
+        cmocka_unit_test(test_broken_save_leaves_the_ring_full),
+        cmocka_unit_test(test_restore_file_arrives_whole),
+        cmocka_unit_test(test_console_without_output_is_still_served),
+    };
+
+    return cmocka_run_group_tests_name("dm-pv-console", tests, make_files, remove_files);
+}
