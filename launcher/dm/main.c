@@ -104,7 +104,7 @@ static int open_all(struct setup *setup)
 
     rc = rc ?: open_consoles(setup);
     rc = rc ?: worker_listen(&setup->worker, &setup->options);
-    if (!rc && setup->worker.vnc.fd >= 0)
+    if (!rc && setup->worker.vnc.io.fd >= 0)
         rc = store_write_vnc(&setup->store, setup->worker.vnc.host, setup->worker.vnc.port);
     return rc;
 }
@@ -126,7 +126,7 @@ static int serve(struct setup *setup)
 {
     struct keeper_job job = { .store = &setup->store, .consoles = setup->consoles,
                               .console_count = setup->console_count,
-                              .vnc = setup->worker.vnc.fd >= 0, .signal_fd = setup->signal_fd };
+                              .vnc = setup->worker.vnc.io.fd >= 0, .signal_fd = setup->signal_fd };
     int pair[2];
 
     list_files(setup, &job);
@@ -169,7 +169,7 @@ int main(int argc, char **argv)
         fputs(setup.options.help ? options_help : "stubdom-dm " VERSION "\n", stdout);
         return 0;
     }
-    umask(077);
+    umask(027);
     worker_init(&setup.worker);
     setup.signal_fd = catch_signals();
     if (setup.signal_fd < 0)

@@ -1,5 +1,5 @@
 /*
- * The TCP port where VNC viewers connect (see vnc-server.h).
+ * The TCP port where VNC viewers connect, and the viewers (see vnc-server.h).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -10,12 +10,21 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define VNC_BASE_PORT 5900
 #define VNC_BACKLOG 8
+
+/* In 10 ms: 50 MB/s for each viewer. */
+#define VIEWER_BYTES (512u << 10)
+#define VIEWER_EVENTS 512
+#define CHUNK 16384
+/* How long a viewer waits for the stub domain to offer it a vchan. */
+#define PATIENCE_MS 60000
 
 static int listen_at(const struct addrinfo *address)
 {
@@ -54,7 +63,7 @@ static int find_own_address(struct vnc_server *server)
     char service[16];
     unsigned int port = 0;
 
-    if (getsockname(server->fd, (struct sockaddr *)&address, &len))
+    if (getsockname(server->io.fd, (struct sockaddr *)&address, &len))
         return -errno;
     if (getnameinfo((struct sockaddr *)&address, len, server->host, sizeof(server->host), service,
                     sizeof(service), NI_NUMERICHOST | NI_NUMERICSERV) ||
@@ -64,12 +73,204 @@ static int find_own_address(struct vnc_server *server)
     return 0;
 }
 
+/* -------- a viewer -------- */
+
+static void viewer_close(struct vnc_viewer *viewer)
+{
+    loop_stop_timer(viewer->server->loop, &viewer->timer);
+    loop_remove_fd(viewer->server->loop, &viewer->io);
+    cleanup_closep(&viewer->io.fd);
+    viewer->io.fd = -1;
+    viewer->masked = false;
+    vchan_client_close(&viewer->vchan);
+}
+
+/* Each returns 1 to go on when its own side is ready again, 0 when nothing is there, -errno. */
+
+static int viewer_to_tcp(struct vnc_viewer *viewer, char *buf)
+{
+    while (!budget_is_spent(&viewer->budget)) {
+        ssize_t len = vchan_client_peek(&viewer->vchan, buf, CHUNK), sent;
+
+        if (len == 0)
+            return vchan_client_is_open(&viewer->vchan) ? 0 : -EPIPE;
+        if (len < 0)
+            return len;
+        sent = send(viewer->io.fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0)
+            return errno == EAGAIN || errno == EINTR ? 1 : -errno;
+        vchan_client_consume(&viewer->vchan, sent);
+        budget_take_bytes(&viewer->budget, sent);
+        if (sent < len)
+            return 1;
+    }
+    return 0;
+}
+
+static int viewer_from_tcp(struct vnc_viewer *viewer, char *buf)
+{
+    while (!budget_is_spent(&viewer->budget)) {
+        ssize_t room = vchan_client_room(&viewer->vchan), len;
+
+        if (room <= 0)
+            return room;
+        len = recv(viewer->io.fd, buf, MIN((size_t)room, (size_t)CHUNK), MSG_DONTWAIT);
+        if (len < 0)
+            return errno == EAGAIN || errno == EINTR ? 1 : -errno;
+        if (len == 0)
+            return -EPIPE;
+        /* There was room; a server that takes it back cheats itself of these bytes. */
+        len = vchan_client_produce(&viewer->vchan, buf, len);
+        if (len < 0)
+            return len;
+        budget_take_bytes(&viewer->budget, len);
+    }
+    return 0;
+}
+
+static void viewer_pump(struct vnc_viewer *viewer)
+{
+    struct vnc_server *server = viewer->server;
+    char buf[CHUNK];
+    int out, in;
+
+    if (!viewer->vchan.page)
+        return;
+    budget_refresh(&viewer->budget, server->loop->now_ms());
+    out = viewer_to_tcp(viewer, buf);
+    in = out < 0 ? out : viewer_from_tcp(viewer, buf);
+    if (in < 0) {
+        if (in == -EPROTO)
+            log_warning("VNC slot %u: the stub domain's ring index is impossible: closed",
+                        viewer->slot);
+        viewer_close(viewer);
+        return;
+    }
+    if (budget_is_spent(&viewer->budget)) {
+        /* Out of the loop altogether: a hang-up, too, waits for the next period. */
+        loop_remove_fd(server->loop, &viewer->io);
+        loop_start_timer(server->loop, &viewer->timer, BUDGET_PERIOD_MS);
+        return;
+    }
+    viewer->io.events = (in ? POLLIN : 0) | (out ? POLLOUT : 0);
+    if (loop_add_fd(server->loop, &viewer->io)) {
+        viewer_close(viewer);
+        return;
+    }
+    if (viewer->masked) {
+        viewer->masked = false;
+        xen_port_unmask(server->xen, &viewer->vchan.port);
+    }
+}
+
+static void viewer_ready(void *data, short revents)
+{
+    struct vnc_viewer *viewer = data;
+
+    if (viewer->vchan.page && !(revents & (POLLHUP | POLLERR)))
+        viewer_pump(viewer);
+    else if (revents & (POLLHUP | POLLERR | POLLRDHUP))
+        viewer_close(viewer);
+}
+
+static void viewer_event(void *data)
+{
+    struct vnc_viewer *viewer = data;
+
+    budget_refresh(&viewer->budget, viewer->server->loop->now_ms());
+    budget_take_event(&viewer->budget);
+    viewer->masked = true;
+    viewer_pump(viewer);
+}
+
+static void viewer_timer(void *data)
+{
+    struct vnc_viewer *viewer = data;
+
+    if (viewer->vchan.page) {
+        viewer_pump(viewer);
+        return;
+    }
+    log_warning("VNC: the stub domain does not take a viewer: closed");
+    viewer_close(viewer);
+}
+
+/* Joins viewer and offer when both are there. */
+static void viewer_join(struct vnc_viewer *viewer)
+{
+    int rc;
+
+    if (viewer->io.fd < 0 || !viewer->port || viewer->vchan.page)
+        return;
+    viewer->vchan.port = (struct xen_port){ .fired = viewer_event, .data = viewer };
+    rc = vchan_client_open(&viewer->vchan, viewer->server->xen, viewer->ring_ref, viewer->port);
+    /* The viewer goes on waiting for a better offer. */
+    if (rc && rc != -ESTALE)
+        log_warning("VNC slot %u: cannot connect (grant %u, port %u): %s", viewer->slot,
+                    viewer->ring_ref, viewer->port, strerror(-rc));
+    /* Used up, well or not; the stub domain makes another. */
+    viewer->ring_ref = viewer->port = 0;
+    if (rc)
+        return;
+    loop_stop_timer(viewer->server->loop, &viewer->timer);
+    budget_init(&viewer->budget, VIEWER_BYTES, VIEWER_EVENTS);
+    viewer->masked = true;
+    viewer_pump(viewer);
+}
+
+/* -------- the port -------- */
+
+/* A slot that is offered, or else any that is free. */
+static struct vnc_viewer *find_place(struct vnc_server *server)
+{
+    struct vnc_viewer *place = NULL;
+
+    for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++) {
+        struct vnc_viewer *viewer = &server->viewers[i];
+
+        if (viewer->io.fd < 0 && (!place || (viewer->port && !place->port)))
+            place = viewer;
+    }
+    return place;
+}
+
+static void viewer_arrived(void *data, short revents)
+{
+    struct vnc_server *server = data;
+    struct vnc_viewer *viewer = find_place(server);
+    cleanup_close int fd = accept4(server->io.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int on = 1;
+
+    if (fd < 0)
+        return;
+    if (!viewer) {
+        log_warning("VNC: more than %d viewers: refused", MESSAGE_MAX_SLOTS);
+        return;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    /* The server speaks first in VNC: nothing is read before it is there. */
+    viewer->io = (struct loop_fd){ .fd = steal_fd(&fd), .events = POLLRDHUP,
+                                   .ready = viewer_ready, .data = viewer };
+    if (loop_add_fd(server->loop, &viewer->io) ||
+        loop_start_timer(server->loop, &viewer->timer, PATIENCE_MS)) {
+        viewer_close(viewer);
+        return;
+    }
+    viewer_join(viewer);
+}
+
 int vnc_server_open(struct vnc_server *server, struct loop *loop, const struct options_vnc *vnc)
 {
     unsigned int first = VNC_BASE_PORT + vnc->display, last = MIN(first + vnc->to, 65535u);
-    int fd = -EADDRINUSE, rc = 0;
+    int fd = -EADDRINUSE, rc;
 
-    *server = (struct vnc_server){ .loop = loop, .fd = -1 };
+    *server = (struct vnc_server){ .loop = loop, .io.fd = -1 };
+    for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++) {
+        struct vnc_viewer *viewer = &server->viewers[i];
+
+        *viewer = (struct vnc_viewer){ .server = server, .slot = i, .io.fd = -1 };
+        viewer->timer = (struct loop_timer){ .fired = viewer_timer, .data = viewer };
+    }
     if (!vnc->enabled)
         return 0;
     for (unsigned int port = first; port <= last && fd == -EADDRINUSE; port++)
@@ -79,7 +280,8 @@ int vnc_server_open(struct vnc_server *server, struct loop *loop, const struct o
                   vnc->host[0] ? vnc->host : "any address", first, last, strerror(-fd));
         return fd;
     }
-    server->fd = fd;
+    server->io = (struct loop_fd){ .fd = fd, .events = POLLIN, .ready = viewer_arrived,
+                                   .data = server };
     rc = find_own_address(server);
     if (rc)
         vnc_server_close(server);
@@ -88,6 +290,27 @@ int vnc_server_open(struct vnc_server *server, struct loop *loop, const struct o
 
 void vnc_server_close(struct vnc_server *server)
 {
-    cleanup_closep(&server->fd);
-    server->fd = -1;
+    if (!server->loop)
+        return;
+    for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++)
+        viewer_close(&server->viewers[i]);
+    loop_remove_fd(server->loop, &server->io);
+    cleanup_closep(&server->io.fd);
+    server->io.fd = -1;
+}
+
+int vnc_server_start(struct vnc_server *server, struct xen_handles *xen)
+{
+    server->xen = xen;
+    return server->io.fd < 0 ? 0 : loop_add_fd(server->loop, &server->io);
+}
+
+void vnc_server_offer(struct vnc_server *server, const struct message *message)
+{
+    struct vnc_viewer *viewer = &server->viewers[message->index];
+
+    /* While a viewer is connected, this is for the next one. */
+    viewer->ring_ref = message->ring_ref;
+    viewer->port = message->port;
+    viewer_join(viewer);
 }

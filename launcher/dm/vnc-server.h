@@ -1,21 +1,44 @@
 /*
- * The TCP port where VNC viewers connect, and the viewers.
+ * The TCP port where VNC viewers connect, and the viewers: each one's bytes go
+ * unchanged to and from the stub domain, over a vchan of its own.
+ *
+ * The stub domain offers up to MESSAGE_MAX_SLOTS vchans (slots); each serves one
+ * viewer and is offered anew after that viewer has gone. A viewer that comes
+ * while none is offered waits: the guest may be starting.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #ifndef DM_VNC_SERVER_H
 #define DM_VNC_SERVER_H
 
+#include "budget.h"
 #include "loop.h"
+#include "message.h"
 #include "options.h"
+#include "vchan-client.h"
 
 #include <stdint.h>
 
+struct vnc_server;
+
+struct vnc_viewer {
+    struct vnc_server *server;
+    unsigned int slot;
+    uint32_t ring_ref, port; /* the offer; port 0: none */
+    struct loop_fd io;       /* the viewer's socket; fd -1: no viewer */
+    struct vchan_client vchan;
+    struct loop_timer timer; /* while it waits: patience; then: the next budget */
+    struct budget budget;
+    bool masked;
+};
+
 struct vnc_server {
     struct loop *loop;
-    int fd; /* listening; -1: no VNC */
+    struct xen_handles *xen;
+    struct loop_fd io; /* the listening socket; fd -1: no VNC */
     char host[64];
     uint16_t port;
+    struct vnc_viewer viewers[MESSAGE_MAX_SLOTS];
 };
 
 /*
@@ -24,5 +47,11 @@ struct vnc_server {
  */
 int vnc_server_open(struct vnc_server *server, struct loop *loop, const struct options_vnc *vnc);
 void vnc_server_close(struct vnc_server *server); /* idempotent */
+
+/* From now on viewers are let in. 0 or -errno. */
+int vnc_server_start(struct vnc_server *server, struct xen_handles *xen);
+
+/* What the stub domain offers in a slot: ring_ref and port of MESSAGE, 0 for nothing. */
+void vnc_server_offer(struct vnc_server *server, const struct message *message);
 
 #endif

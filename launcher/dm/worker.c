@@ -31,7 +31,7 @@ void worker_init(struct worker *worker)
     memset(worker, 0, sizeof(*worker));
     loop_init(&worker->loop, clock_now_ms);
     worker->keeper_fd = -1;
-    worker->vnc.fd = -1;
+    worker->vnc.io.fd = -1;
 }
 
 void worker_dispose(struct worker *worker)
@@ -74,7 +74,7 @@ int worker_listen(struct worker *worker, const struct options *options)
     rc = rc ?: vnc_server_open(&worker->vnc, &worker->loop, &options->vnc);
     if (rc)
         return rc;
-    facts->vnc = worker->vnc.fd >= 0;
+    facts->vnc = worker->vnc.io.fd >= 0;
     facts->vnc_password = options->vnc.password;
     snprintf(facts->vnc_host, sizeof(facts->vnc_host), "%s", worker->vnc.host);
     snprintf(facts->vnc_service, sizeof(facts->vnc_service), "%u", worker->vnc.port);
@@ -98,6 +98,8 @@ static void send_state(void *data, unsigned int id, unsigned int state)
 
 static void hear(struct worker *worker, const struct message *message)
 {
+    if (message->type == MESSAGE_SLOT)
+        vnc_server_offer(&worker->vnc, message);
     for (int i = 0; i < worker->console_count; i++)
         if (message->type == MESSAGE_FRONTEND && worker->consoles[i].id == message->index)
             pv_console_frontend(&worker->consoles[i], message);
@@ -146,6 +148,7 @@ int worker_run(struct worker *worker, int domid, int keeper_fd, int signal_fd)
     rc = watch_fd(worker, &worker->signal_io, signal_fd, signal_ready);
     rc = rc ?: watch_fd(worker, &worker->keeper_io, keeper_fd, keeper_ready);
     rc = rc ?: xen_open(&worker->xen, &worker->loop, domid);
+    rc = rc ?: vnc_server_start(&worker->vnc, &worker->xen);
     if (rc)
         return 1;
     for (int i = 0; i < worker->console_count; i++)

@@ -1,0 +1,495 @@
+// sources: launcher/dm/vnc-server.c launcher/dm/vchan-client.c launcher/dm/xen-handles.c
+// sources: common/loop.c common/util.c common/log.c
+/*
+ * VNC viewers over vchan: bytes both ways against a model, at every ring size and
+ * across the wrap; slots that are used, offered again, stale; a server that lies.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include "log.h"
+#include "vnc-server.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+/* -------- a fake Xen: grant G of slot S is its page; 100 + n are pages of large rings -------- */
+
+#define PAGE 4096
+#define SLOT_REF(slot) (10u + (slot))
+
+static union slot_page {
+    struct vchan_interface vchan;
+    uint8_t bytes[PAGE];
+} pages[MESSAGE_MAX_SLOTS] __attribute__((aligned(PAGE)));
+static uint8_t large[64 * PAGE] __attribute__((aligned(PAGE)));
+static struct {
+    int mapped, bound, notified, pending, masked;
+    evtchn_port_t next;
+} xen;
+
+xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int flags)
+{
+    xen.pending = eventfd(0, EFD_NONBLOCK);
+    return (void *)&xen;
+}
+
+int xenevtchn_close(xenevtchn_handle *xce) { return close(xen.pending); }
+int xenevtchn_fd(xenevtchn_handle *xce) { return xen.pending; }
+int xenevtchn_restrict(xenevtchn_handle *xce, domid_t domid) { return 0; }
+
+xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *xce)
+{
+    uint64_t port;
+
+    if (read(xen.pending, &port, sizeof(port)) != sizeof(port))
+        return -1;
+    xen.masked++;
+    return port;
+}
+
+xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint32_t domid,
+                                                     evtchn_port_t remote)
+{
+    xen.bound++;
+    return ++xen.next;
+}
+
+int xenevtchn_unbind(xenevtchn_handle *xce, evtchn_port_t port)
+{
+    xen.bound--;
+    return 0;
+}
+
+int xenevtchn_unmask(xenevtchn_handle *xce, evtchn_port_t port)
+{
+    xen.masked = 0;
+    return 0;
+}
+
+int xenevtchn_notify(xenevtchn_handle *xce, evtchn_port_t port)
+{
+    xen.notified++;
+    return 0;
+}
+
+xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger, unsigned int flags)
+{
+    return (void *)&xen;
+}
+
+int xengnttab_close(xengnttab_handle *xgt) { return 0; }
+
+void *xengnttab_map_grant_ref_notify(xengnttab_handle *xgt, uint32_t domid, uint32_t ref, int prot,
+                                     uint32_t offset, evtchn_port_t port)
+{
+    assert_int_equal(offset, offsetof(struct vchan_interface, cli_live));
+    if (ref < SLOT_REF(0) || ref >= SLOT_REF(MESSAGE_MAX_SLOTS)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    xen.mapped++;
+    return &pages[ref - SLOT_REF(0)];
+}
+
+void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count, uint32_t domid,
+                                      uint32_t *refs, int prot)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (refs[i] != refs[0] + i || refs[i] < 100 || refs[i] >= 164) {
+            errno = EINVAL;
+            return NULL;
+        }
+    xen.mapped += count;
+    return large + (refs[0] - 100) * PAGE;
+}
+
+int xengnttab_unmap(xengnttab_handle *xgt, void *start, uint32_t count)
+{
+    xen.mapped -= count;
+    return 0;
+}
+
+/* -------- the server, played honestly, and the viewers -------- */
+
+static int64_t now = 1000;
+static struct loop loop;
+static struct xen_handles handles;
+static struct vnc_server server;
+
+static int64_t fake_now(void) { return now; }
+
+static void arm(unsigned int slot, uint16_t left_order, uint16_t right_order, uint32_t start)
+{
+    struct vchan_interface *page = &pages[slot].vchan;
+    uint32_t left_pages = left_order < 12 || left_order > 16 ? 0 : 1u << (left_order - 12);
+
+    memset(&pages[slot], 0, PAGE);
+    page->left_order = left_order;
+    page->right_order = right_order;
+    page->left.cons = page->left.prod = page->right.cons = page->right.prod = start;
+    page->cli_live = 2;
+    page->srv_live = 1;
+    page->cli_notify = VCHAN_NOTIFY_WRITE;
+    for (uint32_t i = 0; i < 64; i++)
+        page->grants[i] = i < left_pages ? 100 + i : 132 + i - left_pages;
+}
+
+static void offer(unsigned int slot, uint32_t ref, uint32_t port)
+{
+    struct message message = { .type = MESSAGE_SLOT, .index = slot, .ring_ref = ref,
+                               .port = port };
+
+    vnc_server_offer(&server, &message);
+}
+
+static uint8_t *ring_bytes(unsigned int slot, uint16_t order, unsigned int first)
+{
+    return order < 12 ? pages[slot].bytes + (1 << order) : large + first * PAGE;
+}
+
+static void server_writes(unsigned int slot, const uint8_t *data, size_t len)
+{
+    struct vchan_interface *page = &pages[slot].vchan;
+    uint8_t *ring = ring_bytes(slot, page->right_order, 32);
+
+    for (size_t i = 0; i < len; i++)
+        ring[page->right.prod++ & ((1u << page->right_order) - 1)] = data[i];
+}
+
+static size_t server_reads(unsigned int slot, uint8_t *data)
+{
+    struct vchan_interface *page = &pages[slot].vchan;
+    uint8_t *ring = ring_bytes(slot, page->left_order, 0);
+    size_t n = 0;
+
+    while (page->left.cons != page->left.prod)
+        data[n++] = ring[page->left.cons++ & ((1u << page->left_order) - 1)];
+    return n;
+}
+
+static void turn(void)
+{
+    assert_int_equal(loop_turn(&loop, 0), 0);
+}
+
+/* The event channel of the n-th connection, 1 for the first. */
+static void event(uint64_t nth)
+{
+    assert_int_equal(write(xen.pending, &nth, sizeof(nth)), sizeof(nth));
+    turn();
+}
+
+static int view(void)
+{
+    struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(server.port),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    turn();
+    return fd;
+}
+
+static bool is_closed(int fd)
+{
+    char byte;
+    ssize_t n = recv(fd, &byte, 1, MSG_PEEK);
+
+    return n == 0 || (n < 0 && errno != EAGAIN);
+}
+
+static int start(void **state)
+{
+    struct options_vnc vnc = { .enabled = true, .host = "127.0.0.1", .display = 200, .to = 99 };
+
+    memset(&xen, 0, sizeof(xen));
+    memset(pages, 0, sizeof(pages));
+    loop_init(&loop, fake_now);
+    log_set_sink(NULL, NULL);
+    assert_int_equal(xen_open(&handles, &loop, 7), 0);
+    assert_int_equal(vnc_server_open(&server, &loop, &vnc), 0);
+    return vnc_server_start(&server, &handles);
+}
+
+static int finish(void **state)
+{
+    vnc_server_close(&server);
+    vnc_server_close(&server);
+    xen_close(&handles);
+    assert_int_equal(xen.mapped, 0);
+    assert_int_equal(xen.bound, 0);
+    return 0;
+}
+
+/* -------- tests -------- */
+
+static void test_listens_where_told(void **state)
+{
+    struct options_vnc same = { .enabled = true, .host = "127.0.0.1",
+                                .display = server.port - 5900 };
+    struct vnc_server second;
+
+    assert_string_equal(server.host, "127.0.0.1");
+    assert_in_range(server.port, 6100, 6199);
+    assert_int_equal(vnc_server_open(&second, &loop, &same), -EADDRINUSE);
+    same.to = 50;
+    assert_int_equal(vnc_server_open(&second, &loop, &same), 0);
+    assert_true(second.port > server.port);
+    vnc_server_close(&second);
+    same.enabled = false;
+    assert_int_equal(vnc_server_open(&second, &loop, &same), 0);
+    assert_int_equal(second.io.fd, -1);
+    vnc_server_close(&second);
+}
+
+static void exchange(uint16_t left, uint16_t right, uint32_t first)
+{
+    static uint8_t sent[70000], got[70000];
+    size_t total = 0, size = MIN((1u << right), sizeof(sent));
+    int fd;
+
+    arm(0, left, right, first);
+    offer(0, SLOT_REF(0), 5);
+    fd = view();
+    assert_int_equal(pages[0].vchan.cli_live, 1);
+    for (int round = 0; round < 4; round++) {
+        for (size_t i = 0; i < size; i++)
+            sent[i] = i * 31 + round;
+        server_writes(0, sent, size);
+        for (total = 0; total < size;) {
+            ssize_t n;
+
+            event(xen.next);
+            now += BUDGET_PERIOD_MS;
+            n = read(fd, got + total, sizeof(got) - total);
+            total += n > 0 ? n : 0;
+        }
+        assert_int_equal(total, size);
+        assert_memory_equal(sent, got, size);
+        assert_int_equal(pages[0].vchan.right.cons, pages[0].vchan.right.prod);
+
+        assert_int_equal(write(fd, sent, 3000), 3000);
+        for (total = 0; total < 3000;) {
+            turn();
+            event(xen.next);
+            total += server_reads(0, got + total);
+        }
+        assert_memory_equal(sent, got, 3000);
+    }
+    close(fd);
+    turn();
+    assert_int_equal(pages[0].vchan.cli_live, 0);
+    assert_int_equal(xen.mapped, 0);
+}
+
+static void test_bytes_at_every_ring_size(void **state)
+{
+    for (uint16_t left = 10; left <= 16; left++)
+        for (uint16_t right = 10; right <= 16; right++)
+            if (left != right || left >= 12) {
+                exchange(left, right, 0);
+                exchange(left, right, UINT32_MAX - 1500);
+            }
+}
+
+static void test_wrong_orders_are_refused(void **state)
+{
+    static const uint16_t bad[][2] = { { 9, 12 }, { 12, 9 }, { 17, 12 }, { 12, 17 }, { 0, 0 },
+                                       { 10, 10 }, { 11, 11 }, { 65535, 12 }, { 12, 20 } };
+    int fd = view();
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        arm(0, bad[i][0], bad[i][1], 0);
+        offer(0, SLOT_REF(0), 5);
+        assert_int_equal(xen.mapped + xen.bound, 0);
+        assert_false(is_closed(fd));
+    }
+    close(fd);
+}
+
+static void test_lies_close_only_their_viewer(void **state)
+{
+    static const struct {
+        int32_t right_prod, left_cons;
+    } lies[] = { { 2049, 0 }, { -1, 0 }, { INT32_MIN, 0 }, { 0, 1 }, { 0, -1025 }, { 0, INT32_MIN } };
+    int other, fd;
+
+    arm(1, 10, 11, 0);
+    offer(1, SLOT_REF(1), 5);
+    other = view();
+    for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+        arm(0, 10, 11, 77);
+        offer(0, SLOT_REF(0), 5);
+        fd = view();
+        pages[0].vchan.right.prod += lies[i].right_prod;
+        pages[0].vchan.left.cons += lies[i].left_cons;
+        event(xen.next);
+        assert_true(is_closed(fd));
+        close(fd);
+        assert_int_equal(pages[0].vchan.cli_live, 0);
+    }
+    server_writes(1, (const uint8_t *)"RFB", 3);
+    event(1);
+    assert_false(is_closed(other));
+    close(other);
+}
+
+static void test_viewer_waits_for_an_offer(void **state)
+{
+    char buf[8];
+    int fd = view();
+
+    turn();
+    assert_false(is_closed(fd));
+    arm(0, 10, 11, 0);
+    server_writes(0, (const uint8_t *)"RFB", 3);
+    offer(0, SLOT_REF(0), 5);
+    assert_int_equal(read(fd, buf, sizeof(buf)), 3);
+    close(fd);
+}
+
+static void test_patience_ends(void **state)
+{
+    int fd = view();
+
+    now += 59000;
+    turn();
+    assert_false(is_closed(fd));
+    now += 2000;
+    turn();
+    assert_true(is_closed(fd));
+    close(fd);
+}
+
+static void test_slot_is_used_once_until_offered_again(void **state)
+{
+    int first, second;
+
+    arm(0, 10, 11, 0);
+    offer(0, SLOT_REF(0), 5);
+    first = view();
+    close(first);
+    turn();
+    assert_int_equal(xen.mapped, 0);
+    second = view();
+    assert_int_equal(xen.mapped, 0);
+    /* The old offer once more, late: its page has had a client. */
+    offer(0, SLOT_REF(0), 5);
+    assert_int_equal(xen.mapped, 0);
+    arm(0, 10, 11, 0);
+    offer(0, SLOT_REF(0), 6);
+    assert_int_equal(xen.mapped, 1);
+    close(second);
+}
+
+/* The server goes, and makes its next offer before we have noticed. */
+static void test_offer_while_connected_is_for_the_next_viewer(void **state)
+{
+    int first, second;
+
+    arm(0, 10, 11, 0);
+    offer(0, SLOT_REF(0), 5);
+    first = view();
+    server_writes(0, (const uint8_t *)"bye", 3);
+    pages[0].vchan.srv_live = 0;
+    arm(1, 10, 11, 0);
+    offer(0, SLOT_REF(1), 6);
+    event(1);
+    turn();
+    assert_int_equal(xen.mapped, 0);
+    close(first);
+    second = view();
+    assert_int_equal(xen.mapped, 1);
+    assert_int_equal(pages[1].vchan.cli_live, 1);
+    close(second);
+}
+
+static void test_stalled_viewer_stalls_only_its_slot(void **state)
+{
+    static uint8_t data[1024];
+    struct vchan_interface *page = &pages[0].vchan;
+    int fd, other, fresh = 0;
+    char buf[2048];
+
+    arm(0, 10, 11, 0);
+    offer(0, SLOT_REF(0), 5);
+    fd = view();
+    arm(1, 10, 11, 0);
+    offer(1, SLOT_REF(1), 5);
+    other = view();
+    for (int i = 0; i < 20000; i++) {
+        if (page->right.prod - page->right.cons <= 1024) {
+            server_writes(0, data, sizeof(data));
+            fresh = i;
+        }
+        event(1);
+        now += BUDGET_PERIOD_MS;
+    }
+    assert_true(fresh < 19000);
+    server_writes(1, (const uint8_t *)"alive", 5);
+    event(2);
+    assert_int_equal(read(other, buf, sizeof(buf)), 5);
+    while (read(fd, buf, sizeof(buf)) > 0)
+        ;
+    turn();
+    assert_int_equal(page->right.cons, page->right.prod);
+    close(fd);
+    close(other);
+}
+
+static void test_more_viewers_than_slots(void **state)
+{
+    int fds[MESSAGE_MAX_SLOTS + 1];
+
+    for (unsigned int i = 0; i <= MESSAGE_MAX_SLOTS; i++)
+        fds[i] = view();
+    assert_true(is_closed(fds[MESSAGE_MAX_SLOTS]));
+    assert_false(is_closed(fds[0]));
+    for (unsigned int i = 0; i <= MESSAGE_MAX_SLOTS; i++)
+        close(fds[i]);
+    turn();
+    for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++)
+        assert_int_equal(server.viewers[i].io.fd, -1);
+}
+
+static void test_wrong_offers(void **state)
+{
+    int fd = view();
+
+    offer(0, 999, 5);
+    offer(0, 0, 0);
+    offer(0, SLOT_REF(0), 0);
+    assert_int_equal(xen.mapped + xen.bound, 0);
+    arm(0, 12, 12, 0);
+    memset(pages[0].bytes + sizeof(struct vchan_interface) + 4, 7, 4); /* the second grant */
+    offer(0, SLOT_REF(0), 5);
+    assert_int_equal(xen.mapped + xen.bound, 0);
+    assert_false(is_closed(fd));
+    close(fd);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
+    const struct CMUnitTest tests[] = {
+        TEST(test_listens_where_told),
+        TEST(test_bytes_at_every_ring_size),
+        TEST(test_wrong_orders_are_refused),
+        TEST(test_lies_close_only_their_viewer),
+        TEST(test_viewer_waits_for_an_offer),
+        TEST(test_patience_ends),
+        TEST(test_slot_is_used_once_until_offered_again),
+        TEST(test_offer_while_connected_is_for_the_next_viewer),
+        TEST(test_stalled_viewer_stalls_only_its_slot),
+        TEST(test_more_viewers_than_slots),
+        TEST(test_wrong_offers),
+    };
+
+    return cmocka_run_group_tests_name("dm-vnc", tests, NULL, NULL);
+}
