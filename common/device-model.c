@@ -65,6 +65,7 @@ static void finish(struct device_model *dm, const char *reason)
     enter(dm, DM_ENDED);
     vchan_bridge_stop(&dm->qmp);
     vnc_slots_stop(&dm->vnc);
+    qmp_client_dispose(&dm->own_qmp);
     log_error("%s", reason);
     leave_note(dm, reason);
     if (dm->guest)
@@ -118,6 +119,13 @@ static int connect_vnc(void *data)
     return dm->platform->ops->qemu_connect(dm->platform, QEMU_SOCKET_VNC);
 }
 
+static int connect_own_qmp(void *data)
+{
+    struct device_model *dm = data;
+
+    return dm->platform->ops->qemu_connect(dm->platform, QEMU_SOCKET_OWN_QMP);
+}
+
 /* What is served to dom0 by vchan: QMP always, VNC when the toolstack gave us a display. */
 static int init_services(struct device_model *dm)
 {
@@ -152,6 +160,8 @@ static void check_running(struct device_model *dm)
     enter(dm, DM_RUNNING);
     vchan_bridge_start(&dm->qmp);
     vnc_slots_start(&dm->vnc);
+    qmp_client_init(&dm->own_qmp, dm->loop, connect_own_qmp, dm);
+    cdroms_init(&dm->cdroms, dm->platform, dm->xs, &dm->own_qmp);
     if (dm->platform->ops->qemu_confine(dm->platform))
         log_warning("QEMU keeps the privileges that it needed only to start");
 }
@@ -162,6 +172,7 @@ static void start_qemu(struct device_model *dm)
         .guest = dm->guest,
         .qemu = dm->platform->qemu,
         .qmp_path = dm->platform->qmp_path,
+        .own_qmp_path = dm->platform->own_qmp_path,
         .vnc_path = dm->vnc.initialised ? dm->platform->vnc_path : NULL,
         .save_fd = dm->save_fd,
     };
@@ -272,6 +283,12 @@ static void check_devices(struct device_model *dm)
     start_qemu(dm);
 }
 
+static void check_cdroms(struct device_model *dm)
+{
+    if (cdroms_update(&dm->cdroms))
+        loop_start_timer(dm->loop, &dm->recheck, RECHECK_MS);
+}
+
 static void recheck(void *data)
 {
     device_model_devices_changed(data);
@@ -304,7 +321,9 @@ static void check_args(struct device_model *dm)
 
 static void (*const on_xenstore[])(struct device_model *) = {
     [DM_ARGS] = check_args,
+    [DM_DEVICES] = check_devices,
     [DM_STARTING] = check_running,
+    [DM_RUNNING] = check_cdroms,
     [DM_ENDED] = NULL,
 };
 _Static_assert(ARRAY_SIZE(on_xenstore) == DM_STATE_COUNT, "a state without an entry");
@@ -336,7 +355,7 @@ int device_model_init(struct device_model *dm, struct loop *loop, struct platfor
     str_list_init(&dm->argv);
     output_lines_init(&dm->output, "qemu", loop->now_ms());
     platform->model = dm;
-    if (!xs_watch(xs, "target", "target"))
+    if (!xs_watch(xs, "target", "target") || !xs_watch(xs, "device/vbd", "vbd"))
         return -errno;
     return loop_add_fd(loop, &dm->xs_fd);
 }
@@ -345,6 +364,7 @@ void device_model_dispose(struct device_model *dm)
 {
     vchan_bridge_stop(&dm->qmp);
     vnc_slots_stop(&dm->vnc);
+    qmp_client_dispose(&dm->own_qmp);
     loop_stop_timer(dm->loop, &dm->deadline);
     loop_stop_timer(dm->loop, &dm->recheck);
     loop_remove_fd(dm->loop, &dm->xs_fd);
@@ -364,6 +384,8 @@ void device_model_devices_changed(struct device_model *dm)
 {
     if (dm->state == DM_DEVICES)
         check_devices(dm);
+    else if (dm->state == DM_RUNNING)
+        check_cdroms(dm);
 }
 
 void device_model_qemu_said(struct device_model *dm, const char *bytes, size_t size)

@@ -8,6 +8,7 @@
 #ifndef DEVICE_MODEL_H
 #define DEVICE_MODEL_H
 
+#include "cdroms.h"
 #include "dm-argv.h"
 #include "loop.h"
 #include "output-lines.h"
@@ -37,6 +38,8 @@ struct device_model {
     struct output_lines output;
     struct vchan_bridge qmp;
     struct vnc_slots vnc;
+    struct qmp_client own_qmp;
+    struct cdroms cdroms;
     struct loop_fd xs_fd;
     struct loop_timer deadline, recheck;
     char missing[64];       /* the device that is waited for */

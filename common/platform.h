@@ -19,6 +19,8 @@
 /* The consoles that libxl gives a stub domain; the guest's serial ports follow. */
 enum { CONSOLE_LOG, CONSOLE_SAVE, CONSOLE_RESTORE, CONSOLE_SERIAL };
 
+#define DISK_NONE (-1)
+
 enum qemu_socket { QEMU_SOCKET_QMP, QEMU_SOCKET_OWN_QMP, QEMU_SOCKET_VNC };
 
 /* How QEMU ended. */
@@ -45,6 +47,11 @@ struct platform_ops {
                       char *backend, size_t size);
     /* Is the disk (0: xvda) there? 0, or -EAGAIN. */
     int (*disk_check)(struct platform *platform, unsigned int disk);
+    /*
+     * Opens a disk to read, for QEMU to get by its monitor; DISK_NONE: something that
+     * stands for an empty drive. -EAGAIN when it is not there yet.
+     */
+    int (*disk_open)(struct platform *platform, int disk, int *fd);
     /*
      * Starts QEMU. Its output goes line by line to device_model_qemu_said() and its end
      * to device_model_qemu_ended(), both from the loop. argv is not kept.

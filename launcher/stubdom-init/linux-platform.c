@@ -88,6 +88,16 @@ static int disk_check(struct platform *base, unsigned int disk)
     return 0;
 }
 
+static int disk_open(struct platform *base, int disk, int *fd)
+{
+    char path[DM_PATH_MAX] = "/dev/null";
+
+    if (disk != DISK_NONE)
+        snprintf(path, sizeof(path), "/dev/xvd%c", 'a' + disk);
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    return *fd < 0 ? not_there_yet(errno) : 0;
+}
+
 static int guest_crash(struct platform *base, unsigned int guest)
 {
     xencall_handle *xcall = xencall_open(NULL, 0);
@@ -156,6 +166,7 @@ static const struct platform_ops linux_ops = {
     .console_chardev = console_chardev,
     .nic_attach = linux_nic_attach,
     .disk_check = disk_check,
+    .disk_open = disk_open,
     .qemu_start = linux_qemu_start,
     .qemu_confine = linux_qemu_confine,
     .qemu_connect = linux_qemu_connect,

@@ -1,5 +1,5 @@
 // sources: common/device-model.c common/dm-argv.c common/xs-read.c common/vchan-bridge.c
-// sources: common/vnc-slots.c common/output-lines.c common/loop.c common/log.c
+// sources: common/cdroms.c common/qmp-client.c common/vnc-slots.c common/output-lines.c common/loop.c common/log.c
 // sources: common/str-list.c common/util.c
 // sources: tests/unit/fake-xs.c tests/unit/fake-vchan.c
 /*

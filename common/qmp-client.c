@@ -1,0 +1,181 @@
+/*
+ * A small QMP client (qmp-client.h).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "qmp-client.h"
+
+#include "util.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static void close_command(struct qmp_command *command)
+{
+    if (command->fd >= 0)
+        close(command->fd);
+    command->fd = -1;
+}
+
+/* Takes the first command off the queue before telling, as that may queue another. */
+static void finish_first(struct qmp_client *client, bool ok, const char *reply)
+{
+    struct qmp_command first = client->queue[0];
+
+    client->queued--;
+    memmove(client->queue, client->queue + 1, client->queued * sizeof(client->queue[0]));
+    close_command(&first);
+    first.done(first.data, ok, reply);
+}
+
+static void disconnect(struct qmp_client *client)
+{
+    loop_remove_fd(client->loop, &client->socket);
+    if (client->socket.fd >= 0)
+        close(client->socket.fd);
+    client->socket.fd = -1;
+    client->length = 0;
+    client->greeted = false;
+}
+
+void qmp_client_dispose(struct qmp_client *client)
+{
+    unsigned int queued = client->queued;
+
+    if (!client->loop)
+        return;
+    disconnect(client);
+    while (queued--)
+        finish_first(client, false, NULL);
+}
+
+/* A command fits in any socket buffer, so it is sent whole or the connection is bad. */
+static int send_text(struct qmp_client *client, const char *text, int fd)
+{
+    char line[QMP_COMMAND_MAX + 1];
+    struct iovec part = { .iov_base = line };
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = { .bytes = { 0 } };
+    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+    int rc = format_text(line, sizeof(line), "%s\n", text);
+
+    if (rc)
+        return rc;
+    part.iov_len = strlen(line);
+    if (fd >= 0) {
+        struct cmsghdr *header = &control.header;
+
+        message.msg_control = &control;
+        message.msg_controllen = sizeof(control);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(fd));
+        memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+    }
+    return sendmsg(client->socket.fd, &message, MSG_NOSIGNAL) == (ssize_t)part.iov_len ? 0 : -EPIPE;
+}
+
+static void send_first(struct qmp_client *client)
+{
+    if (client->queued && send_text(client, client->queue[0].text, client->queue[0].fd))
+        qmp_client_dispose(client);
+    else if (client->queued)
+        close_command(&client->queue[0]); /* QEMU has its own now */
+}
+
+static bool starts(const char *line, const char *with)
+{
+    return !strncmp(line, with, strlen(with));
+}
+
+static void take_line(struct qmp_client *client, const char *line)
+{
+    bool ok = starts(line, "{\"return\"");
+
+    if (!ok && !starts(line, "{\"error\""))
+        return; /* the greeting, or an event */
+    if (!client->greeted) {
+        client->greeted = true;
+        send_first(client);
+    } else if (client->queued) {
+        finish_first(client, ok, line);
+        send_first(client);
+    }
+}
+
+static void take_bytes(struct qmp_client *client, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size && client->socket.fd >= 0; i++) {
+        if (bytes[i] == '\r')
+            continue;
+        if (bytes[i] != '\n') {
+            client->line[client->length++] = bytes[i];
+            if (client->length == sizeof(client->line))
+                qmp_client_dispose(client);
+            continue;
+        }
+        client->line[client->length] = '\0';
+        client->length = 0;
+        take_line(client, client->line);
+    }
+}
+
+static void socket_ready(void *data, short revents)
+{
+    struct qmp_client *client = data;
+    char bytes[1024];
+    ssize_t got = read(client->socket.fd, bytes, sizeof(bytes));
+
+    if (got > 0)
+        take_bytes(client, bytes, got);
+    else if (got == 0 || (errno != EAGAIN && errno != EINTR))
+        qmp_client_dispose(client);
+}
+
+void qmp_client_init(struct qmp_client *client, struct loop *loop, int (*connect)(void *data),
+                     void *data)
+{
+    memset(client, 0, sizeof(*client));
+    client->loop = loop;
+    client->connect = connect;
+    client->data = data;
+    client->socket = (struct loop_fd){ .fd = -1, .events = POLLIN, .ready = socket_ready,
+                                       .data = client };
+}
+
+static int open_connection(struct qmp_client *client)
+{
+    int fd = client->connect(client->data), rc;
+
+    if (fd < 0)
+        return fd;
+    client->socket.fd = fd;
+    rc = loop_add_fd(client->loop, &client->socket);
+    if (!rc)
+        rc = send_text(client, "{\"execute\":\"qmp_capabilities\"}", -1);
+    if (rc)
+        disconnect(client);
+    return rc;
+}
+
+int qmp_client_send(struct qmp_client *client, const char *text, int fd,
+                    void (*done)(void *data, bool ok, const char *reply), void *data)
+{
+    struct qmp_command command = { .fd = fd, .done = done, .data = data };
+    int rc = client->queued == QMP_QUEUE ? -ENOSPC :
+             format_text(command.text, sizeof(command.text), "%s", text);
+
+    if (!rc && client->socket.fd < 0)
+        rc = open_connection(client);
+    if (rc) {
+        close_command(&command);
+        return rc;
+    }
+    client->queue[client->queued++] = command;
+    if (client->greeted && client->queued == 1)
+        send_first(client);
+    return 0;
+}
