@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +29,7 @@
 #include <sys/stat.h>
 
 #define EXIT_USAGE 100
+#define FIRST_SERIAL 3 /* STUBDOM_CONSOLE_SERIAL in libxl */
 
 #ifndef VERSION
 #define VERSION "unknown"
@@ -55,6 +57,27 @@ static int hold_standard_fds(void)
         return -errno;
     close(fd);
     return 0;
+}
+
+static int compare_fds(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+/* What the toolstack had open is not ours to keep, but for the sockets it told us of. */
+static void close_inherited(const struct options *options)
+{
+    int keep[OPTIONS_MAX_MONITORS], next = 3;
+
+    for (unsigned int i = 0; i < options->monitor_count; i++)
+        keep[i] = options->monitors[i].fd;
+    qsort(keep, options->monitor_count, sizeof(keep[0]), compare_fds);
+    for (unsigned int i = 0; i < options->monitor_count; i++) {
+        if (keep[i] > next)
+            close_range(next, keep[i] - 1, 0);
+        next = keep[i] >= next ? keep[i] + 1 : next;
+    }
+    close_range(next, ~0u, 0);
 }
 
 static int catch_signals(void)
@@ -91,8 +114,15 @@ static int open_consoles(struct setup *setup)
         if (rc)
             return rc;
         tty = setup->worker.consoles[i].output.tty;
-        if (*tty && (rc = store_write_tty(&setup->store, console->id, tty)))
+        if (*tty)
+            rc = store_write_tty(&setup->store, console->id, tty);
+        if (*tty && !rc && console->id >= FIRST_SERIAL)
+            rc = store_write_guest_tty(&setup->store, console->id - FIRST_SERIAL, tty);
+        if (rc) {
+            log_error("console %u: cannot write its tty to xenstore: %s", console->id,
+                      strerror(-rc));
             return rc;
+        }
     }
     setup->console_count = count;
     return 0;
@@ -105,7 +135,7 @@ static int open_all(struct setup *setup)
     rc = rc ?: open_consoles(setup);
     rc = rc ?: worker_listen(&setup->worker, &setup->options);
     if (!rc && setup->worker.vnc.io.fd >= 0)
-        rc = store_write_vnc(&setup->store, setup->worker.vnc.host, setup->worker.vnc.port);
+        rc = store_write_guest_vnc(&setup->store, setup->worker.vnc.host, setup->worker.vnc.port);
     return rc;
 }
 
@@ -169,6 +199,9 @@ int main(int argc, char **argv)
         fputs(setup.options.help ? options_help : "stubdom-dm " VERSION "\n", stdout);
         return 0;
     }
+    close_inherited(&setup.options);
+    /* One arena: libxenstore's thread would reserve 64 MiB of addresses for its own. */
+    mallopt(M_ARENA_MAX, 1);
     umask(027);
     worker_init(&setup.worker);
     setup.signal_fd = catch_signals();

@@ -8,6 +8,7 @@
  *   /local/domain/S/device/console/N/{state,ring-ref,port}     S's
  *   /local/domain/S/device-model/G/vnc-vchan/SLOT/{ring-ref,event-channel}     S's
  *   /local/domain/0/device-model/S/state         "running" when all is served
+ *   /local/domain/G/serial/N/tty, /local/domain/G/console/vnc-{listen,port}   for xl
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -231,18 +232,32 @@ int store_write_tty(struct store *store, unsigned int id, const char *tty)
     return write_text(store, path, tty);
 }
 
-int store_write_vnc(struct store *store, const char *host, unsigned int port)
+/* LEAF is below the guest's folder. */
+static int write_guest(struct store *store, const char *leaf, const char *text)
 {
-    char path[STORE_PATH], text[16];
-    int rc;
+    char path[STORE_PATH];
 
     if (store->target < 0)
-        return -ENOENT;
-    snprintf(path, sizeof(path), "/local/domain/%d/console/vnc-listen", store->target);
-    rc = write_text(store, path, host);
-    snprintf(path, sizeof(path), "/local/domain/%d/console/vnc-port", store->target);
+        return 0;
+    return format_text(path, sizeof(path), "/local/domain/%d/%s", store->target, leaf) ?:
+           write_text(store, path, text);
+}
+
+int store_write_guest_tty(struct store *store, unsigned int serial, const char *tty)
+{
+    char leaf[32];
+
+    snprintf(leaf, sizeof(leaf), "serial/%u/tty", serial);
+    return write_guest(store, leaf, tty);
+}
+
+int store_write_guest_vnc(struct store *store, const char *host, unsigned int port)
+{
+    char text[16];
+
     snprintf(text, sizeof(text), "%u", port);
-    return rc ?: write_text(store, path, text);
+    return write_guest(store, "console/vnc-listen", host) ?:
+           write_guest(store, "console/vnc-port", text);
 }
 
 int store_write_running(struct store *store)

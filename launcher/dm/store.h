@@ -59,7 +59,12 @@ int store_read_slot(struct store *store, unsigned int slot, struct message *mess
 /* Writes, 0 or -errno. */
 int store_write_backend_state(struct store *store, unsigned int id, unsigned int state);
 int store_write_tty(struct store *store, unsigned int id, const char *tty);
-int store_write_vnc(struct store *store, const char *host, unsigned int port); /* for xl vncviewer */
+/*
+ * Where `xl console -t serial GUEST` and `xl vncviewer GUEST` look: the guest's own
+ * folder. libxl fills it for a QEMU in dom0; with a stub domain, nobody else does.
+ */
+int store_write_guest_tty(struct store *store, unsigned int serial, const char *tty);
+int store_write_guest_vnc(struct store *store, const char *host, unsigned int port);
 int store_write_running(struct store *store);
 
 /* Watches the frontends of consoles 1 to COUNT - 1, the VNC slots, and domains ending. */

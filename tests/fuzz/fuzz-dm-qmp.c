@@ -1,0 +1,42 @@
+// sources: launcher/dm/qmp-session.c
+// libs: json-c
+/*
+ * A QMP client that sends anything, in pieces of any size, and reads its replies
+ * now and then. The first byte of the input is the size of the pieces.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "qmp-session.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct qmp_facts facts = { .vnc = true, .chardev_count = 1 };
+    static struct qmp_session session;
+    size_t piece, n;
+
+    if (size < 1)
+        return 0;
+    piece = data[0] + 1;
+    data++;
+    size--;
+    MUST(qmp_session_init(&session, &facts) == 0);
+    while (size) {
+        n = piece < size ? piece : size;
+        if (qmp_session_feed(&session, (const char *)data, n))
+            break;
+        MUST(session.out_len <= sizeof(session.out));
+        MUST(session.request_len < QMP_MAX_REQUEST);
+        MUST(!session.out_len || session.out[session.out_len - 1] == '\n');
+        if (n & 1)
+            qmp_session_sent(&session, session.out_len / 2);
+        data += n;
+        size -= n;
+    }
+    qmp_session_dispose(&session);
+    return 0;
+}

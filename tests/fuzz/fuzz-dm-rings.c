@@ -1,0 +1,172 @@
+// sources: launcher/dm/console-ring.c launcher/dm/vchan-client.c launcher/dm/xen-handles.c
+// sources: common/loop.c common/util.c common/log.c
+/*
+ * A frontend and a vchan server that write anything to their shared pages at any
+ * time. Each input byte is an operation; some take what they write from the input.
+ * What is beside the rings must not be touched, and the sanitizers watch the rest.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "console-ring.h"
+#include "util.h"
+#include "vchan-client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
+#define PAGE 4096
+#define LARGE_PAGES 32
+
+static uint8_t *console_page, *vchan_page, *large;
+
+/* -------- just enough Xen -------- */
+
+int xenevtchn_close(xenevtchn_handle *xce) { return 0; }
+int xenevtchn_fd(xenevtchn_handle *xce) { return 0; }
+int xenevtchn_restrict(xenevtchn_handle *xce, domid_t domid) { return 0; }
+int xenevtchn_unbind(xenevtchn_handle *xce, evtchn_port_t port) { return 0; }
+int xenevtchn_unmask(xenevtchn_handle *xce, evtchn_port_t port) { return 0; }
+int xenevtchn_notify(xenevtchn_handle *xce, evtchn_port_t port) { return 0; }
+int xengnttab_close(xengnttab_handle *xgt) { return 0; }
+int xengnttab_unmap(xengnttab_handle *xgt, void *start, uint32_t count) { return 0; }
+xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *xce) { return -1; }
+
+xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int flags)
+{
+    return NULL;
+}
+
+xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger, unsigned int flags)
+{
+    return NULL;
+}
+
+xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint32_t domid,
+                                                     evtchn_port_t remote)
+{
+    return 1;
+}
+
+void *xengnttab_map_grant_ref_notify(xengnttab_handle *xgt, uint32_t domid, uint32_t ref, int prot,
+                                     uint32_t offset, evtchn_port_t port)
+{
+    return vchan_page;
+}
+
+/* Left rings come first and right ones last, so that going over either end is seen. */
+void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count, uint32_t domid,
+                                      uint32_t *refs, int prot)
+{
+    MUST(count >= 1 && count <= 16);
+    return prot & PROT_WRITE ? large : large + (LARGE_PAGES - count) * PAGE;
+}
+
+/* -------- the operations -------- */
+
+struct input {
+    const uint8_t *data;
+    size_t size;
+};
+
+static uint32_t take(struct input *in, size_t bytes)
+{
+    uint32_t value = 0;
+
+    while (bytes-- && in->size) {
+        value = value << 8 | *in->data++;
+        in->size--;
+    }
+    return value;
+}
+
+static void scribble(struct input *in, uint8_t *page)
+{
+    uint32_t at = take(in, 2) % (PAGE - 4), value = take(in, 4);
+
+    memcpy(page + at, &value, 4);
+}
+
+static void set_index(struct input *in, uint8_t *page, size_t base, size_t count)
+{
+    uint32_t *index = (uint32_t *)(page + base) + take(in, 1) % count;
+
+    *index += (int8_t)take(in, 1) * (1 << take(in, 1) % 24);
+}
+
+static void check(ssize_t n, size_t len)
+{
+    MUST(n == -EPROTO || (n >= 0 && (size_t)n <= len));
+}
+
+static void use_console(struct input *in, struct console_ring *ring, char *buf)
+{
+    size_t len = take(in, 2) % 4096;
+    ssize_t n = console_ring_peek(ring, buf, len);
+
+    check(n, MIN(len, CONSOLE_RING_OUT));
+    if (n > 0)
+        console_ring_consume(ring, take(in, 2) % (n + 1));
+    check(console_ring_room(ring), CONSOLE_RING_IN);
+    check(console_ring_produce(ring, buf, len), MIN(len, CONSOLE_RING_IN));
+}
+
+static void use_vchan(struct input *in, struct vchan_client *vchan, char *buf)
+{
+    size_t len = take(in, 2) % 4096;
+    ssize_t n = vchan_client_peek(vchan, buf, len);
+
+    check(n, len);
+    if (n > 0)
+        vchan_client_consume(vchan, take(in, 2) % (n + 1));
+    check(vchan_client_room(vchan), 1u << VCHAN_MAX_ORDER);
+    check(vchan_client_produce(vchan, buf, len), len);
+}
+
+static void open_vchan(struct input *in, struct vchan_client *vchan, struct xen_handles *xen)
+{
+    struct vchan_interface *page = (struct vchan_interface *)vchan_page;
+
+    vchan_client_close(vchan);
+    page->left_order = 8 + take(in, 1) % 11;
+    page->right_order = 8 + take(in, 1) % 11;
+    page->cli_live = 2;
+    page->srv_live = 1;
+    if (vchan_client_open(vchan, xen, 1, 1))
+        MUST(!vchan->page);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input in = { data, size };
+    struct xen_handles xen = { .domid = 7 };
+    struct console_ring ring;
+    struct vchan_client vchan = { .page = NULL };
+    char *buf = calloc(1, 4096);
+
+    console_page = calloc(1, sizeof(struct xencons_interface));
+    vchan_page = calloc(1, PAGE);
+    large = calloc(LARGE_PAGES, PAGE);
+    console_ring_init(&ring, (struct xencons_interface *)console_page);
+    while (in.size) {
+        switch (take(&in, 1) % 8) {
+        case 0: use_console(&in, &ring, buf); break;
+        case 1: set_index(&in, console_page, CONSOLE_RING_IN + CONSOLE_RING_OUT, 4); break;
+        case 2: console_ring_init(&ring, (struct xencons_interface *)console_page); break;
+        case 3: open_vchan(&in, &vchan, &xen); break;
+        case 4: set_index(&in, vchan_page, 0, 4); break;
+        case 5: scribble(&in, vchan_page); break;
+        default:
+            if (vchan.page)
+                use_vchan(&in, &vchan, buf);
+        }
+    }
+    vchan_client_close(&vchan);
+    free(console_page);
+    free(vchan_page);
+    free(large);
+    free(buf);
+    return 0;
+}
