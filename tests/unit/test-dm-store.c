@@ -1,0 +1,333 @@
+// sources: launcher/dm/store.c common/util.c common/log.c
+/*
+ * Xenstore as the stub domain may write it: what it says is read with care, and
+ * what dom0 said is believed only while it is dom0's.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include "log.h"
+#include "store.h"
+
+#include <xen/io/xenbus.h>
+
+/* -------- a small xenstore -------- */
+
+static struct node {
+    char path[160], value[2100];
+    unsigned int len, owner;
+} nodes[64];
+static int node_count, transactions, conflicts;
+static char tokens[64][16];
+static int watch_count, next_watch;
+static bool introduced;
+
+static struct node *find(const char *path)
+{
+    for (int i = 0; i < node_count; i++)
+        if (!strcmp(nodes[i].path, path))
+            return &nodes[i];
+    errno = ENOENT;
+    return NULL;
+}
+
+static void set_bytes(const char *path, const void *value, unsigned int len, unsigned int owner)
+{
+    struct node *node = find(path);
+
+    if (!node)
+        node = &nodes[node_count++];
+    strcpy(node->path, path);
+    memcpy(node->value, value, len);
+    node->value[len] = '\0';
+    node->len = len;
+    node->owner = owner;
+}
+
+static void set(const char *path, const char *value)
+{
+    set_bytes(path, value, strlen(value), 0);
+}
+
+struct xs_handle *xs_open(unsigned long flags) { return (void *)nodes; }
+void xs_close(struct xs_handle *h) { }
+int xs_fileno(struct xs_handle *h) { return 5; }
+bool xs_is_domain_introduced(struct xs_handle *h, unsigned int domid) { return introduced; }
+
+void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *len)
+{
+    struct node *node = find(path);
+    char *copy;
+
+    if (!node)
+        return NULL;
+    copy = malloc(node->len + 1);
+    memcpy(copy, node->value, node->len + 1);
+    *len = node->len;
+    return copy;
+}
+
+bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path, const void *data,
+              unsigned int len)
+{
+    set_bytes(path, data, len, 0);
+    return true;
+}
+
+char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *num)
+{
+    char **list = calloc(64, sizeof(char *) + 32), *names = (char *)(list + 64);
+    size_t len = strlen(path);
+
+    *num = 0;
+    for (int i = 0; i < node_count; i++) {
+        const char *rest = nodes[i].path + len + 1;
+
+        if (strncmp(nodes[i].path, path, len) || strchr(rest, '/'))
+            continue;
+        list[(*num)++] = strcpy(names, rest);
+        names += strlen(rest) + 1;
+    }
+    if (*num)
+        return list;
+    free(list);
+    errno = ENOENT;
+    return NULL;
+}
+
+struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t t,
+                                          const char *path, unsigned int *num)
+{
+    struct xs_permissions *perms = calloc(2, sizeof(*perms));
+
+    *num = 2;
+    perms[0].id = find(path)->owner;
+    return perms;
+}
+
+xs_transaction_t xs_transaction_start(struct xs_handle *h)
+{
+    transactions++;
+    return 1;
+}
+
+bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abort)
+{
+    transactions--;
+    if (abort || !conflicts)
+        return true;
+    conflicts--;
+    errno = EAGAIN;
+    return false;
+}
+
+bool xs_watch(struct xs_handle *h, const char *path, const char *token)
+{
+    strcpy(tokens[watch_count++], token);
+    return true;
+}
+
+char **xs_check_watch(struct xs_handle *h)
+{
+    char **event;
+
+    if (next_watch == watch_count)
+        return NULL;
+    event = calloc(2, sizeof(char *));
+    event[XS_WATCH_TOKEN] = tokens[next_watch++];
+    return event;
+}
+
+/* -------- tests -------- */
+
+static struct store store;
+static struct store_console consoles[MESSAGE_MAX_CONSOLES];
+
+#define BACKEND "/local/domain/0/backend/console/7"
+#define FRONTEND "/local/domain/7/device/console"
+
+static int start(void **state)
+{
+    node_count = watch_count = next_watch = transactions = conflicts = 0;
+    log_set_sink(NULL, NULL);
+    set("/local/domain/7/target", "6");
+    return store_open(&store, 7);
+}
+
+static void test_consoles_as_libxl_writes_them(void **state)
+{
+    set(BACKEND "/3", "");
+    set(BACKEND "/0", "");
+    set(BACKEND "/2", "");
+    set("/local/domain/7/console/output", "file:/var/log/xen/qemu-dm-g.log");
+    set(FRONTEND "/3/output", "pty");
+    assert_int_equal(store.target, 6);
+    assert_int_equal(store_list_consoles(&store, consoles), 3);
+    assert_int_equal(consoles[0].id, 0);
+    assert_string_equal(consoles[0].output, "file:/var/log/xen/qemu-dm-g.log");
+    assert_int_equal(consoles[1].id, 2);
+    assert_string_equal(consoles[1].output, "");
+    assert_int_equal(consoles[2].id, 3);
+    assert_string_equal(consoles[2].output, "pty");
+}
+
+/* The stub domain owns the folder: it can replace what dom0 wrote in it, but not as dom0. */
+static void test_output_of_the_stub_domain_is_refused(void **state)
+{
+    set(BACKEND "/3", "");
+    set_bytes(FRONTEND "/3/output", "file:/etc/passwd", 16, 7);
+    assert_int_equal(store_list_consoles(&store, consoles), -EPERM);
+}
+
+static void test_odd_outputs_and_consoles(void **state)
+{
+    char text[STORE_MAX_OUTPUT + 2];
+
+    assert_int_equal(store_list_consoles(&store, consoles), -EINVAL);
+    set(BACKEND "/3", "");
+    memset(text, 'x', sizeof(text));
+    set_bytes(FRONTEND "/3/output", text, STORE_MAX_OUTPUT, 0);
+    assert_int_equal(store_list_consoles(&store, consoles), 1);
+    set_bytes(FRONTEND "/3/output", text, STORE_MAX_OUTPUT + 1, 0);
+    assert_int_equal(store_list_consoles(&store, consoles), -EINVAL);
+    set_bytes(FRONTEND "/3/output", "pty\0x", 5, 0);
+    assert_int_equal(store_list_consoles(&store, consoles), -EINVAL);
+    set(FRONTEND "/3/output", "pty");
+    set(BACKEND "/12", "");
+    assert_true(store_list_consoles(&store, consoles) < 0);
+    set(BACKEND "/12", "");
+    strcpy(nodes[node_count - 1].path, BACKEND "/3x");
+    assert_true(store_list_consoles(&store, consoles) < 0);
+    for (int i = 0; i < MESSAGE_MAX_CONSOLES; i++) {
+        snprintf(text, sizeof(text), BACKEND "/%d", i + 20);
+        set(text, "");
+    }
+    assert_int_equal(store_list_consoles(&store, consoles), -EINVAL);
+}
+
+static void test_frontend_numbers(void **state)
+{
+    static const struct {
+        const char *state, *ref, *port;
+        uint32_t expect_state, expect_ref, expect_port;
+    } rows[] = {
+        { "3", "8", "5", XenbusStateInitialised, 8, 5 },
+        { "4", "4294967295", "4294967295", XenbusStateConnected, UINT32_MAX, UINT32_MAX },
+        { "1", "8", "5", XenbusStateInitialising, 0, 0 },
+        { "6", "8", "5", XenbusStateClosed, 0, 0 },
+        { "9", "8", "5", XenbusStateUnknown, 0, 0 },
+        { "-3", "8", "5", XenbusStateUnknown, 0, 0 },
+        { "3 ", "8", "5", XenbusStateUnknown, 0, 0 },
+        { "", "8", "5", XenbusStateUnknown, 0, 0 },
+        { "00000000000000003", "8", "5", XenbusStateUnknown, 0, 0 },
+        { "3", "4294967296", "5", XenbusStateInitialised, 0, 5 },
+        { "3", "-1", "0x5", XenbusStateInitialised, 0, 0 },
+        { "3", "8\n", "99999999999999999999", XenbusStateInitialised, 0, 0 },
+    };
+    struct message message;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        set_bytes(FRONTEND "/3/state", rows[i].state, strlen(rows[i].state), 7);
+        set_bytes(FRONTEND "/3/ring-ref", rows[i].ref, strlen(rows[i].ref), 7);
+        set_bytes(FRONTEND "/3/port", rows[i].port, strlen(rows[i].port), 7);
+        assert_int_equal(store_read_frontend(&store, 3, &message), 0);
+        assert_int_equal(message.state, rows[i].expect_state);
+        if (message.state == XenbusStateInitialised || message.state == XenbusStateConnected) {
+            assert_int_equal(message.ring_ref, rows[i].expect_ref);
+            assert_int_equal(message.port, rows[i].expect_port);
+        }
+    }
+    set_bytes(FRONTEND "/3/state", "3\0003", 3, 7);
+    assert_int_equal(store_read_frontend(&store, 3, &message), 0);
+    assert_int_equal(message.state, XenbusStateUnknown);
+    assert_int_equal(store_read_frontend(&store, 5, &message), 0);
+    assert_int_equal(message.state, XenbusStateUnknown);
+    set("/local/domain/7/console/port", "2");
+    assert_int_equal(store_read_frontend(&store, 0, &message), 0);
+    assert_int_equal(message.state, XenbusStateConnected);
+    assert_int_equal(message.port, 2);
+}
+
+static void test_slots(void **state)
+{
+    struct message message;
+
+    assert_int_equal(store_read_slot(&store, 2, &message), 0);
+    assert_int_equal(message.ring_ref | message.port, 0);
+    set_bytes("/local/domain/7/device-model/6/vnc-vchan/2/ring-ref", "44", 2, 7);
+    assert_int_equal(store_read_slot(&store, 2, &message), 0);
+    assert_int_equal(message.ring_ref | message.port, 0);
+    set_bytes("/local/domain/7/device-model/6/vnc-vchan/2/event-channel", "9", 1, 7);
+    assert_int_equal(store_read_slot(&store, 2, &message), 0);
+    assert_int_equal(message.index, 2);
+    assert_int_equal(message.ring_ref, 44);
+    assert_int_equal(message.port, 9);
+}
+
+static void test_backend_state_is_only_changed_where_it_is(void **state)
+{
+    assert_int_equal(store_write_backend_state(&store, 3, XenbusStateClosed), -ENOENT);
+    assert_null(find(BACKEND "/3/state"));
+    set(BACKEND "/3/state", "1");
+    conflicts = 3;
+    assert_int_equal(store_write_backend_state(&store, 3, XenbusStateConnected), 0);
+    assert_string_equal(find(BACKEND "/3/state")->value, "4");
+    assert_int_equal(transactions, 0);
+}
+
+static void test_what_xl_looks_for(void **state)
+{
+    assert_int_equal(store_write_tty(&store, 3, "/dev/pts/4"), 0);
+    assert_string_equal(find(FRONTEND "/3/tty")->value, "/dev/pts/4");
+    assert_int_equal(store_write_guest_tty(&store, 0, "/dev/pts/4"), 0);
+    assert_string_equal(find("/local/domain/6/serial/0/tty")->value, "/dev/pts/4");
+    assert_int_equal(store_write_guest_vnc(&store, "127.0.0.1", 5901), 0);
+    assert_string_equal(find("/local/domain/6/console/vnc-port")->value, "5901");
+    assert_int_equal(store_write_running(&store), 0);
+    assert_string_equal(find("/local/domain/0/device-model/7/state")->value, "running");
+}
+
+static void test_watches(void **state)
+{
+    unsigned int index;
+
+    consoles[0].id = 0;
+    consoles[1].id = 3;
+    consoles[2].id = 11;
+    assert_int_equal(store_watch(&store, consoles, 3, true), 0);
+    assert_int_equal(watch_count, 1 + 2 + MESSAGE_MAX_SLOTS);
+    assert_int_equal(store_next_event(&store, &index), STORE_EVENT_RELEASE);
+    assert_int_equal(store_next_event(&store, &index), STORE_EVENT_FRONTEND);
+    assert_int_equal(index, 3);
+    assert_int_equal(store_next_event(&store, &index), STORE_EVENT_FRONTEND);
+    assert_int_equal(index, 11);
+    for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++) {
+        assert_int_equal(store_next_event(&store, &index), STORE_EVENT_SLOT);
+        assert_int_equal(index, i);
+    }
+    assert_int_equal(store_next_event(&store, &index), STORE_EVENT_NONE);
+    strcpy(tokens[watch_count++], "s9");
+    strcpy(tokens[watch_count++], "c12");
+    strcpy(tokens[watch_count++], "");
+    strcpy(tokens[watch_count++], "x1");
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(store_next_event(&store, &index), STORE_EVENT_OTHER);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup(f, start)
+    const struct CMUnitTest tests[] = {
+        TEST(test_consoles_as_libxl_writes_them),
+        TEST(test_output_of_the_stub_domain_is_refused),
+        TEST(test_odd_outputs_and_consoles),
+        TEST(test_frontend_numbers),
+        TEST(test_slots),
+        TEST(test_backend_state_is_only_changed_where_it_is),
+        TEST(test_what_xl_looks_for),
+        TEST(test_watches),
+    };
+
+    return cmocka_run_group_tests_name("dm-store", tests, NULL, NULL);
+}
