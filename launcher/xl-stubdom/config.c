@@ -226,7 +226,7 @@ static int read_memory(struct config *config, const struct reader *r)
 {
     int rc;
 
-    config->memory = STUBDOM_MEMORY_DEFAULT;
+    config->memory = config->debug_image ? STUBDOM_MEMORY_DEFAULT_DEBUG : STUBDOM_MEMORY_DEFAULT;
     rc = reader_long(r, "stubdom_memory", STUBDOM_MEMORY_MIN, STUBDOM_MEMORY_MAX, &config->memory);
     config->memory_given = rc > 0;
     return rc < 0 ? rc : 0;
@@ -258,8 +258,8 @@ static int read_keys(struct config *config, const struct reader *r)
         return rc;
     if (!rc)
         return fault_set(r->fault, -EINVAL, "%s: the guest has no name", r->source);
-    if ((rc = check_hvm(r)) || (rc = read_video(config, r)) || (rc = read_memory(config, r)) ||
-        (rc = read_image(config, r)))
+    if ((rc = check_hvm(r)) || (rc = read_video(config, r)) || (rc = read_image(config, r)) ||
+        (rc = read_memory(config, r)))
         return rc;
 
     rc = reader_long(r, "stubdom_firewall", 0, 1, &firewall);

@@ -18,6 +18,7 @@
 #define STUBDOM_MEMORY_MIN 16
 #define STUBDOM_MEMORY_MAX 4096
 #define STUBDOM_MEMORY_DEFAULT 32
+#define STUBDOM_MEMORY_DEFAULT_DEBUG 128 /* the debug image holds much more */
 
 /* A longer file is not a guest's config. */
 #define CONFIG_SIZE_MAX (16 << 20)

@@ -105,6 +105,8 @@ static void test_variants(void **state)
          "stubdomain_ramdisk=\"/fw/qemu-stubdom-linux-rootfs-debug\""},
         {"stubdom_image = \"release\"", KEY_RAMDISK,
          "stubdomain_ramdisk=\"/fw/qemu-stubdom-linux-rootfs\""},
+        {"stubdom_image = \"debug\"", KEY_MEMORY, "stubdomain_memory=120"},
+        {"stubdom_image = \"debug\"\nstubdom_memory = 64", KEY_MEMORY, "stubdomain_memory=56"},
         {"stubdom_firewall = 0", KEY_CMDLINE,
          "stubdomain_cmdline=\"console=hvc0 xen_privcmd.unrestricted=1 stubdom.firewall=0\""},
         {"stubdom_cmdline = \"quiet\"", KEY_CMDLINE,
