@@ -32,14 +32,14 @@ static enum output_role pv_console_role(unsigned int id)
     return id < ARRAY_SIZE(roles) ? roles[id] : OUTPUT_ROLE_SERIAL;
 }
 
-static void set_state(struct pv_console *console, unsigned int state)
+static void switch_state(struct pv_console *console, unsigned int state)
 {
     if (console->state == state)
         return;
     console->state = state;
     /* Console 0 has no handshake: libxl made its ring before the domain ran. */
-    if (console->id != 0 && console->set_state)
-        console->set_state(console->data, console->id, state);
+    if (console->id != 0 && console->publish)
+        console->publish(console->data, console->id, state);
 }
 
 /* -------- bytes -------- */
@@ -61,7 +61,7 @@ static void fail(struct pv_console *console)
 {
     log_warning("console %u: the stub domain's ring index is impossible: closed", console->id);
     disconnect(console);
-    set_state(console, XenbusStateClosing);
+    switch_state(console, XenbusStateClosing);
 }
 
 /* Returns whether output is waiting that could not be passed on, or -errno. */
@@ -189,7 +189,7 @@ static void do_nothing(struct pv_console *console, const struct message *message
 static void do_wait(struct pv_console *console, const struct message *message)
 {
     disconnect(console);
-    set_state(console, XenbusStateInitWait);
+    switch_state(console, XenbusStateInitWait);
 }
 
 static void do_connect(struct pv_console *console, const struct message *message)
@@ -203,10 +203,10 @@ static void do_connect(struct pv_console *console, const struct message *message
     if (rc) {
         log_warning("console %u: cannot connect (grant %u, port %u): %s", console->id,
                     message->ring_ref, message->port, strerror(-rc));
-        set_state(console, XenbusStateClosing);
+        switch_state(console, XenbusStateClosing);
         return;
     }
-    set_state(console, XenbusStateConnected);
+    switch_state(console, XenbusStateConnected);
     /* It may have written before we listened; an unmasked port also tells of that. */
     console->masked = true;
     pump(console);
@@ -215,13 +215,13 @@ static void do_connect(struct pv_console *console, const struct message *message
 static void do_close(struct pv_console *console, const struct message *message)
 {
     disconnect(console);
-    set_state(console, XenbusStateClosing);
+    switch_state(console, XenbusStateClosing);
 }
 
 static void do_closed(struct pv_console *console, const struct message *message)
 {
     disconnect(console);
-    set_state(console, XenbusStateClosed);
+    switch_state(console, XenbusStateClosed);
 }
 
 /* What to do when the frontend enters a state. */
@@ -257,11 +257,11 @@ int pv_console_open(struct pv_console *console, unsigned int id, const struct ou
 }
 
 void pv_console_start(struct pv_console *console, struct xen_handles *xen,
-                      void (*set_state)(void *data, unsigned int id, unsigned int state),
+                      void (*publish)(void *data, unsigned int id, unsigned int state),
                       void *data)
 {
     console->xen = xen;
-    console->set_state = set_state;
+    console->publish = publish;
     console->data = data;
 }
 

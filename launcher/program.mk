@@ -1,0 +1,44 @@
+# The rules that build one program; included by its Makefile, which sets
+#   PROGRAM   the file to make in build/launcher/
+#   SOURCES   its .c files, relative to its folder
+#   LIBS      what it links
+# and may add to CFLAGS, CPPFLAGS, LDFLAGS and set CC and STRIP. Runs inside the build
+# root: packaging/build-root run make -C launcher/FOLDER
+#
+# Inputs (make variables): BUILD, XENFIRMWAREDIR, PREFIX, VERSION.
+
+TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))/..)
+BUILD ?= $(TOP)/build
+XENFIRMWAREDIR ?= /usr/lib/xen-4.20/boot
+PREFIX ?= /usr
+VERSION ?= $(shell git -C $(TOP) -c safe.directory='*' describe --always --dirty 2>/dev/null || echo unknown)
+
+OUT := $(BUILD)/launcher
+OBJ := $(OUT)/obj/$(PROGRAM)
+
+CFLAGS += -std=gnu11 -D_GNU_SOURCE -g -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
+    -Wformat=2 -Wshadow -Werror -fstack-protector-strong -ffile-prefix-map=$(TOP)=. -MMD -MP
+CPPFLAGS += -I$(TOP)/common -DVERSION='"$(VERSION)"'
+LDFLAGS += -Wl,-z,relro,-z,now
+
+objects := $(addprefix $(OBJ)/,$(notdir $(SOURCES:.c=.o)))
+vpath %.c $(sort $(dir $(SOURCES)))
+
+$(OUT)/$(PROGRAM): $(objects)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@.debug $(objects) $(LIBS)
+	strip -o $@.part $@.debug
+	mv $@.part $@
+
+# The flags are an input like any other.
+$(OBJ)/flags: FORCE
+	@mkdir -p $(OBJ)
+	@echo '$(CC) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS)' | cmp -s - $@ || \
+	    echo '$(CC) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS)' >$@
+
+$(OBJ)/%.o: %.c $(OBJ)/flags
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+.PHONY: FORCE
+FORCE:
+
+-include $(objects:.o=.d)
