@@ -158,7 +158,7 @@ static int limit(int resource, rlim_t max)
     return setrlimit(resource, &both) ? -errno : 0;
 }
 
-int confine_worker(void)
+int confine_worker(bool die_with_parent)
 {
     int rc = become_user();
 
@@ -177,8 +177,9 @@ int confine_worker(void)
     }
     /* Going over RLIMIT_FSIZE is an error of write(), not the end. */
     signal(SIGXFSZ, SIG_IGN);
-    /* The keeper's end is ours, whatever ended it; changing user had cleared this. */
-    rc = prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) ? -errno : 0;
+    /* The keeper's end is ours, whatever ended it; changing user would have cleared this. */
+    if (die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
+        rc = -errno;
     rc = rc ?: install_filter(worker_calls, ARRAY_SIZE(worker_calls));
     if (rc)
         log_error("cannot install the system call filter: %s", strerror(-rc));

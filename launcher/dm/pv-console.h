@@ -25,7 +25,7 @@ struct pv_console {
     struct loop_timer resume;
     bool masked; /* over budget: the event channel is left masked until resume */
     unsigned int state; /* what the backend says, enum xenbus_state */
-    void (*set_state)(void *data, unsigned int id, unsigned int state);
+    void (*publish)(void *data, unsigned int id, unsigned int state);
     void *data;
 };
 
@@ -34,9 +34,9 @@ int pv_console_open(struct pv_console *console, unsigned int id, const struct ou
                     struct loop *loop);
 void pv_console_dispose(struct pv_console *console); /* idempotent */
 
-/* Gives an open console its Xen. SET_STATE(DATA, id, state) publishes the backend's state. */
+/* Gives an open console its Xen. PUBLISH(DATA, id, state) publishes the backend's state. */
 void pv_console_start(struct pv_console *console, struct xen_handles *xen,
-                      void (*set_state)(void *data, unsigned int id, unsigned int state),
+                      void (*publish)(void *data, unsigned int id, unsigned int state),
                       void *data);
 
 /*

@@ -158,7 +158,7 @@ int worker_run(struct worker *worker, int domid, int keeper_fd, int signal_fd)
         log_error("cannot restrict event channels to the stub domain: %s", strerror(-rc));
         return 1;
     }
-    if (confine_worker())
+    if (confine_worker(true))
         return 1;
     rc = message_send(keeper_fd, &ready);
     rc = rc ?: loop_run(&worker->loop);
@@ -187,7 +187,7 @@ int worker_run_probe(struct worker *worker, int signal_fd)
     worker->qmp.data = worker;
     worker->linger = (struct loop_timer){ .fired = probe_expired, .data = worker };
     rc = watch_fd(worker, &worker->signal_io, signal_fd, signal_ready);
-    rc = rc ?: confine_probe();
+    rc = rc ?: confine_worker(false);
     rc = rc ?: loop_run(&worker->loop);
     worker_dispose(worker);
     return rc ? 1 : worker->status;
