@@ -1,0 +1,123 @@
+// sources: launcher/dm/confine.c common/util.c common/log.c
+/*
+ * What a confined worker can still do, tried in a child process that has given up
+ * its privileges. Needs root; as a user there is nothing to give up, and it skips.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include "confine.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+enum { FINE = 0, CONFINE_FAILED = 9, WRONG = 10 };
+
+/* Runs DO confined, without the sanitizer's exit code: what killed it, or its status. */
+static int confined(int (*confine)(void), int (*act)(void))
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        /* The address sanitizer's own calls at exit are not the daemon's. */
+        syscall(SYS_exit_group, confine() ? CONFINE_FAILED : act());
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static int worker(void) { return confine_worker(true); }
+static int probe(void) { return confine_worker(false); }
+static int keeper(void) { return confine_keeper(); }
+
+static int ordinary_work(void)
+{
+    struct pollfd p = { .fd = 1, .events = POLLOUT };
+    char *memory = malloc(1 << 20);
+
+    if (!memory || poll(&p, 1, 0) < 0)
+        return WRONG;
+    free(memory);
+    return FINE;
+}
+
+static int keepers_work(void)
+{
+    struct pollfd p = { .fd = 1, .events = POLLOUT };
+
+    shutdown(99, SHUT_RDWR);
+    unlink("/nowhere/at/all");
+    if (waitpid(-1, NULL, WNOHANG) >= 0 || kill(getpid(), 0) || poll(&p, 1, 0) < 0)
+        return WRONG;
+    return FINE;
+}
+
+static int open_a_file(void) { return open("/etc/passwd", O_RDONLY) < 0 ? FINE : WRONG; }
+static int make_a_process(void) { return fork() < 0 ? FINE : WRONG; }
+static int make_a_socket(void) { return socket(AF_INET, SOCK_STREAM, 0) < 0 ? FINE : WRONG; }
+static int become_root(void) { return syscall(SYS_setuid, 0) ? FINE : WRONG; }
+static int trace(void) { return syscall(SYS_ptrace, 0, 0, 0, 0) ? FINE : WRONG; }
+static int signal_others(void) { return kill(1, 0) ? FINE : WRONG; }
+
+static int run_code(void)
+{
+    void *p = (void *)syscall(SYS_mmap, NULL, 4096, 7, 0x22, -1, 0);
+
+    return p == (void *)-1 ? FINE : WRONG;
+}
+
+static int old_abi(void)
+{
+    /* A 32-bit call by its number: the filter must not take it for a 64-bit one. */
+    int rc;
+
+    __asm__ volatile("int $0x80" : "=a"(rc) : "a"(20) : "memory");
+    return rc > 0 ? WRONG : FINE;
+}
+
+static void test_work_goes_on(void **state)
+{
+    assert_int_equal(confined(worker, ordinary_work), FINE);
+    assert_int_equal(confined(probe, ordinary_work), FINE);
+    assert_int_equal(confined(keeper, keepers_work), FINE);
+}
+
+static void test_the_rest_is_death(void **state)
+{
+    static const struct {
+        int (*confine)(void), (*act)(void);
+    } rows[] = {
+        { worker, open_a_file },   { worker, make_a_process }, { worker, make_a_socket },
+        { worker, become_root },   { worker, trace },          { worker, signal_others },
+        { worker, run_code },      { worker, old_abi },        { keeper, open_a_file },
+        { keeper, make_a_process }, { keeper, run_code },      { keeper, make_a_socket },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (confined(rows[i].confine, rows[i].act) != -SIGSYS)
+            fail_msg("row %zu: not killed by the filter", i);
+}
+
+static int root_only(void **state)
+{
+    if (geteuid() != 0)
+        skip();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_work_goes_on, root_only),
+        cmocka_unit_test_setup(test_the_rest_is_death, root_only),
+    };
+
+    return cmocka_run_group_tests_name("dm-confine", tests, NULL, NULL);
+}
