@@ -65,7 +65,8 @@ serial_open() {
     serial_log=$OUT/serial.txt
     mkfifo "$scratch/serial.in"
     exec 8<>"$scratch/serial.in"
-    xl console -t serial "$1" <&8 >>"$serial_log" 2>&1 8>&- &
+    # On a terminal of its own: without one xl's console only listens.
+    socat - "EXEC:xl console -t serial $1,pty,setsid,ctty,raw,echo=0" <&8 >>"$serial_log" 2>&1 8>&- &
     serial_pid=$!
     serial_from=1
 }
