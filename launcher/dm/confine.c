@@ -45,7 +45,7 @@
 
 /* Only reached by names that glibc or the kernel headers of Debian 12 and 13 know. */
 static const uint32_t worker_calls[] = {
-    COMMON_CALLS, SYS_pread64, SYS_pwrite64, SYS_ftruncate, SYS_ioctl, SYS_accept4,
+    COMMON_CALLS, SYS_pread64, SYS_pwrite64, SYS_ftruncate, SYS_lseek, SYS_ioctl, SYS_accept4,
     SYS_fstat, SYS_newfstatat, SYS_getsockopt, SYS_setsockopt,
 };
 

@@ -23,6 +23,7 @@
 #include <termios.h>
 
 #define CONNECT_TIMEOUT_MS 3000
+#define SAVE_PAUSE_MS 500
 #define OPEN_FLAGS (O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
 struct output_ops {
@@ -104,13 +105,35 @@ static int file_open(struct output *output, const struct output_spec *spec)
     return 0;
 }
 
+/*
+ * A guest can be saved and live on (`xl save -c`): the next save begins the file
+ * anew. It is told by a pause and the first bytes of QEMU's format.
+ */
+static int save_begin_anew(struct output *output, const void *buf, size_t len)
+{
+    int64_t now = output->loop->now_ms(), last = output->saved_at;
+    struct stat st;
+
+    output->saved_at = now;
+    if (!last || now - last < SAVE_PAUSE_MS || memcmp(buf, "QEVM", MIN(len, (size_t)4)))
+        return 0;
+    if (fstat(output->fd, &st))
+        return -errno;
+    /* libxl removes it when a save failed; it cannot be opened again from here. */
+    if (S_ISREG(st.st_mode) && st.st_nlink == 0)
+        return -ESTALE;
+    return ftruncate(output->fd, 0) || lseek(output->fd, 0, SEEK_SET) < 0 ? -errno : 0;
+}
+
 /* A log loses bytes when the disk is full; a saved state must not, so it stops instead. */
 static ssize_t file_write(struct output *output, const void *buf, size_t len)
 {
     int rc;
 
-    if (output->file.fd < 0)
-        return write_some(output->fd, buf, len);
+    if (output->file.fd < 0) {
+        rc = output->role == OUTPUT_ROLE_SAVE ? save_begin_anew(output, buf, len) : 0;
+        return rc ?: write_some(output->fd, buf, len);
+    }
     rc = log_file_write(&output->file, buf, len);
     if (rc)
         log_error("console %d: %s: %s; its output is dropped until that ends", output->console,

@@ -38,6 +38,7 @@ struct output {
     char tty[64];              /* pty: its name */
     char name[300];            /* for messages */
     struct log_file file;
+    int64_t saved_at;  /* the save console's last bytes, ms; 0: none yet */
     bool broken, eof;
     bool want_in, want_out;
     uint8_t *backlog; /* pty: OUTPUT_BACKLOG bytes, a ring that overwrites its oldest */

@@ -18,10 +18,16 @@
 #include <xen/grant_table.h>
 #include <xen/io/xenbus.h>
 
-/* A period is 10 ms: 1.6 MB/s of log, 25 MB/s of anything else. */
-#define LOG_BYTES (16u << 10)
-#define OTHER_BYTES (256u << 10)
-#define MAX_EVENTS 256
+/*
+ * In a period of 10 ms: 1.6 MB/s of log, 25 MB/s of anything else; but a save is not
+ * to be held up, since libxl reads the file as soon as QEMU says that it is done.
+ */
+static const struct { uint32_t bytes, events; } budgets[] = {
+    [OUTPUT_ROLE_LOG] = { 16u << 10, 256 },
+    [OUTPUT_ROLE_SAVE] = { 4u << 20, 4096 },
+    [OUTPUT_ROLE_RESTORE] = { 256u << 10, 256 },
+    [OUTPUT_ROLE_SERIAL] = { 256u << 10, 256 },
+};
 
 static enum output_role pv_console_role(unsigned int id)
 {
@@ -249,11 +255,12 @@ void pv_console_frontend(struct pv_console *console, const struct message *messa
 int pv_console_open(struct pv_console *console, unsigned int id, const struct output_spec *spec,
                     struct loop *loop)
 {
+    enum output_role role = pv_console_role(id);
+
     *console = (struct pv_console){ .id = id, .loop = loop, .state = XenbusStateInitialising };
     console->resume = (struct loop_timer){ .fired = resume, .data = console };
-    budget_init(&console->budget, id == 0 ? LOG_BYTES : OTHER_BYTES, MAX_EVENTS);
-    return output_open(&console->output, loop, spec, id, pv_console_role(id), output_ready,
-                       console);
+    budget_init(&console->budget, budgets[role].bytes, budgets[role].events);
+    return output_open(&console->output, loop, spec, id, role, output_ready, console);
 }
 
 void pv_console_start(struct pv_console *console, struct xen_handles *xen,

@@ -118,6 +118,33 @@ static void test_save_file_starts_empty_and_private(void **state)
     assert_int_equal(st.st_mode & 077, 0);
 }
 
+static int64_t later;
+static int64_t later_now(void) { return clock_now_ms() + later; }
+
+static void test_second_save_begins_the_file_anew(void **state)
+{
+    char buf[64] = "";
+    int fd;
+
+    loop.now_ms = later_now;
+    later = 0;
+    assert_int_equal(open_text("file:%s", OUTPUT_ROLE_SAVE), 0);
+    assert_int_equal(output_write(&output, "QEVM first,", 11), 11);
+    assert_int_equal(output_write(&output, "QEVM inside,", 12), 12);
+    later += 10000;
+    assert_int_equal(output_write(&output, " a slow rest", 12), 12);
+    later += 10000;
+    assert_int_equal(output_write(&output, "QE", 2), 2);
+    assert_int_equal(output_write(&output, "VM second", 9), 9);
+    fd = open(path, O_RDONLY);
+    assert_true(read(fd, buf, sizeof(buf) - 1) > 0);
+    close(fd);
+    assert_string_equal(buf, "QEVM second");
+    unlink(path);
+    later += 10000;
+    assert_int_equal(output_write(&output, "QEVM third", 10), -ESTALE);
+}
+
 /* /dev/full stands for a full disk: a save must stop, for good, and say so once. */
 static void test_save_on_full_disk_stops(void **state)
 {
@@ -353,6 +380,7 @@ int main(void)
         TEST(test_null),
         TEST(test_log_file),
         TEST(test_save_file_starts_empty_and_private),
+        TEST(test_second_save_begins_the_file_anew),
         TEST(test_save_on_full_disk_stops),
         TEST(test_missing_file_is_named),
         TEST(test_restore_streams_the_file),
