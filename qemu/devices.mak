@@ -28,10 +28,13 @@ CONFIG_USB_HUB=y            # more than one device at usb=1
 CONFIG_USB_HID=y            # usbdevice="tablet", "mouse", "keyboard"
 CONFIG_USB_STORAGE_CLASSIC=y # usb-storage by device_model_args
 
-# Sound, soundhw=
+# Sound: every name that soundhw= takes
 CONFIG_AC97=y
-CONFIG_HDA=y
+CONFIG_ADLIB=y
+CONFIG_CS4231A=y
 CONFIG_ES1370=y
+CONFIG_GUS=y
+CONFIG_HDA=y
 CONFIG_SB16=y
 CONFIG_PCSPK=y              # the i440fx board is not complete without
 
