@@ -1,0 +1,309 @@
+// sources: launcher/dm/keeper.c launcher/dm/message.c common/loop.c common/util.c common/log.c
+/*
+ * The keeper with a xenstore of a few variables and a worker that is a child
+ * process: what it passes on, what it obeys, what it refuses, how it ends.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include "clock.h"
+#include "confine.h"
+#include "keeper.h"
+#include "log.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <xen/io/xenbus.h>
+
+/* -------- xenstore, shared with the child -------- */
+
+static struct shared {
+    int running, written_id, written_state, writes, reads;
+    bool exists;
+    int events[64], event_count, next_event; /* console numbers, or RELEASE */
+} *shared;
+static int store_pipe[2];
+#define RELEASE 99
+
+bool store_domain_exists(struct store *store) { return shared->exists; }
+int store_fd(struct store *store) { return store_pipe[0]; }
+
+int store_watch(struct store *store, const struct store_console *consoles, int count, bool vnc)
+{
+    return 0;
+}
+
+int store_write_running(struct store *store)
+{
+    shared->running++;
+    return 0;
+}
+
+int store_write_backend_state(struct store *store, unsigned int id, unsigned int state)
+{
+    shared->writes++;
+    shared->written_id = id;
+    shared->written_state = state;
+    return 0;
+}
+
+int store_read_frontend(struct store *store, unsigned int id, struct message *message)
+{
+    shared->reads++;
+    *message = (struct message){ .type = MESSAGE_FRONTEND, .index = id, .state = 3,
+                                 .ring_ref = 8, .port = 5 };
+    return 0;
+}
+
+int store_read_slot(struct store *store, unsigned int slot, struct message *message)
+{
+    *message = (struct message){ .type = MESSAGE_SLOT, .index = slot };
+    return 0;
+}
+
+enum store_event store_next_event(struct store *store, unsigned int *index)
+{
+    char byte;
+
+    if (read(store_pipe[0], &byte, 1) != 1)
+        return STORE_EVENT_NONE;
+    *index = shared->events[shared->next_event++];
+    return *index == RELEASE ? STORE_EVENT_RELEASE : STORE_EVENT_FRONTEND;
+}
+
+int confine_keeper(void) { return 0; }
+int confine_worker(bool die_with_parent) { return 0; }
+
+static void happen(int event)
+{
+    shared->events[shared->event_count++] = event;
+    assert_int_equal(write(store_pipe[1], "x", 1), 1);
+}
+
+/* -------- a run: PLAY is the worker, and stands for the world besides -------- */
+
+static struct store store;
+static const struct store_console consoles[] = { { .id = 0 }, { .id = 3 } };
+static char file[] = "/tmp/dm-keeper-XXXXXX";
+
+static int run(int (*play)(int fd))
+{
+    struct keeper_job job = { .store = &store, .consoles = consoles, .console_count = 2,
+                              .files = { file } };
+    struct signalfd_siginfo signal;
+    int pair[2], status;
+    sigset_t set;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
+    close(open(file, O_CREAT, 0600));
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    job.signal_fd = signalfd(-1, &set, SFD_NONBLOCK);
+    job.worker = fork();
+    if (job.worker == 0) {
+        close(pair[0]);
+        _exit(play(pair[1]));
+    }
+    close(pair[1]);
+    job.worker_fd = pair[0];
+    status = keeper_run(&job);
+    assert_int_equal(access(file, F_OK), -1);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    /* The keeper ends without taking its signal; the next run must not find it. */
+    while (read(job.signal_fd, &signal, sizeof(signal)) > 0)
+        ;
+    close(pair[0]);
+    close(job.signal_fd);
+    return status;
+}
+
+static int receive(int fd, struct message *message)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+
+    poll(&p, 1, 3000);
+    return message_receive(fd, message);
+}
+
+static int start(void **state)
+{
+    shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    shared->exists = true;
+    assert_int_equal(pipe2(store_pipe, O_NONBLOCK), 0);
+    log_set_sink(NULL, NULL);
+    return 0;
+}
+
+static int finish(void **state)
+{
+    close(store_pipe[0]);
+    close(store_pipe[1]);
+    return munmap(shared, 4096);
+}
+
+/* Each returns the worker's exit status: 0, or the line that failed. */
+#define EXPECT(condition) do { if (!(condition)) return __LINE__ & 127; } while (0)
+
+static int play_honest(int fd)
+{
+    struct message m = { .type = MESSAGE_READY };
+
+    EXPECT(message_send(fd, &m) == 0);
+    EXPECT(receive(fd, &m) == 1 && m.type == MESSAGE_FRONTEND && m.index == 0);
+    happen(3);
+    EXPECT(receive(fd, &m) == 1 && m.index == 3 && m.ring_ref == 8 && m.port == 5);
+    m = (struct message){ .type = MESSAGE_BACKEND_STATE, .index = 3,
+                          .state = XenbusStateConnected };
+    EXPECT(message_send(fd, &m) == 0);
+    while (!shared->writes)
+        poll(NULL, 0, 1);
+    kill(getppid(), SIGHUP);
+    EXPECT(receive(fd, &m) == -EPIPE);
+    return 0;
+}
+
+static void test_honest_run_ended_by_libxl(void **state)
+{
+    assert_int_equal(run(play_honest), 0);
+    assert_int_equal(shared->running, 1);
+    assert_int_equal(shared->written_id, 3);
+    assert_int_equal(shared->written_state, XenbusStateConnected);
+}
+
+static int play_domain_gone(int fd)
+{
+    struct message m;
+
+    happen(RELEASE);
+    poll(NULL, 0, 50);
+    shared->exists = false;
+    happen(RELEASE);
+    while (receive(fd, &m) > 0)
+        ;
+    return 0;
+}
+
+static void test_ends_with_the_domain(void **state)
+{
+    assert_int_equal(run(play_domain_gone), 0);
+}
+
+static struct message bad;
+static size_t bad_size;
+
+static int play_bad(int fd)
+{
+    struct message m;
+
+    if (send(fd, &bad, bad_size, 0) < 0)
+        return 1;
+    while (receive(fd, &m) > 0)
+        ;
+    return 0;
+}
+
+static void test_disobeys_what_it_may_not_do(void **state)
+{
+    static const struct {
+        struct message message;
+        size_t size;
+    } rows[] = {
+        { { MESSAGE_BACKEND_STATE, 0, 4, 0, 0 }, sizeof(bad) },
+        { { MESSAGE_BACKEND_STATE, 1, 4, 0, 0 }, sizeof(bad) },
+        { { MESSAGE_BACKEND_STATE, MESSAGE_MAX_CONSOLES, 4, 0, 0 }, sizeof(bad) },
+        { { MESSAGE_BACKEND_STATE, UINT32_MAX, 4, 0, 0 }, sizeof(bad) },
+        { { MESSAGE_BACKEND_STATE, 3, 0, 0, 0 }, sizeof(bad) },
+        { { MESSAGE_BACKEND_STATE, 3, 1, 0, 0 }, sizeof(bad) },
+        { { MESSAGE_BACKEND_STATE, 3, 7, 0, 0 }, sizeof(bad) },
+        { { MESSAGE_FRONTEND, 3, 4, 0, 0 }, sizeof(bad) },
+        { { MESSAGE_SLOT, 3, 4, 0, 0 }, sizeof(bad) },
+        { { MESSAGE_TYPES, 0, 0, 0, 0 }, sizeof(bad) },
+        { { MESSAGE_READY, 0, 0, 0, 0 }, 4 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        bad = rows[i].message;
+        bad_size = rows[i].size;
+        assert_int_equal(run(play_bad), 1);
+        assert_int_equal(shared->writes, 0);
+        assert_int_equal(shared->running, 0);
+    }
+}
+
+static int play_haste(int fd)
+{
+    struct message m;
+    int64_t until = clock_now_ms() + 200;
+    int told = 0;
+
+    while (clock_now_ms() < until) {
+        if (shared->event_count < 60)
+            happen(3);
+        poll(NULL, 0, 2);
+        while (message_receive(fd, &m) > 0)
+            told += m.index == 3;
+    }
+    return told;
+}
+
+static void test_haste_is_coalesced(void **state)
+{
+    assert_in_range(run(play_haste), 1, 12);
+}
+
+static int play_deaf(int fd)
+{
+    for (int i = 0; i < 60; i++) {
+        happen(3);
+        poll(NULL, 0, 1);
+    }
+    kill(getppid(), SIGHUP);
+    while (pause())
+        ;
+    return 0;
+}
+
+static void test_worker_that_does_not_end_is_killed(void **state)
+{
+    int64_t start = clock_now_ms();
+
+    assert_int_equal(run(play_deaf), 1);
+    assert_in_range(clock_now_ms() - start, 1500, 6000);
+}
+
+static int play_fails(int fd) { return 1; }
+
+static int play_crashes(int fd)
+{
+    signal(SIGABRT, SIG_DFL);
+    abort();
+}
+
+static void test_worker_status_is_passed_on(void **state)
+{
+    assert_int_equal(run(play_fails), 1);
+    assert_int_equal(run(play_crashes), 1);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
+    const struct CMUnitTest tests[] = {
+        TEST(test_honest_run_ended_by_libxl),
+        TEST(test_ends_with_the_domain),
+        TEST(test_disobeys_what_it_may_not_do),
+        TEST(test_haste_is_coalesced),
+        TEST(test_worker_that_does_not_end_is_killed),
+        TEST(test_worker_status_is_passed_on),
+    };
+
+    return cmocka_run_group_tests_name("dm-keeper", tests, NULL, NULL);
+}
