@@ -195,43 +195,53 @@ static void viewer_timer(void *data)
     viewer_close(viewer);
 }
 
-/* Joins viewer and offer when both are there. */
-static void viewer_join(struct vnc_viewer *viewer)
+/* Uses an offer up, well or not. Returns whether the viewer is connected. */
+static bool viewer_take(struct vnc_viewer *viewer, unsigned int slot)
 {
+    struct vnc_server *server = viewer->server;
+    uint32_t ref = server->offers[slot].ring_ref, port = server->offers[slot].port;
     int rc;
 
-    if (viewer->io.fd < 0 || !viewer->port || viewer->vchan.page)
-        return;
+    server->offers[slot].ring_ref = server->offers[slot].port = 0;
+    viewer->slot = slot;
     viewer->vchan.port = (struct xen_port){ .fired = viewer_event, .data = viewer };
-    rc = vchan_client_open(&viewer->vchan, viewer->server->xen, viewer->ring_ref, viewer->port);
-    /* The viewer goes on waiting for a better offer. */
+    rc = vchan_client_open(&viewer->vchan, server->xen, ref, port);
     if (rc && rc != -ESTALE)
-        log_warning("VNC slot %u: cannot connect (grant %u, port %u): %s", viewer->slot,
-                    viewer->ring_ref, viewer->port, strerror(-rc));
-    /* Used up, well or not; the stub domain makes another. */
-    viewer->ring_ref = viewer->port = 0;
-    if (rc)
-        return;
-    loop_stop_timer(viewer->server->loop, &viewer->timer);
-    budget_init(&viewer->budget, VIEWER_BYTES, VIEWER_EVENTS);
-    viewer->masked = true;
-    viewer_pump(viewer);
+        log_warning("VNC slot %u: cannot connect (grant %u, port %u): %s", slot, ref, port,
+                    strerror(-rc));
+    return rc == 0;
 }
 
-/* -------- the port -------- */
-
-/* A slot that is offered, or else any that is free. */
-static struct vnc_viewer *find_place(struct vnc_server *server)
+/* Gives every waiting viewer an offer, while there are any. */
+static void join_viewers(struct vnc_server *server)
 {
-    struct vnc_viewer *place = NULL;
+    unsigned int slot = 0;
 
     for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++) {
         struct vnc_viewer *viewer = &server->viewers[i];
 
-        if (viewer->io.fd < 0 && (!place || (viewer->port && !place->port)))
-            place = viewer;
+        if (viewer->io.fd < 0 || viewer->vchan.page)
+            continue;
+        while (slot < MESSAGE_MAX_SLOTS &&
+               (!server->offers[slot].port || !viewer_take(viewer, slot)))
+            slot++;
+        if (slot == MESSAGE_MAX_SLOTS)
+            return;
+        loop_stop_timer(server->loop, &viewer->timer);
+        budget_init(&viewer->budget, VIEWER_BYTES, VIEWER_EVENTS);
+        viewer->masked = true;
+        viewer_pump(viewer);
     }
-    return place;
+}
+
+/* -------- the port -------- */
+
+static struct vnc_viewer *find_place(struct vnc_server *server)
+{
+    for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++)
+        if (server->viewers[i].io.fd < 0)
+            return &server->viewers[i];
+    return NULL;
 }
 
 static void viewer_arrived(void *data, short revents)
@@ -256,7 +266,7 @@ static void viewer_arrived(void *data, short revents)
         viewer_close(viewer);
         return;
     }
-    viewer_join(viewer);
+    join_viewers(server);
 }
 
 int vnc_server_open(struct vnc_server *server, struct loop *loop, const struct options_vnc *vnc)
@@ -268,7 +278,7 @@ int vnc_server_open(struct vnc_server *server, struct loop *loop, const struct o
     for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++) {
         struct vnc_viewer *viewer = &server->viewers[i];
 
-        *viewer = (struct vnc_viewer){ .server = server, .slot = i, .io.fd = -1 };
+        *viewer = (struct vnc_viewer){ .server = server, .io.fd = -1 };
         viewer->timer = (struct loop_timer){ .fired = viewer_timer, .data = viewer };
     }
     if (!vnc->enabled)
@@ -307,10 +317,7 @@ int vnc_server_start(struct vnc_server *server, struct xen_handles *xen)
 
 void vnc_server_offer(struct vnc_server *server, const struct message *message)
 {
-    struct vnc_viewer *viewer = &server->viewers[message->index];
-
-    /* While a viewer is connected, this is for the next one. */
-    viewer->ring_ref = message->ring_ref;
-    viewer->port = message->port;
-    viewer_join(viewer);
+    server->offers[message->index].ring_ref = message->ring_ref;
+    server->offers[message->index].port = message->port;
+    join_viewers(server);
 }

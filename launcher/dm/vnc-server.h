@@ -23,9 +23,8 @@ struct vnc_server;
 
 struct vnc_viewer {
     struct vnc_server *server;
-    unsigned int slot;
-    uint32_t ring_ref, port; /* the offer; port 0: none */
-    struct loop_fd io;       /* the viewer's socket; fd -1: no viewer */
+    unsigned int slot; /* while connected: of the offer that it took */
+    struct loop_fd io; /* the viewer's socket; fd -1: no viewer */
     struct vchan_client vchan;
     struct loop_timer timer; /* while it waits: patience; then: the next budget */
     struct budget budget;
@@ -39,6 +38,9 @@ struct vnc_server {
     char host[64];
     uint16_t port;
     struct vnc_viewer viewers[MESSAGE_MAX_SLOTS];
+    struct {
+        uint32_t ring_ref, port; /* port 0: none */
+    } offers[MESSAGE_MAX_SLOTS];
 };
 
 /*

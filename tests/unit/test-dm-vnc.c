@@ -410,6 +410,21 @@ static void test_offer_while_connected_is_for_the_next_viewer(void **state)
     close(second);
 }
 
+/* Three come before the stub domain is ready; it offers slot 0 alone, again and again. */
+static void test_waiting_viewers_take_any_slot(void **state)
+{
+    int fds[3] = { view(), view(), view() };
+
+    for (int i = 0; i < 3; i++) {
+        arm(0, 10, 11, 0);
+        offer(0, SLOT_REF(0), 5);
+        assert_int_equal(xen.mapped, 1);
+        close(fds[i]);
+        turn();
+        assert_int_equal(xen.mapped, 0);
+    }
+}
+
 static void test_stalled_viewer_stalls_only_its_slot(void **state)
 {
     static uint8_t data[1024];
@@ -486,6 +501,7 @@ int main(void)
         TEST(test_patience_ends),
         TEST(test_slot_is_used_once_until_offered_again),
         TEST(test_offer_while_connected_is_for_the_next_viewer),
+        TEST(test_waiting_viewers_take_any_slot),
         TEST(test_stalled_viewer_stalls_only_its_slot),
         TEST(test_more_viewers_than_slots),
         TEST(test_wrong_offers),
