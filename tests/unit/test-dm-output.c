@@ -1,4 +1,4 @@
-// sources: launcher/dm/output.c launcher/dm/log-file.c launcher/dm/output-spec.c
+// sources: launcher/dm/output.c launcher/dm/output-pty.c launcher/dm/output-peer.c launcher/dm/log-file.c launcher/dm/output-spec.c
 // sources: common/loop.c common/util.c common/log.c
 /*
  * Outputs with real files, ptys and sockets: what a viewer sees, and that nobody
@@ -183,6 +183,28 @@ static void test_pipe_that_is_no_file_is_refused(void **state)
 {
     assert_int_equal(mkfifo(path, 0600), 0);
     assert_int_equal(open_text("pipe:%s", OUTPUT_ROLE_SERIAL), -ENOTSUP);
+}
+
+static void test_full_fifo_is_waited_for(void **state)
+{
+    static char chunk[4096];
+    ssize_t n = 1;
+    int fd;
+
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(open_text("file:%s", OUTPUT_ROLE_SERIAL), 0);
+    for (int i = 0; i < 1000 && n > 0; i++)
+        n = output_write(&output, chunk, sizeof(chunk));
+    assert_int_equal(n, 0);
+    output_want(&output, true, true);
+    turn();
+    assert_int_equal(calls, 0);
+    fd = open(path, O_RDONLY | O_NONBLOCK);
+    while (read(fd, chunk, sizeof(chunk)) > 0)
+        ;
+    turn();
+    assert_int_equal(calls, 1);
+    close(fd);
 }
 
 static int open_tty(void)
@@ -385,6 +407,7 @@ int main(void)
         TEST(test_missing_file_is_named),
         TEST(test_restore_streams_the_file),
         TEST(test_pipe_that_is_no_file_is_refused),
+        TEST(test_full_fifo_is_waited_for),
         TEST(test_pty_both_ways),
         TEST(test_pty_keeps_the_last_output_for_a_late_viewer),
         TEST(test_pty_nobody_there_never_blocks_nor_spins),

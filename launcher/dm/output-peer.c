@@ -1,0 +1,144 @@
+/*
+ * A console that goes to a TCP or unix socket, as a client of someone or as the
+ * server of one client at a time (see output.h).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "output-ops.h"
+
+#include "util.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define CONNECT_TIMEOUT_MS 3000
+
+static void peer_drop(struct output *output)
+{
+    output_stop_io(output);
+    cleanup_closep(&output->fd);
+    output->fd = -1;
+}
+
+static void peer_arrived(void *data, short revents)
+{
+    struct output *output = data;
+    cleanup_close int fd = accept4(output->arrival.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    /* One at a time: a second one is closed at once. */
+    if (fd < 0 || output->fd >= 0)
+        return;
+    output->fd = steal_fd(&fd);
+    output_start_io(output);
+    output->ready(output->data);
+}
+
+static int peer_listen(struct output *output, int *fd)
+{
+    if (listen(*fd, 1))
+        return -errno;
+    output->arrival = (struct loop_fd){ .fd = steal_fd(fd), .events = POLLIN,
+                                        .ready = peer_arrived, .data = output };
+    return loop_add_fd(output->loop, &output->arrival);
+}
+
+static int peer_connect(struct output *output, int *fd, const struct sockaddr *addr, socklen_t len)
+{
+    struct pollfd p = { .fd = *fd, .events = POLLOUT };
+    int error = 0;
+    socklen_t size = sizeof(error);
+
+    if (connect(*fd, addr, len)) {
+        if (errno != EINPROGRESS)
+            return -errno;
+        if (poll(&p, 1, CONNECT_TIMEOUT_MS) != 1)
+            return -ETIMEDOUT;
+        if (getsockopt(*fd, SOL_SOCKET, SO_ERROR, &error, &size) || error)
+            return error ? -error : -errno;
+    }
+    output->fd = steal_fd(fd);
+    output_start_io(output);
+    return 0;
+}
+
+static int peer_start(struct output *output, const struct output_spec *spec, int *fd,
+                      const struct sockaddr *addr, socklen_t len)
+{
+    if (!spec->server)
+        return peer_connect(output, fd, addr, len);
+    if (bind(*fd, addr, len))
+        return -errno;
+    return peer_listen(output, fd);
+}
+
+static int unix_open(struct output *output, const struct output_spec *spec)
+{
+    cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+    if (fd < 0)
+        return -errno;
+    if (format_text(addr.sun_path, sizeof(addr.sun_path), "%s", spec->path))
+        return -ENAMETOOLONG;
+    if (spec->server && unlink(spec->path) && errno != ENOENT)
+        return -errno;
+    return peer_start(output, spec, &fd, (struct sockaddr *)&addr, sizeof(addr));
+}
+
+static int tcp_open(struct output *output, const struct output_spec *spec)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+                              .ai_flags = AI_NUMERICSERV | (spec->server ? AI_PASSIVE : 0) };
+    struct addrinfo *list = NULL;
+    int rc = -EADDRNOTAVAIL, on = 1;
+
+    if (getaddrinfo(spec->host[0] ? spec->host : NULL, spec->port, &hints, &list))
+        return -EADDRNOTAVAIL;
+    for (struct addrinfo *a = list; a && rc; a = a->ai_next) {
+        cleanup_close int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+        if (fd < 0)
+            continue;
+        if (spec->nodelay)
+            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        if (spec->server)
+            setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+        rc = peer_start(output, spec, &fd, a->ai_addr, a->ai_addrlen);
+    }
+    freeaddrinfo(list);
+    return rc;
+}
+
+/* Without a peer, output is lost, as with a serial cable that is not plugged in. */
+static ssize_t peer_write(struct output *output, const void *buf, size_t len)
+{
+    ssize_t n = -EPIPE;
+
+    if (output->fd >= 0) {
+        do
+            n = send(output->fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        while (n < 0 && errno == EINTR);
+        if (n < 0 && errno == EAGAIN)
+            return 0;
+        if (n < 0)
+            peer_drop(output);
+    }
+    return n < 0 ? (ssize_t)len : n;
+}
+
+static ssize_t peer_read(struct output *output, void *buf, size_t len)
+{
+    ssize_t n = output->fd >= 0 ? output_read_some(output->fd, buf, len) : 0;
+
+    if (n >= 0)
+        return n;
+    peer_drop(output);
+    return 0;
+}
+
+const struct output_ops output_unix_ops = { unix_open, peer_write, peer_read, NULL };
+const struct output_ops output_tcp_ops = { tcp_open, peer_write, peer_read, NULL };

@@ -1,0 +1,131 @@
+/*
+ * A console that goes to a pty, for `xl console` (see output.h).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "output-ops.h"
+
+#include "util.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+#include <termios.h>
+
+/* On Linux a master whose other side nobody has open polls as hung up. */
+static bool pty_is_open(const struct output *output)
+{
+    struct pollfd p = { .fd = output->hidden_fd, .events = POLLOUT };
+
+    return poll(&p, 1, 0) >= 0 && !(p.revents & (POLLHUP | POLLERR | POLLNVAL));
+}
+
+static void pty_flush_backlog(struct output *output)
+{
+    while (output->backlog_len && output->fd >= 0) {
+        size_t at = output->backlog_at;
+        size_t len = MIN(output->backlog_len, OUTPUT_BACKLOG - at);
+        ssize_t n = output_write_some(output->fd, output->backlog + at, len);
+
+        if (n <= 0)
+            return;
+        output->backlog_at = (at + n) % OUTPUT_BACKLOG;
+        output->backlog_len -= n;
+    }
+}
+
+static void pty_keep(struct output *output, const uint8_t *buf, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        output->backlog[(output->backlog_at + output->backlog_len) % OUTPUT_BACKLOG] = buf[i];
+        if (output->backlog_len < OUTPUT_BACKLOG)
+            output->backlog_len++;
+        else
+            output->backlog_at = (output->backlog_at + 1) % OUTPUT_BACKLOG;
+    }
+}
+
+static void pty_detach(struct output *output)
+{
+    output_stop_io(output);
+    output->fd = -1;
+}
+
+static void pty_opened(void *data, short revents)
+{
+    struct output *output = data;
+    char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+
+    while (read(output->arrival.fd, events, sizeof(events)) > 0)
+        ;
+    if (output->fd >= 0 || !pty_is_open(output))
+        return;
+    output->fd = output->hidden_fd;
+    output_start_io(output);
+    pty_flush_backlog(output);
+    output->ready(output->data);
+}
+
+/* Opening and closing the other side once makes "nobody has it open" visible. */
+static int pty_set_raw(const char *name)
+{
+    cleanup_close int fd = open(name, O_RDWR | OUTPUT_OPEN_FLAGS);
+    struct termios attributes;
+
+    if (fd < 0 || tcgetattr(fd, &attributes))
+        return -errno;
+    cfmakeraw(&attributes);
+    return tcsetattr(fd, TCSANOW, &attributes) ? -errno : 0;
+}
+
+static int pty_open(struct output *output, const struct output_spec *spec)
+{
+    cleanup_close int watch = -1;
+    int fd = posix_openpt(O_RDWR | OUTPUT_OPEN_FLAGS), rc;
+
+    output->hidden_fd = fd;
+    if (fd < 0 || grantpt(fd) || unlockpt(fd))
+        return -errno;
+    rc = ptsname_r(fd, output->tty, sizeof(output->tty));
+    if (rc)
+        return -rc;
+    rc = pty_set_raw(output->tty);
+    if (rc)
+        return rc;
+    output->backlog = malloc(OUTPUT_BACKLOG);
+    if (!output->backlog)
+        return -ENOMEM;
+    watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (watch < 0 || inotify_add_watch(watch, output->tty, IN_OPEN) < 0)
+        return -errno;
+    output->arrival = (struct loop_fd){ .fd = steal_fd(&watch), .events = POLLIN,
+                                        .ready = pty_opened, .data = output };
+    return loop_add_fd(output->loop, &output->arrival);
+}
+
+static ssize_t pty_write(struct output *output, const void *buf, size_t len)
+{
+    ssize_t n;
+
+    pty_flush_backlog(output);
+    if (output->fd >= 0) {
+        n = output->backlog_len ? 0 : output_write_some(output->fd, buf, len);
+        if (n >= 0)
+            return n;
+        pty_detach(output);
+    }
+    pty_keep(output, buf, len);
+    return len;
+}
+
+static ssize_t pty_read(struct output *output, void *buf, size_t len)
+{
+    ssize_t n = output->fd >= 0 ? output_read_some(output->fd, buf, len) : 0;
+
+    if (n >= 0)
+        return n;
+    pty_detach(output);
+    return 0;
+}
+
+const struct output_ops output_pty_ops = { pty_open, pty_write, pty_read, pty_detach };
