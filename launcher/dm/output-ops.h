@@ -12,7 +12,7 @@
 
 #define OUTPUT_OPEN_FLAGS (O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
-/* As output_open(), output_write() and output_read() of output.h, but -EPIPE is the end of input. */
+/* As the calls of output.h, but that read says -EPIPE at the end of input. */
 struct output_ops {
     int (*open)(struct output *output, const struct output_spec *spec);
     ssize_t (*write)(struct output *output, const void *buf, size_t len);

@@ -255,12 +255,20 @@ void pv_console_frontend(struct pv_console *console, const struct message *messa
 int pv_console_open(struct pv_console *console, unsigned int id, const struct output_spec *spec,
                     struct loop *loop)
 {
+    static const struct output_spec nothing = { .kind = OUTPUT_NULL };
     enum output_role role = pv_console_role(id);
+    int rc;
 
     *console = (struct pv_console){ .id = id, .loop = loop, .state = XenbusStateInitialising };
     console->resume = (struct loop_timer){ .fired = resume, .data = console };
     budget_init(&console->budget, budgets[role].bytes, budgets[role].events);
-    return output_open(&console->output, loop, spec, id, role, output_ready, console);
+    rc = output_open(&console->output, loop, spec, id, role, output_ready, console);
+    if (rc && role == OUTPUT_ROLE_LOG) {
+        /* A log (on a full disk, say) never stops what it is about. */
+        log_error("console %u: its output is dropped", id);
+        rc = output_open(&console->output, loop, &nothing, id, role, output_ready, console);
+    }
+    return rc;
 }
 
 void pv_console_start(struct pv_console *console, struct xen_handles *xen,

@@ -384,6 +384,24 @@ static void test_console_without_output_is_still_served(void **state)
     close_console();
 }
 
+static void test_log_that_cannot_be_opened_stops_nothing(void **state)
+{
+    open_console(0, "file:%s", "/nowhere/at/all");
+    frontend_says(XenbusStateConnected, 0, 9);
+    frontend_writes("abc", 3);
+    frontend_notifies();
+    assert_int_equal(xen.page.out_cons, 3);
+    close_console();
+}
+
+static void test_save_that_cannot_be_opened_is_an_error(void **state)
+{
+    struct output_spec spec = { .kind = OUTPUT_FILE, .path = "/nowhere/at/all" };
+
+    assert_int_equal(pv_console_open(&console, 1, &spec, &loop), -ENOENT);
+    pv_console_dispose(&console);
+}
+
 static int make_files(void **state)
 {
     close(mkstemp(file));
@@ -409,6 +427,8 @@ int main(void)
         cmocka_unit_test(test_broken_save_leaves_the_ring_full),
         cmocka_unit_test(test_restore_file_arrives_whole),
         cmocka_unit_test(test_console_without_output_is_still_served),
+        cmocka_unit_test(test_log_that_cannot_be_opened_stops_nothing),
+        cmocka_unit_test(test_save_that_cannot_be_opened_is_an_error),
     };
 
     return cmocka_run_group_tests_name("dm-pv-console", tests, make_files, remove_files);
