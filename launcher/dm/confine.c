@@ -38,11 +38,10 @@
 
 /* What both do: read, write, wait, allocate, end. */
 #define COMMON_CALLS                                                                              \
-    SYS_read, SYS_write, SYS_writev, SYS_close, SYS_poll, SYS_recvfrom, SYS_sendto, SYS_recvmsg, SYS_sendmsg, \
-    SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_futex, SYS_rt_sigreturn,                    \
+    SYS_read, SYS_write, SYS_writev, SYS_close, SYS_poll, SYS_recvfrom, SYS_sendto, SYS_recvmsg,  \
+    SYS_sendmsg, SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_futex, SYS_rt_sigreturn,       \
     SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_restart_syscall, SYS_clock_gettime, SYS_getrandom,  \
-    SYS_getpid, SYS_gettid, SYS_tgkill, SYS_exit, SYS_exit_group, SYS_fcntl,                        \
-    SYS_shutdown
+    SYS_getpid, SYS_gettid, SYS_tgkill, SYS_exit, SYS_exit_group, SYS_fcntl, SYS_shutdown
 
 /* Only reached by names that glibc or the kernel headers of Debian 12 and 13 know. */
 static const uint32_t worker_calls[] = {
