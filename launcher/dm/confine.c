@@ -18,6 +18,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -130,20 +131,38 @@ static int enter_empty_root(void)
     return 0;
 }
 
+/*
+ * Straight from the file: a name service module could start anything, and ask
+ * anyone, in a process that is root and about to lock itself up.
+ */
+static int find_user(const char *name, uid_t *uid, gid_t *gid)
+{
+    FILE *file = fopen("/etc/passwd", "re");
+    const struct passwd *user;
+    int rc = -ENOENT;
+
+    if (!file)
+        return -errno;
+    while (rc && (user = fgetpwent(file))) {
+        if (strcmp(user->pw_name, name) || user->pw_uid == 0)
+            continue;
+        *uid = user->pw_uid;
+        *gid = user->pw_gid;
+        rc = 0;
+    }
+    fclose(file);
+    return rc;
+}
+
 static int become_user(void)
 {
-    const struct passwd *user = getpwnam(WORKER_USER);
     uid_t uid;
     gid_t gid;
-    int rc;
+    int rc = find_user(WORKER_USER, &uid, &gid);
 
-    if (!user)
-        user = getpwnam(FALLBACK_USER);
-    if (!user || user->pw_uid == 0)
-        return -ENOENT;
-    uid = user->pw_uid;
-    gid = user->pw_gid;
-    rc = enter_empty_root();
+    if (rc)
+        rc = find_user(FALLBACK_USER, &uid, &gid);
+    rc = rc ?: enter_empty_root();
     if (rc)
         return rc;
     if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
