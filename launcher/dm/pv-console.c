@@ -81,9 +81,11 @@ static int pump_out(struct pv_console *console, bool *moved)
         if (len <= 0)
             return len;
         taken = output_write(&console->output, buf, len);
-        /* A broken output of the save console: the save must fail, not be cut short. */
-        if (taken < 0)
+        /* A save must fail, not be cut short; what only talks goes on talking. */
+        if (taken < 0 && console->output.role == OUTPUT_ROLE_SAVE)
             return 0;
+        if (taken < 0)
+            taken = len;
         console_ring_consume(&console->ring, taken);
         budget_take_bytes(&console->budget, taken);
         *moved |= taken > 0;

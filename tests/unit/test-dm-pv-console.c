@@ -348,6 +348,20 @@ static void test_broken_save_leaves_the_ring_full(void **state)
     close_console();
 }
 
+static void test_broken_serial_port_discards(void **state)
+{
+    static char chunk[CONSOLE_RING_OUT];
+
+    open_console(3, "file:%s", "/dev/full");
+    frontend_says(XenbusStateInitialised, 11, 12);
+    for (int i = 0; i < 3; i++) {
+        frontend_writes(chunk, sizeof(chunk));
+        frontend_notifies();
+    }
+    assert_int_equal(xen.page.out_cons, xen.page.out_prod);
+    close_console();
+}
+
 static void test_restore_file_arrives_whole(void **state)
 {
     unsigned char got, expected = 0;
@@ -425,6 +439,7 @@ int main(void)
         cmocka_unit_test(test_byte_flood_is_metered),
         cmocka_unit_test(test_event_flood_is_metered),
         cmocka_unit_test(test_broken_save_leaves_the_ring_full),
+        cmocka_unit_test(test_broken_serial_port_discards),
         cmocka_unit_test(test_restore_file_arrives_whole),
         cmocka_unit_test(test_console_without_output_is_still_served),
         cmocka_unit_test(test_log_that_cannot_be_opened_stops_nothing),
