@@ -6,11 +6,19 @@
 #   run CMD...                           runs CMD: $status, and its lines in $output
 #   expect_status N, expect_line REGEX   about the last `run`
 #   wait_until SECONDS CMD...            CMD succeeds within that time, or the scenario fails
-#   create CFG [ARG...]                  $XL create; must succeed
+#   hvm_config NAME IMAGE [LINE...]      writes $cfg: an HVM guest with a stub domain, a
+#                                        copy of that disk image, and more config lines
+#   create [ARG...]                      $XL create $cfg; must succeed
 #   serial_open GUEST                    attaches to its serial console as a person would
 #   serial_wait REGEX [SECONDS]          a line that matches appears on it
 #   serial_send TEXT                     sends a line
+#   guest_run COMMAND [SECONDS]          the Linux guest runs it: $guest_output
+#   no_domain NAME, no_process NAME
 #   domid GUEST                          its number, or fails
+#   stub_image FILE                      our image is FILE until the scenario ends
+#   on_exit CMD...                       undone at the end, last first
+#   refused N                            the last `run` said one line, ended with N, and
+#                                        left neither domain nor log
 #   disk_copy IMAGE                      prints a scratch, writable copy of a guest's disk
 #   qemu_processes                       QEMU processes in dom0
 # Times are dom0's; on the instruction-counted clock that is virtual time.
@@ -48,8 +56,24 @@ wait_until() {
     done
 }
 
+hvm_config() {
+    cfg=$scratch/$1.cfg
+    cat >"$cfg" <<END
+name = "$1"
+type = "hvm"
+memory = 64
+disk = [ "format=raw, vdev=hda, access=rw, target=$(disk_copy "$2")" ]
+serial = "pty"
+vga = "stdvga"
+vnc = 0
+stubdom_flavor = "linux"
+END
+    shift 2
+    printf '%s\n' "$@" >>"$cfg"
+}
+
 create() {
-    run "$XL" create "$@"
+    run "$XL" create "$cfg" "$@"
     [ "$status" -eq 0 ] || fail "$XL create: status $status: $(tail -n 1 <<<"$output")"
 }
 
@@ -60,6 +84,9 @@ domid() {
     done
     return 1
 }
+
+no_domain() { ! domid "$1" >/dev/null; }
+no_process() { ! pidof "$1" >/dev/null; }
 
 serial_open() {
     serial_log=$OUT/serial.txt
@@ -84,6 +111,17 @@ serial_wait() {
 }
 serial_send() { printf '%s\r' "$1" >&8; }
 
+# guest_run COMMAND [SECONDS]: the Linux guest runs it; its lines are in $guest_output.
+guest_runs=0
+guest_run() {
+    guest_runs=$((guest_runs + 1))
+    local from=$serial_from
+    serial_send "run $guest_runs $1"
+    serial_wait "^done $guest_runs [0-9]+" "${2:-60}"
+    guest_output=$(tail -n "+$from" "$serial_log" | tr -d '\r' | sed "/^done $guest_runs /,\$d")
+    [ "${serial_line##* }" = 0 ] || fail "guest: $1: status ${serial_line##* }: $(tail -n 1 <<<"$guest_output")"
+}
+
 disk_copy() {
     cp "$GUESTS/$1" "$scratch/$1"
     echo "$scratch/$1"
@@ -97,7 +135,30 @@ qemu_processes() {
     done
 }
 
+undo=()
+on_exit() { undo=("$(printf '%q ' "$@")" "${undo[@]}"); }
+
+BOOT=/usr/lib/xen-4.20/boot
+stub_image() {
+    # The manifest records sizes: ours must not be held against another image.
+    mount --bind "$1" "$BOOT/qemu-stubdom-linux-rootfs"
+    on_exit umount "$BOOT/qemu-stubdom-linux-rootfs"
+    mount --bind /dev/null "$BOOT/qemu-stubdom-linux.manifest"
+    on_exit umount "$BOOT/qemu-stubdom-linux.manifest"
+}
+
+refused() {
+    expect_status "$1"
+    [ "$(grep -c . <<<"$output")" -eq 1 ] || fail "more than one line: $(paste -sd'|' <<<"$output")"
+    grep -q '^xl-stubdom: ' <<<"$output" || fail "not a line of xl-stubdom's: $output"
+    [ "$(xenstore-list /local/domain | wc -l)" -eq 1 ] || fail "a domain was made"
+    [ -z "$(find /var/log/xen -name '*-dm*' -o -name 'xl-*')" ] || fail "a log was made"
+    say "$output"
+}
+
 finish() {
+    local cmd
+    for cmd in "${undo[@]}"; do eval "$cmd" || true; done
     [ -z "${serial_pid:-}" ] || kill "$serial_pid" 2>/dev/null || true
     # A guest's disk can only be removed once it is gone; the runner destroys it.
     [ -n "$(ls /sys/block/loop*/loop/backing_file 2>/dev/null)" ] || rm -rf "$scratch"

@@ -1,0 +1,44 @@
+/*
+ * stub-test: process 1 of a stub domain that is none, for scenarios that show what dom0 makes of
+ * it. What it does is named on the stub domain's kernel command line, stub_test=NAME, which the
+ * kernel hands to process 1 as an environment variable:
+ *   sleep   says hello and never becomes ready
+ *   flood   writes to the log console without end
+ *   exit    ends at once, which is a kernel panic
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_LEN 76
+
+static void flood(void)
+{
+    char line[LINE_LEN + 1];
+
+    memset(line, 'x', LINE_LEN);
+    line[LINE_LEN] = '\n';
+    for (;;) {
+        if (write(STDOUT_FILENO, line, sizeof(line)) < 0)
+            sleep(1);
+    }
+}
+
+int main(void)
+{
+    const char *what = getenv("stub_test");
+
+    if (!what)
+        what = "sleep";
+    printf("stub-test: %s\n", what);
+    fflush(stdout);
+    if (!strcmp(what, "flood"))
+        flood();
+    if (!strcmp(what, "exit"))
+        return 3;
+    for (;;)
+        pause();
+}
