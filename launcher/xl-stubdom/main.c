@@ -244,8 +244,11 @@ static void explain(const struct job *job, const struct xl_run *run, const struc
     if (run->given_up)
         fprintf(stderr, "xl-stubdom: the stub domain of %s %s before its device model was ready\n",
                 job->config.name, stub_reason_text(run->reason));
-    if (!log_tail_print(&logs->stub, "the end of the stub domain's log", stderr))
-        log_tail_print(&logs->daemon, "the end of the log of dom0's side", stderr);
+    if (!log_tail_print(&logs->stub, "the end of the stub domain's log", stderr) &&
+        !log_tail_print(&logs->daemon, "the end of the log of dom0's side", stderr) &&
+        run->given_up)
+        fprintf(stderr, "xl-stubdom: it left nothing in %s; xl dmesg may say more\n",
+                logs->stub.path);
 }
 
 /* Runs xl as a child, so that somebody is there to say why it failed and to clean up. */

@@ -270,6 +270,11 @@ static void test_early_death(void **state)
                         "  | panic\n");
     unlink("log/qemu-dm-g.log");
 
+    xl_does("[ $1 = destroy ] || exec sleep 25");
+    assert_int_equal(write(release_pipe[1], "x", 1), 1);
+    assert_int_equal(RUN("create", "g.cfg"), 1);
+    assert_non_null(strstr(get("err"), "\nxl-stubdom: it left nothing in log/qemu-dm-g.log; "));
+
     /* some other domain ended */
     xl_does("sleep 1.5");
     sight = (struct stub_sight){.state = STUB_STARTING, .guest = 4};
