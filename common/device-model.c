@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <xenstore.h>
 
 /* Devices are announced by the platform; this is the net below that. */
@@ -119,11 +120,21 @@ static int connect_vnc(void *data)
     return dm->platform->ops->qemu_connect(dm->platform, QEMU_SOCKET_VNC);
 }
 
-static int connect_own_qmp(void *data)
+/* The toolstack keeps it with the display that it made for us. */
+static int read_vnc_password(struct device_model *dm, const char *backend)
 {
-    struct device_model *dm = data;
+    char path[XENSTORE_PATH_MAX];
+    cleanup_free char *password = NULL;
+    int rc = format_text(path, sizeof(path), "%s/vncpasswd", backend);
 
-    return dm->platform->ops->qemu_connect(dm->platform, QEMU_SOCKET_OWN_QMP);
+    if (rc)
+        return rc;
+    rc = xenstore_read(dm->xs, path, &password);
+    if (rc)
+        return rc == -ENOENT ? 0 : rc;
+    rc = format_text(dm->vnc_password, sizeof(dm->vnc_password), "%s", password);
+    explicit_bzero(password, strlen(password));
+    return rc;
 }
 
 /* What is served to dom0 by vchan: QMP always, VNC when the toolstack gave us a display. */
@@ -143,27 +154,106 @@ static int init_services(struct device_model *dm)
     });
     if (rc || xenstore_read(dm->xs, "device/vfb/0/backend", &display))
         return rc;
+    rc = read_vnc_password(dm, display);
+    if (rc)
+        return rc;
     snprintf(path, sizeof(path), "/local/domain/%u/device-model/%u/vnc-vchan", self, dm->guest);
     return vnc_slots_init(&dm->vnc, dm->loop, dm->xs, path, connect_vnc, dm);
 }
 
-/* QEMU writes it itself, to the node that libxl waits for. */
-static void check_running(struct device_model *dm)
+/*
+ * QEMU, restricted to its guest, cannot write to xenstore what libxl waits for, so we
+ * ask it and write that.
+ */
+static void became_running(struct device_model *dm)
 {
     char path[XENSTORE_PATH_MAX];
-    cleanup_free char *value = NULL;
+    int rc;
 
     snprintf(path, sizeof(path), "device-model/%u/state", dm->guest);
-    if (xenstore_read(dm->xs, path, &value) || strcmp(value, "running"))
+    rc = xenstore_write(dm->xs, path, "running");
+    if (rc) {
+        fail(dm, "cannot write %s to xenstore: %s", path, strerror(-rc));
         return;
+    }
     log_info("QEMU is running");
     enter(dm, DM_RUNNING);
     vchan_bridge_start(&dm->qmp);
     vnc_slots_start(&dm->vnc);
-    qmp_client_init(&dm->own_qmp, dm->loop, connect_own_qmp, dm);
     cdroms_init(&dm->cdroms, dm->platform, dm->xs, &dm->own_qmp);
     if (dm->platform->ops->qemu_confine(dm->platform))
         log_warning("QEMU keeps the privileges that it needed only to start");
+}
+
+static void status_arrived(void *data, bool ok, const char *reply)
+{
+    struct device_model *dm = data;
+
+    if (dm->state == DM_STARTING && ok && strstr(reply, "\"status\": \"running\""))
+        became_running(dm);
+}
+
+static void ask_status(struct device_model *dm)
+{
+    int rc = qmp_client_send(&dm->own_qmp, "{\"execute\":\"query-status\"}", -1, status_arrived, dm);
+
+    if (rc)
+        log_error("cannot ask QEMU for its status: %s", strerror(-rc));
+}
+
+static void password_set(void *data, bool ok, const char *reply)
+{
+    /* QEMU lets nobody in then: it was started with a password that it does not have. */
+    if (!ok)
+        log_error("VNC: QEMU does not take the password; no viewer can connect");
+}
+
+/* As a JSON string; QEMU's parser takes UTF-8 as it is. */
+static void set_vnc_password(struct device_model *dm)
+{
+    char command[QMP_COMMAND_MAX] = "{\"execute\":\"change-vnc-password\","
+                                    "\"arguments\":{\"password\":\"";
+    size_t n = strlen(command);
+
+    if (!dm->vnc_password[0])
+        return;
+    for (const char *p = dm->vnc_password; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == '"' || *p == '\\')
+            n += sprintf(command + n, "\\u%04x", (unsigned char)*p);
+        else
+            command[n++] = *p;
+    strcpy(command + n, "\"}}");
+    if (qmp_client_send(&dm->own_qmp, command, -1, password_set, dm))
+        password_set(dm, false, NULL);
+    explicit_bzero(command, sizeof(command));
+    explicit_bzero(dm->vnc_password, sizeof(dm->vnc_password));
+}
+_Static_assert(QMP_COMMAND_MAX > 80 + 6 * VNC_PASSWORD_MAX, "an escaped password must fit");
+
+/* An incoming guest runs when its state has been loaded. */
+static void qemu_event(void *data, const char *line)
+{
+    struct device_model *dm = data;
+
+    if (dm->state == DM_STARTING && strstr(line, "\"event\": \"RESUME\""))
+        ask_status(dm);
+}
+
+/* Our own monitor is a pair of sockets: no path, no waiting until QEMU listens. */
+static int open_own_monitor(struct device_model *dm, int *qemu_fd)
+{
+    int ends[2], rc;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    rc = dm->platform->ops->qemu_inherit(dm->platform, ends[1]);
+    if (rc) {
+        close(ends[0]);
+        close(ends[1]);
+        return rc;
+    }
+    *qemu_fd = ends[1];
+    return qmp_client_open(&dm->own_qmp, ends[0]);
 }
 
 static void start_qemu(struct device_model *dm)
@@ -172,30 +262,34 @@ static void start_qemu(struct device_model *dm)
         .guest = dm->guest,
         .qemu = dm->platform->qemu,
         .qmp_path = dm->platform->qmp_path,
-        .own_qmp_path = dm->platform->own_qmp_path,
+        .own_qmp_fd = -1,
         .vnc_path = dm->vnc.initialised ? dm->platform->vnc_path : NULL,
+        .vnc_password = dm->vnc_password[0] != '\0',
         .save_fd = dm->save_fd,
     };
     cleanup_str_list struct str_list argv;
-    char error[DM_ERROR_MAX], path[XENSTORE_PATH_MAX];
+    char error[DM_ERROR_MAX] = "";
     int rc;
 
     str_list_init(&argv);
-    rc = dm_argv_rewrite(&dm->argv, &dm->needs, &extras, &argv, error);
+    rc = open_own_monitor(dm, &extras.own_qmp_fd);
+    if (!rc)
+        rc = dm_argv_rewrite(&dm->argv, &dm->needs, &extras, &argv, error);
     if (rc) {
         fail(dm, "QEMU's arguments: %s", error[0] ? error : strerror(-rc));
         return;
     }
-    snprintf(path, sizeof(path), "device-model/%u/state", dm->guest);
-    if (!xs_watch(dm->xs, path, "state"))
-        log_warning("cannot watch %s: %s", path, strerror(errno));
     for (size_t i = 0; i < argv.count; i++)
         log_debug("argument %zu: %s", i, argv.items[i]);
     log_info("starting QEMU, %zu arguments", argv.count);
     enter(dm, DM_STARTING);
     rc = dm->platform->ops->qemu_start(dm->platform, argv.items);
-    if (rc)
+    if (rc) {
         fail(dm, "cannot start QEMU: %s", strerror(-rc));
+        return;
+    }
+    set_vnc_password(dm);
+    ask_status(dm);
 }
 
 /* Each of these: 0, -EAGAIN with dm->missing set, or another error. */
@@ -322,7 +416,6 @@ static void check_args(struct device_model *dm)
 static void (*const on_xenstore[])(struct device_model *) = {
     [DM_ARGS] = check_args,
     [DM_DEVICES] = check_devices,
-    [DM_STARTING] = check_running,
     [DM_RUNNING] = check_cdroms,
     [DM_ENDED] = NULL,
 };
@@ -353,6 +446,7 @@ int device_model_init(struct device_model *dm, struct loop *loop, struct platfor
     dm->xs_fd = (struct loop_fd){ .fd = xs_fileno(xs), .events = POLLIN,
                                   .ready = xenstore_changed, .data = dm };
     str_list_init(&dm->argv);
+    qmp_client_init(&dm->own_qmp, loop, qemu_event, dm);
     output_lines_init(&dm->output, "qemu", loop->now_ms());
     platform->model = dm;
     if (!xs_watch(xs, "target", "target") || !xs_watch(xs, "device/vbd", "vbd"))
@@ -393,12 +487,18 @@ void device_model_qemu_said(struct device_model *dm, const char *bytes, size_t s
     output_lines_add(&dm->output, bytes, size, dm->loop->now_ms());
 }
 
+/* What QEMU said in its last second is most likely why it ended. */
 void device_model_qemu_ended(struct device_model *dm, const struct qemu_end *end)
 {
+    int64_t now = dm->loop->now_ms();
+    const char *words = "";
+
     if (dm->state == DM_ENDED)
         return;
-    output_lines_flush(&dm->output, dm->loop->now_ms());
+    output_lines_flush(&dm->output, now);
+    if (now - dm->output.last_ms <= 1000)
+        words = dm->output.last;
     fail(dm, "QEMU %s %d%s%s%s", end->signalled ? "was killed by signal" : "ended with status",
          end->code, dm->state == DM_STARTING ? " before it was running" : "",
-         dm->output.last[0] ? "; its last words: " : "", dm->output.last);
+         words[0] ? "; its last words: " : "", words);
 }

@@ -16,6 +16,8 @@
 #include "vchan-bridge.h"
 #include "vnc-slots.h"
 
+#define VNC_PASSWORD_MAX 64
+
 enum dm_state {
     DM_ARGS,     /* for xenstore: target and dm-argv */
     DM_DEVICES,  /* for the disks, NICs and consoles that the arguments name */
@@ -38,6 +40,7 @@ struct device_model {
     struct output_lines output;
     struct vchan_bridge qmp;
     struct vnc_slots vnc;
+    char vnc_password[VNC_PASSWORD_MAX + 1]; /* wiped once QEMU has it */
     struct qmp_client own_qmp;
     struct cdroms cdroms;
     struct loop_fd xs_fd;

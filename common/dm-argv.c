@@ -215,7 +215,7 @@ static const struct rule {
     /* Files of dom0. */
     { "-kernel", true, refuse_dom0_file },
     { "-initrd", true, refuse_dom0_file },
-    /* dm_restrict=1: users and folders of dom0. The launcher confines QEMU by itself. */
+    /* dm_restrict=1: users and folders of dom0. QEMU is always confined here, by us. */
     { "-xen-domid-restrict", false, drop },
     { "-runas", true, drop },
     { "-chroot", true, drop },
@@ -272,33 +272,45 @@ int dm_argv_scan(const struct str_list *argv, struct dm_needs *needs, char error
     return walk_args(&walk, argv);
 }
 
-static int add_monitor(struct str_list *out, const char *id, const char *path)
+static int add_toolstack_monitor(struct str_list *out, const char *path)
 {
-    int rc;
+    int rc = str_list_add(out, "-chardev");
 
-    if (!path)
-        return 0;
-    rc = str_list_add(out, "-chardev");
     if (!rc)
-        rc = str_list_addf(out, "socket,id=%s,path=%s,server=on,wait=off", id, path);
+        rc = str_list_addf(out, "socket,id=stubdom-qmp,path=%s,server=on,wait=off", path);
     if (!rc)
         rc = str_list_add(out, "-mon");
-    return rc ? rc : str_list_addf(out, "chardev=%s,mode=control", id);
+    return rc ? rc : str_list_add(out, "chardev=stubdom-qmp,mode=control");
+}
+
+static int add_own_monitor(struct str_list *out, int fd)
+{
+    int rc = str_list_add(out, "-chardev");
+
+    if (!rc)
+        rc = str_list_addf(out, "socket,id=stubdom-own,fd=%d", fd);
+    if (!rc)
+        rc = str_list_add(out, "-mon");
+    return rc ? rc : str_list_add(out, "chardev=stubdom-own,mode=control");
 }
 
 static int add_extras(const struct walk *walk)
 {
     const struct dm_extras *extras = walk->extras;
     struct str_list *out = walk->out;
-    int rc = add_monitor(out, "stubdom-qmp", extras->qmp_path);
+    int rc = extras->qmp_path ? add_toolstack_monitor(out, extras->qmp_path) : 0;
 
+    if (!rc && extras->own_qmp_fd >= 0)
+        rc = add_own_monitor(out, extras->own_qmp_fd);
+    /* Once it is set up, QEMU's Xen handles are good for its guest only. */
     if (!rc)
-        rc = add_monitor(out, "stubdom-own", extras->own_qmp_path);
+        rc = str_list_add(out, "-xen-domid-restrict");
     if (!rc && !walk->has_vnc) {
         rc = str_list_add(out, "-vnc");
         if (!rc)
-            rc = extras->vnc_path ? str_list_addf(out, "unix:%s", extras->vnc_path)
-                                  : str_list_add(out, "none");
+            rc = !extras->vnc_path ? str_list_add(out, "none") :
+                 str_list_addf(out, "unix:%s%s", extras->vnc_path,
+                               extras->vnc_password ? ",password=on" : "");
     }
     if (!rc && extras->save_fd >= 0) {
         rc = str_list_add(out, "-add-fd");

@@ -52,8 +52,10 @@ struct dm_extras {
     unsigned int guest;            /* domid; the arguments must name the same */
     const char *qemu;              /* argv[0] */
     const char *qmp_path;          /* served to the toolstack */
-    const char *own_qmp_path;      /* for our own use: a monitor has one client at a time */
+    int own_qmp_fd;                /* a connected socket in QEMU: our own monitor, as one has
+                                      one client at a time; -1: none */
     const char *vnc_path;
+    bool vnc_password;             /* viewers must know one; it is set by the monitor */
     int save_fd;                   /* in QEMU, for fdset 1, where libxl saves to; -1: none */
 };
 

@@ -34,6 +34,7 @@ static void end_line(struct output_lines *lines, int64_t now_ms)
     if (!lines->line[0])
         return;
     strcpy(lines->last, lines->line);
+    lines->last_ms = now_ms;
     refill(lines, now_ms);
     if (!lines->budget) {
         lines->suppressed++;

@@ -24,7 +24,7 @@ struct output_lines {
     char last[OUTPUT_LINE_MAX + 1]; /* the last whole line, empty if there was none */
     size_t length;
     unsigned int budget, suppressed;
-    int64_t refilled_ms;
+    int64_t refilled_ms, last_ms; /* last_ms: when the last line ended */
 };
 
 void output_lines_init(struct output_lines *lines, const char *prefix, int64_t now_ms);

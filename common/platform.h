@@ -21,7 +21,7 @@ enum { CONSOLE_LOG, CONSOLE_SAVE, CONSOLE_RESTORE, CONSOLE_SERIAL };
 
 #define DISK_NONE (-1)
 
-enum qemu_socket { QEMU_SOCKET_QMP, QEMU_SOCKET_OWN_QMP, QEMU_SOCKET_VNC };
+enum qemu_socket { QEMU_SOCKET_QMP, QEMU_SOCKET_VNC };
 
 /* How QEMU ended. */
 struct qemu_end {
@@ -47,6 +47,8 @@ struct platform_ops {
                       char *backend, size_t size);
     /* Is the disk (0: xvda) there? 0, or -EAGAIN. */
     int (*disk_check)(struct platform *platform, unsigned int disk);
+    /* QEMU inherits fd by the same number; takes it over when it succeeds. */
+    int (*qemu_inherit)(struct platform *platform, int fd);
     /*
      * Opens a disk to read, for QEMU to get by its monitor; DISK_NONE: something that
      * stands for an empty drive. -EAGAIN when it is not there yet.
@@ -71,7 +73,7 @@ struct platform_ops {
 struct platform {
     const struct platform_ops *ops;
     const char *qemu;                             /* argv[0] */
-    const char *qmp_path, *own_qmp_path, *vnc_path; /* as QEMU names its sockets */
+    const char *qmp_path, *vnc_path;              /* as QEMU names its sockets */
     struct device_model *model;                   /* to report to; set by the core */
 };
 

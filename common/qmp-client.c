@@ -25,6 +25,9 @@ static void finish_first(struct qmp_client *client, bool ok, const char *reply)
 
     client->queued--;
     memmove(client->queue, client->queue + 1, client->queued * sizeof(client->queue[0]));
+    /* It may have held a password. */
+    explicit_bzero(&client->queue[client->queued], sizeof(client->queue[0]));
+    explicit_bzero(first.text, sizeof(first.text));
     close_command(&first);
     first.done(first.data, ok, reply);
 }
@@ -95,8 +98,11 @@ static void take_line(struct qmp_client *client, const char *line)
 {
     bool ok = starts(line, "{\"return\"");
 
-    if (!ok && !starts(line, "{\"error\""))
-        return; /* the greeting, or an event */
+    if (!ok && !starts(line, "{\"error\"")) {
+        if (client->greeted && client->event)
+            client->event(client->data, line);
+        return;
+    }
     if (!client->greeted) {
         client->greeted = true;
         send_first(client);
@@ -135,25 +141,24 @@ static void socket_ready(void *data, short revents)
         qmp_client_dispose(client);
 }
 
-void qmp_client_init(struct qmp_client *client, struct loop *loop, int (*connect)(void *data),
-                     void *data)
+void qmp_client_init(struct qmp_client *client, struct loop *loop,
+                     void (*event)(void *data, const char *line), void *data)
 {
     memset(client, 0, sizeof(*client));
     client->loop = loop;
-    client->connect = connect;
+    client->event = event;
     client->data = data;
     client->socket = (struct loop_fd){ .fd = -1, .events = POLLIN, .ready = socket_ready,
                                        .data = client };
 }
 
-static int open_connection(struct qmp_client *client)
+int qmp_client_open(struct qmp_client *client, int fd)
 {
-    int fd = client->connect(client->data), rc;
+    int rc;
 
-    if (fd < 0)
-        return fd;
     client->socket.fd = fd;
     rc = loop_add_fd(client->loop, &client->socket);
+    /* It waits in the socket until QEMU has said its greeting. */
     if (!rc)
         rc = send_text(client, "{\"execute\":\"qmp_capabilities\"}", -1);
     if (rc)
@@ -169,7 +174,7 @@ int qmp_client_send(struct qmp_client *client, const char *text, int fd,
              format_text(command.text, sizeof(command.text), "%s", text);
 
     if (!rc && client->socket.fd < 0)
-        rc = open_connection(client);
+        rc = -ENOTCONN;
     if (rc) {
         close_command(&command);
         return rc;

@@ -19,7 +19,7 @@
 
 #define QMP_LINE_MAX 8192
 #define QMP_QUEUE 8
-#define QMP_COMMAND_MAX 160
+#define QMP_COMMAND_MAX 512
 
 struct qmp_command {
     char text[QMP_COMMAND_MAX];
@@ -31,7 +31,7 @@ struct qmp_command {
 
 struct qmp_client {
     struct loop *loop;
-    int (*connect)(void *data);
+    void (*event)(void *data, const char *line); /* may be NULL */
     void *data;
     struct loop_fd socket;
     struct qmp_command queue[QMP_QUEUE]; /* the first is under way */
@@ -41,15 +41,18 @@ struct qmp_client {
     size_t length;
 };
 
-void qmp_client_init(struct qmp_client *client, struct loop *loop, int (*connect)(void *data),
-                     void *data);
+void qmp_client_init(struct qmp_client *client, struct loop *loop,
+                     void (*event)(void *data, const char *line), void *data);
+
+/* Uses this socket, which does not block, and takes it over. 0 or -errno. */
+int qmp_client_open(struct qmp_client *client, int fd);
 
 /* Ends the connection; what is queued is told. Idempotent. */
 void qmp_client_dispose(struct qmp_client *client);
 
 /*
- * Queues a command, one JSON object without a newline, and takes over fd. Connects when
- * needed. 0, -ENOSPC, -ENAMETOOLONG, or why it cannot connect; then done is not called.
+ * Queues a command, one JSON object without a newline, and takes over fd. 0, -ENOSPC,
+ * -ENAMETOOLONG, or -ENOTCONN; then done is not called.
  */
 int qmp_client_send(struct qmp_client *client, const char *text, int fd,
                     void (*done)(void *data, bool ok, const char *reply), void *data);

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
-#include <xencall.h>
+#include <xendevicemodel.h>
 #include <xen/sched.h>
 
 #define QEMU "/usr/bin/qemu-system-i386"
@@ -88,6 +88,11 @@ static int disk_check(struct platform *base, unsigned int disk)
     return 0;
 }
 
+static int qemu_inherit(struct platform *base, int fd)
+{
+    return linux_pass_fd(of(base), fd);
+}
+
 static int disk_open(struct platform *base, int disk, int *fd)
 {
     char path[DM_PATH_MAX] = "/dev/null";
@@ -98,25 +103,16 @@ static int disk_open(struct platform *base, int disk, int *fd)
     return *fd < 0 ? not_there_yet(errno) : 0;
 }
 
+/* By the operation that a device model has for it, which even a restricted handle may do. */
 static int guest_crash(struct platform *base, unsigned int guest)
 {
-    xencall_handle *xcall = xencall_open(NULL, 0);
-    struct sched_remote_shutdown *arg;
-    int rc = 0;
+    xendevicemodel_handle *handle = xendevicemodel_open(NULL, 0);
+    int rc;
 
-    if (!xcall)
+    if (!handle)
         return -errno;
-    arg = xencall_alloc_buffer(xcall, sizeof(*arg));
-    if (!arg) {
-        rc = -ENOMEM;
-    } else {
-        arg->domain_id = guest;
-        arg->reason = SHUTDOWN_crash;
-        if (xencall2(xcall, __HYPERVISOR_sched_op, SCHEDOP_remote_shutdown, (unsigned long)arg) < 0)
-            rc = -errno;
-        xencall_free_buffer(xcall, arg);
-    }
-    xencall_close(xcall);
+    rc = xendevicemodel_shutdown(handle, guest, SHUTDOWN_crash) ? -errno : 0;
+    xendevicemodel_close(handle);
     return rc;
 }
 
@@ -130,7 +126,8 @@ static void drain_console(int fd)
 static void power_off(struct platform *base)
 {
     drain_console(of(base)->console_fd);
-    reboot(RB_POWER_OFF);
+    /* Xen hears "power off"; RB_POWER_OFF would come to the same, but only after a warning. */
+    reboot(RB_HALT_SYSTEM);
     for (;;)
         pause();
 }
@@ -167,6 +164,7 @@ static const struct platform_ops linux_ops = {
     .nic_attach = linux_nic_attach,
     .disk_check = disk_check,
     .disk_open = disk_open,
+    .qemu_inherit = qemu_inherit,
     .qemu_start = linux_qemu_start,
     .qemu_confine = linux_qemu_confine,
     .qemu_connect = linux_qemu_connect,
@@ -183,7 +181,6 @@ int linux_platform_init(struct linux_platform *platform, struct loop *loop, int 
         .ops = &linux_ops,
         .qemu = QEMU,
         .qmp_path = "/run/qmp",
-        .own_qmp_path = "/run/qmp-own",
         .vnc_path = "/run/vnc",
     };
     platform->loop = loop;

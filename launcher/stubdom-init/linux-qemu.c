@@ -168,8 +168,7 @@ int linux_qemu_confine(struct platform *base)
 
 int linux_qemu_connect(struct platform *base, enum qemu_socket which)
 {
-    const char *path = which == QEMU_SOCKET_QMP ? base->qmp_path :
-                       which == QEMU_SOCKET_OWN_QMP ? base->own_qmp_path : base->vnc_path;
+    const char *path = which == QEMU_SOCKET_QMP ? base->qmp_path : base->vnc_path;
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int rc = format_text(address.sun_path, sizeof(address.sun_path), "%s", path);

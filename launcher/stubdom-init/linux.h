@@ -15,7 +15,7 @@
 /* QEMU runs as this user and group: numbers only, the image has no passwd. */
 #define QEMU_UID 100
 
-#define LINUX_MAX_PASSED_FDS (DM_MAX_NICS + 2)
+#define LINUX_MAX_PASSED_FDS (DM_MAX_NICS + 3)
 
 struct linux_platform {
     struct platform base; /* first: the operations get a pointer to it */

@@ -87,7 +87,7 @@ static void prepare(void)
 
 static void power_off(void)
 {
-    reboot(RB_POWER_OFF);
+    reboot(RB_HALT_SYSTEM); /* to Xen, this is "power off" */
     for (;;)
         pause();
 }

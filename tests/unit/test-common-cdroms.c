@@ -24,7 +24,7 @@ static struct qmp_client client;
 static struct cdroms cdroms;
 static struct platform platform;
 static struct xs_handle *xs;
-static int qemu, connect_error, disk_rc, disk_opened, replies, last_ok, given_fd;
+static int qemu, disk_rc, disk_opened, replies, last_ok, given_fd;
 static char last_reply[64], log_text[4096], received[512];
 
 static int64_t now_ms(void)
@@ -39,18 +39,23 @@ static void collect_log(void *data, enum log_level level, const char *line)
     snprintf(log_text + used, sizeof(log_text) - used, "%s\n", line);
 }
 
-static int connect_qemu(void *data)
+static char last_event[64];
+
+static void note_event(void *data, const char *line)
+{
+    snprintf(last_event, sizeof(last_event), "%s", line);
+}
+
+static void connect_qemu(void)
 {
     int ends[2];
 
-    if (connect_error)
-        return -connect_error;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     if (qemu >= 0)
         close(qemu);
     qemu = ends[0];
     assert_true(write(qemu, GREETING, strlen(GREETING)) > 0);
-    return ends[1];
+    assert_int_equal(qmp_client_open(&client, ends[1]), 0);
 }
 
 static int fake_disk_open(struct platform *p, int disk, int *fd)
@@ -129,7 +134,8 @@ static void set_vbd(unsigned int devid, const char *type, const char *params)
 static int setup(void **state)
 {
     qemu = -1;
-    connect_error = disk_rc = replies = 0;
+    disk_rc = replies = 0;
+    last_event[0] = '\0';
     disk_opened = -2;
     log_text[0] = '\0';
     platform.ops = &ops;
@@ -137,7 +143,8 @@ static int setup(void **state)
     xs = fake_xs_open();
     log_set_sink(collect_log, NULL);
     loop_init(&loop, now_ms);
-    qmp_client_init(&client, &loop, connect_qemu, NULL);
+    qmp_client_init(&client, &loop, note_event, NULL);
+    connect_qemu();
     set_vbd(768, "disk", "/disk.img");
     set_vbd(5632, "cdrom", "/first.iso");
     cdroms_init(&cdroms, &platform, xs, &client);
@@ -171,7 +178,7 @@ static void disk_numbers(void **state)
 static void nothing_changed(void **state)
 {
     assert_false(cdroms_update(&cdroms));
-    assert_int_equal(qemu, -1);
+    assert_int_equal(client.queued, 0);
 }
 
 /* Out, in, and in again: what `xl cd-insert` does. */
@@ -191,6 +198,7 @@ static void exchanged(void **state)
         "{\"execute\":\"add-fd\",\"arguments\":{\"opaque\":\"stub-devid:5632\"}}");
     assert_true(given_fd >= 0);
     qemu_says("{\"timestamp\": {}, \"event\": \"X\"}\r\n{\"return\": {\"fd\": 1}}\r\n");
+    assert_non_null(strstr(last_event, "\"X\""));
     assert_non_null(strstr(log_text, "CD drive 5632: QEMU has the medium"));
     assert_false(cdroms_update(&cdroms));
 
@@ -229,12 +237,12 @@ static void gone_before_the_answer(void **state)
 
 static void no_monitor(void **state)
 {
-    connect_error = ECONNREFUSED;
+    qmp_client_dispose(&client);
     fake_xs_set("device/vbd/5632", NULL);
     cdroms_update(&cdroms);
     set_vbd(5632, "cdrom", "/second.iso");
     assert_false(cdroms_update(&cdroms));
-    assert_non_null(strstr(log_text, "CD drive 5632: Connection refused"));
+    assert_non_null(strstr(log_text, "CD drive 5632: Transport endpoint is not connected"));
 }
 
 static void strange_disks(void **state)
@@ -289,7 +297,8 @@ static void qemu_hangs_up(void **state)
     assert_int_equal(replies, 1);
     assert_false(last_ok);
     assert_string_equal(last_reply, "(lost)");
-    /* The next command connects anew. */
+    assert_int_equal(qmp_client_send(&client, "{}", -1, done, NULL), -ENOTCONN);
+    connect_qemu();
     assert_int_equal(qmp_client_send(&client, "{}", -1, done, NULL), 0);
     negotiate();
     qemu_reads();

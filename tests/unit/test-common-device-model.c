@@ -30,11 +30,11 @@ static char log_text[16384];
 /* What the platform answers, and what it was asked. */
 static struct {
     struct platform base;
-    int disk_rc, nic_rc, chardev_rc, open_rc, start_rc, confine_rc, crash_rc;
+    int disk_rc, nic_rc, chardev_rc, open_rc, start_rc, confine_rc, crash_rc, inherit_rc;
     int starts, confines, crashes, power_offs, opened[8], open_count;
     unsigned int crashed_guest;
     char mac[32], argv[4096];
-    int connects[3], sockets[32], socket_count;
+    int connects[2], sockets[32], socket_count, monitor;
 } host;
 
 static int64_t now_ms(void)
@@ -86,6 +86,13 @@ static int fake_qemu_start(struct platform *p, char *const argv[])
     return host.start_rc;
 }
 
+/* QEMU's end of our monitor. */
+static int fake_qemu_inherit(struct platform *p, int fd)
+{
+    host.monitor = fd;
+    return host.inherit_rc;
+}
+
 static int fake_qemu_confine(struct platform *p)
 {
     host.confines++;
@@ -120,6 +127,7 @@ static const struct platform_ops fake_ops = {
     .console_chardev = fake_console_chardev,
     .nic_attach = fake_nic_attach,
     .disk_check = fake_disk_check,
+    .qemu_inherit = fake_qemu_inherit,
     .qemu_start = fake_qemu_start,
     .qemu_confine = fake_qemu_confine,
     .qemu_connect = fake_qemu_connect,
@@ -154,6 +162,7 @@ static void set_args(const char *const *args)
 static int setup(void **state)
 {
     memset(&host, 0, sizeof(host));
+    host.monitor = -1;
     host.base = (struct platform){ .ops = &fake_ops, .qemu = "/qemu", .qmp_path = "/run/qmp",
                                    .vnc_path = "/run/vnc" };
     clock_ms = 500;
@@ -177,6 +186,8 @@ static int teardown(void **state)
     device_model_dispose(&dm);
     while (host.socket_count)
         close(host.sockets[--host.socket_count]);
+    if (host.monitor >= 0)
+        close(host.monitor);
     assert_int_equal(fake_xs_open_handles(), 0);
     assert_int_equal(fake_vchan_servers(), 0);
     fake_xs_reset(3);
@@ -213,21 +224,50 @@ static void start_qemu(void)
     assert_int_equal(host.starts, 1);
 }
 
+static void qemu_says(const char *line)
+{
+    assert_int_equal(write(host.monitor, line, strlen(line)), strlen(line));
+    settle();
+}
+
+static void assert_asked(const char *what)
+{
+    char text[256] = "";
+
+    settle();
+    assert_true(read(host.monitor, text, sizeof(text) - 1) > 0);
+    assert_non_null(strstr(text, what));
+}
+
+static void greet(void)
+{
+    assert_asked("qmp_capabilities");
+    qemu_says("{\"QMP\": {}}\n{\"return\": {}}\n");
+    assert_asked("query-status");
+}
+
 static void run_qemu(void)
 {
     start_qemu();
-    fake_xs_set("device-model/7/state", "running");
-    settle();
+    greet();
+    assert_null(fake_xs_get("device-model/7/state"));
+    qemu_says("{\"return\": {\"status\": \"running\", \"running\": true}}\n");
     assert_int_equal(dm.state, DM_RUNNING);
+    assert_string_equal(fake_xs_get("device-model/7/state"), "running");
 }
 
 static void all_the_way_up(void **state)
 {
+    char expected[600];
+
     run_qemu();
-    assert_string_equal(host.argv,
+    snprintf(expected, sizeof(expected),
         "/qemu -xen-domid 7 -netdev tap,fd=9,id=net0 -serial /dev/fake3 -drive "
         "file=/dev/xvdb,if=ide -chardev socket,id=stubdom-qmp,path=/run/qmp,server=on,wait=off "
-        "-mon chardev=stubdom-qmp,mode=control -vnc none -add-fd fd=21,set=1,opaque=save ");
+        "-mon chardev=stubdom-qmp,mode=control -chardev socket,id=stubdom-own,fd=%d -mon "
+        "chardev=stubdom-own,mode=control -xen-domid-restrict -vnc none "
+        "-add-fd fd=21,set=1,opaque=save ", host.monitor);
+    assert_string_equal(host.argv, expected);
     assert_string_equal(host.mac, "00:16:3e:01:02:03");
     assert_int_equal(host.open_count, 1);
     assert_int_equal(host.opened[0], CONSOLE_SAVE);
@@ -262,6 +302,42 @@ static void viewers(void **state)
     assert_non_null(fake_vchan_connect(VNC_PATH "3"));
     settle();
     assert_int_equal(host.connects[QEMU_SOCKET_VNC], VNC_SLOTS + 1);
+}
+
+static void password(void **state)
+{
+    fake_xs_set("device/vfb/0/backend", "/local/domain/0/backend/vfb/3/0");
+    fake_xs_set("/local/domain/0/backend/vfb/3/0/vncpasswd", "a\"\\\nb\xc3\xa9");
+    start_qemu();
+    assert_non_null(strstr(host.argv, "-vnc unix:/run/vnc,password=on "));
+    assert_asked("qmp_capabilities");
+    qemu_says("{\"QMP\": {}}\n{\"return\": {}}\n");
+    assert_asked("{\"execute\":\"change-vnc-password\",\"arguments\":{\"password\":"
+                 "\"a\\u0022\\u005c\\u000ab\xc3\xa9\"}}");
+    qemu_says("{\"error\": {}}\n");
+    assert_logged("no viewer can connect");
+    assert_asked("query-status");
+    for (size_t i = 0; i < sizeof(dm.vnc_password); i++)
+        assert_int_equal(dm.vnc_password[i], 0);
+}
+
+static void password_too_long(void **state)
+{
+    char text[VNC_PASSWORD_MAX + 2];
+
+    memset(text, '"', sizeof(text));
+    text[VNC_PASSWORD_MAX + 1] = '\0';
+    fake_xs_set("device/vfb/0/backend", "/b");
+    fake_xs_set("/b/vncpasswd", text);
+    fake_xs_set("target", "7");
+    device_model_start(&dm);
+    assert_int_equal(host.power_offs, 1);
+    teardown(state);
+    setup(state);
+    text[VNC_PASSWORD_MAX] = '\0';
+    fake_xs_set("device/vfb/0/backend", "/b");
+    fake_xs_set("/b/vncpasswd", text);
+    start_qemu();
 }
 
 static void no_display(void **state)
@@ -414,8 +490,11 @@ static void qemu_exits_at_once(void **state)
 static void qemu_is_killed(void **state)
 {
     run_qemu();
+    device_model_qemu_said(&dm, "long ago\n", 9);
+    pass_ms(1001);
     device_model_qemu_ended(&dm, &(struct qemu_end){ .signalled = true, .code = 9 });
     assert_ended("QEMU was killed by signal 9");
+    assert_null(strstr(fake_xs_get("device-model/7/error"), "long ago"));
     device_model_qemu_ended(&dm, &(struct qemu_end){ .code = 0 });
     assert_int_equal(host.power_offs, 1);
 }
@@ -445,17 +524,50 @@ static void slow_qemu(void **state)
     pass_ms(25000);
     assert_logged("waited 25 s for QEMU to say that it is running; still waiting");
     assert_int_equal(host.power_offs, 0);
-    fake_xs_set("device-model/7/state", "running");
-    settle();
+    greet();
+    qemu_says("{\"return\": {\"status\": \"running\", \"running\": true}}\n");
     assert_int_equal(dm.state, DM_RUNNING);
 }
 
-static void other_states_are_not_running(void **state)
+/* A guest that comes in runs later than QEMU does. */
+static void incoming_guest(void **state)
 {
     start_qemu();
-    fake_xs_set("device-model/7/state", "paused");
-    settle();
+    greet();
+    qemu_says("{\"return\": {\"status\": \"inmigrate\", \"running\": false}}\n");
     assert_int_equal(dm.state, DM_STARTING);
+    qemu_says("{\"timestamp\": {}, \"event\": \"OTHER\"}\n");
+    qemu_says("{\"timestamp\": {}, \"event\": \"RESUME\"}\n");
+    assert_asked("query-status");
+    qemu_says("{\"return\": {\"status\": \"running\", \"running\": true}}\n");
+    assert_int_equal(dm.state, DM_RUNNING);
+}
+
+static void status_refused(void **state)
+{
+    start_qemu();
+    greet();
+    qemu_says("{\"error\": {\"desc\": \"\\\"status\\\": \\\"running\\\"\"}}\n");
+    assert_int_equal(dm.state, DM_STARTING);
+}
+
+static void no_descriptor_for_the_monitor(void **state)
+{
+    host.inherit_rc = -ENOSPC;
+    fake_xs_set("target", "7");
+    device_model_start(&dm);
+    host.monitor = -1; /* not taken over */
+    assert_ended("No space left on device");
+}
+
+static void state_cannot_be_written(void **state)
+{
+    start_qemu();
+    greet();
+    fake_xs_fail(EACCES);
+    qemu_says("{\"return\": {\"status\": \"running\"}}\n");
+    assert_int_equal(host.power_offs, 1);
+    assert_logged("cannot write device-model/7/state to xenstore: Permission denied");
 }
 
 static void not_confined(void **state)
@@ -479,6 +591,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(all_the_way_up, setup, teardown),
         cmocka_unit_test_setup_teardown(viewers, setup, teardown),
+        cmocka_unit_test_setup_teardown(password, setup, teardown),
+        cmocka_unit_test_setup_teardown(password_too_long, setup, teardown),
         cmocka_unit_test_setup_teardown(no_display, setup, teardown),
         cmocka_unit_test_setup_teardown(restores, setup, teardown),
         cmocka_unit_test_setup_teardown(target_comes_late, setup, teardown),
@@ -497,7 +611,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(guest_is_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(guest_cannot_be_shut_down, setup, teardown),
         cmocka_unit_test_setup_teardown(slow_qemu, setup, teardown),
-        cmocka_unit_test_setup_teardown(other_states_are_not_running, setup, teardown),
+        cmocka_unit_test_setup_teardown(incoming_guest, setup, teardown),
+        cmocka_unit_test_setup_teardown(status_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_descriptor_for_the_monitor, setup, teardown),
+        cmocka_unit_test_setup_teardown(state_cannot_be_written, setup, teardown),
         cmocka_unit_test_setup_teardown(not_confined, setup, teardown),
         cmocka_unit_test_setup_teardown(xenstore_fails, setup, teardown),
     };

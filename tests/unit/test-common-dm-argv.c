@@ -15,7 +15,7 @@ static char error[DM_ERROR_MAX];
 static struct dm_extras extras_plain(void)
 {
     return (struct dm_extras){ .guest = 7, .qemu = "/usr/bin/qemu", .qmp_path = "/run/qmp",
-                               .save_fd = -1 };
+                               .own_qmp_fd = -1, .save_fd = -1 };
 }
 
 static void set_in(const char *const *args)
@@ -80,7 +80,7 @@ static void usual_guest(void **state)
         "if=none,readonly=on,id=ide-5632,file=/dev/xvdc,format=host_device", "-device",
         "ide-cd,id=ide-5632,drive=ide-5632,bus=ide.1,unit=0", "-chardev",
         "socket,id=stubdom-qmp,path=/run/qmp,server=on,wait=off", "-mon",
-        "chardev=stubdom-qmp,mode=control", "-vnc", "none", NULL
+        "chardev=stubdom-qmp,mode=control", "-xen-domid-restrict", "-vnc", "none", NULL
     };
     struct dm_extras extras = extras_plain();
 
@@ -226,13 +226,13 @@ static void everything_added(void **state)
     static const char *const expected[] = {
         "/usr/bin/qemu", "-chardev", "socket,id=stubdom-qmp,path=/run/qmp,server=on,wait=off",
         "-mon", "chardev=stubdom-qmp,mode=control", "-chardev",
-        "socket,id=stubdom-own,path=/run/own,server=on,wait=off", "-mon",
-        "chardev=stubdom-own,mode=control", "-vnc", "unix:/run/vnc", "-add-fd",
+        "socket,id=stubdom-own,fd=6", "-mon", "chardev=stubdom-own,mode=control",
+        "-xen-domid-restrict", "-vnc", "unix:/run/vnc", "-add-fd",
         "fd=5,set=1,opaque=save", NULL
     };
     struct dm_extras extras = extras_plain();
 
-    extras.own_qmp_path = "/run/own";
+    extras.own_qmp_fd = 6;
     extras.vnc_path = "/run/vnc";
     extras.save_fd = 5;
     assert_int_equal(scan((const char *const[]){ NULL }), 0);

@@ -1,0 +1,179 @@
+// sources: launcher/dm/supervisor.c common/util.c common/log.c
+/*
+ * The supervisor with keepers and workers that end in every way: who ends with
+ * whom, what is started anew and what is not, that nothing is left behind.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include "log.h"
+#include "supervisor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+static struct { int starts, lines; } *shared;
+static char file[] = "/tmp/dm-supervisor-XXXXXX";
+
+static void count_line(void *data, enum log_level level, const char *line)
+{
+    shared->lines++;
+}
+
+/* A child that ends with its peer, or by a signal, as ours do. */
+static enum child_status wait_for_peer(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+
+    poll(&p, 1, -1);
+    return CHILD_ALONE;
+}
+
+static enum child_status patient(void *data, int fd)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    return wait_for_peer(fd);
+}
+
+static enum child_status deaf(void *data, int fd)
+{
+    for (;;)
+        poll(NULL, 0, 1000);
+    return CHILD_DONE;
+}
+
+static enum child_status done(void *data, int fd)
+{
+    return CHILD_DONE;
+}
+
+static enum child_status fails_at_once(void *data, int fd)
+{
+    shared->starts++;
+    return CHILD_FAILED;
+}
+
+static enum child_status crashes_later(void *data, int fd)
+{
+    shared->starts++;
+    poll(NULL, 0, 1050);
+    signal(SIGSEGV, SIG_DFL);
+    kill(getpid(), SIGSEGV);
+    return CHILD_DONE;
+}
+
+/* The first two are unlucky. */
+static enum child_status better_every_time(void *data, int fd)
+{
+    if (++shared->starts == 3)
+        return CHILD_DONE;
+    poll(NULL, 0, 1050);
+    return CHILD_FAILED;
+}
+
+static enum child_status signals_parent(void *data, int fd)
+{
+    poll(NULL, 0, 50);
+    kill(getppid(), SIGHUP);
+    return patient(data, fd);
+}
+
+static int run(enum child_status (*keeper)(void *, int), enum child_status (*worker)(void *, int))
+{
+    struct supervisor_job job = { .run_keeper = keeper, .run_worker = worker, .files = { file } };
+    struct signalfd_siginfo info;
+    int in_child, status;
+    sigset_t set;
+
+    close(open(file, O_CREAT, 0600));
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    job.signal_fd = signalfd(-1, &set, SFD_NONBLOCK);
+    status = supervise(&job, &in_child);
+    if (in_child)
+        _exit(status);
+    assert_int_equal(access(file, F_OK), -1);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    while (read(job.signal_fd, &info, sizeof(info)) > 0)
+        ;
+    close(job.signal_fd);
+    return status;
+}
+
+static void test_one_done_is_all_done(void **state)
+{
+    assert_int_equal(run(done, patient), 0);
+    assert_int_equal(run(patient, done), 0);
+    assert_int_equal(run(done, done), 0);
+    assert_int_equal(shared->lines, 0);
+}
+
+static void test_a_signal_ends_all(void **state)
+{
+    assert_int_equal(run(patient, signals_parent), 0);
+    assert_int_equal(run(signals_parent, patient), 0);
+    assert_int_equal(shared->lines, 0);
+}
+
+static void test_a_deaf_child_is_killed(void **state)
+{
+    assert_int_equal(run(deaf, signals_parent), 0);
+}
+
+static void test_failure_at_the_start_is_final(void **state)
+{
+    assert_int_equal(run(patient, fails_at_once), 1);
+    assert_int_equal(shared->starts, 1);
+    assert_int_equal(run(fails_at_once, patient), 1);
+    assert_int_equal(shared->starts, 2);
+}
+
+static void test_a_dead_child_is_replaced(void **state)
+{
+    assert_int_equal(run(patient, better_every_time), 0);
+    assert_int_equal(shared->starts, 3);
+}
+
+static void test_but_not_for_ever(void **state)
+{
+    assert_int_equal(run(crashes_later, patient), 1);
+    assert_int_equal(shared->starts, SUPERVISOR_MAX_RESTARTS + 1);
+}
+
+static int start(void **state)
+{
+    shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    log_set_sink(count_line, NULL);
+    return 0;
+}
+
+static int finish(void **state)
+{
+    return munmap(shared, 4096);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
+    const struct CMUnitTest tests[] = {
+        TEST(test_one_done_is_all_done),
+        TEST(test_a_signal_ends_all),
+        TEST(test_a_deaf_child_is_killed),
+        TEST(test_failure_at_the_start_is_final),
+        TEST(test_a_dead_child_is_replaced),
+        TEST(test_but_not_for_ever),
+    };
+
+    return cmocka_run_group_tests_name("dm-supervisor", tests, NULL, NULL);
+}
