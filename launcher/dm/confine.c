@@ -12,11 +12,11 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/audit.h>
-#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,11 +27,11 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#define WORKER_USER "xen-stubdom" /* if the administrator made it */
+#define OWN_USER "xen-stubdom" /* if the administrator made it */
 #define FALLBACK_USER "nobody"
-#define WORKER_MAX_FILES 64
-#define WORKER_MAX_MEMORY (64u << 20)
-#define WORKER_MAX_FILE_SIZE (1u << 30) /* the largest saved device state */
+#define MAX_FILES 64
+#define MAX_MEMORY (64u << 20)
+#define MAX_FILE_SIZE (1u << 30) /* the largest saved device state */
 
 #ifndef __x86_64__
 #error "The system call numbers of the filter are checked for x86-64 only."
@@ -50,9 +50,18 @@ static const uint32_t worker_calls[] = {
     SYS_fstat, SYS_newfstatat, SYS_getsockopt, SYS_setsockopt,
 };
 
-static const uint32_t keeper_calls[] = {
-    COMMON_CALLS, SYS_wait4, SYS_kill, SYS_unlink, SYS_unlinkat,
+static const uint32_t keeper_calls[] = { COMMON_CALLS };
+
+static const struct {
+    const uint32_t *calls;
+    size_t count;
+    bool dies_with_parent;
+} roles[] = {
+    [CONFINE_PROBE] = { worker_calls, ARRAY_SIZE(worker_calls), false },
+    [CONFINE_WORKER] = { worker_calls, ARRAY_SIZE(worker_calls), true },
+    [CONFINE_KEEPER] = { keeper_calls, ARRAY_SIZE(keeper_calls), true },
 };
+_Static_assert(ARRAY_SIZE(roles) == CONFINE_ROLES, "a row for every role");
 
 #define FILTER_MAX 96
 #define ARG2 offsetof(struct seccomp_data, args[2])
@@ -158,7 +167,7 @@ static int become_user(void)
 {
     uid_t uid;
     gid_t gid;
-    int rc = find_user(WORKER_USER, &uid, &gid);
+    int rc = find_user(OWN_USER, &uid, &gid);
 
     if (rc)
         rc = find_user(FALLBACK_USER, &uid, &gid);
@@ -177,7 +186,7 @@ static int limit(int resource, rlim_t max)
     return setrlimit(resource, &both) ? -errno : 0;
 }
 
-int confine_worker(bool die_with_parent)
+int confine(enum confine_role role)
 {
     int rc = become_user();
 
@@ -185,10 +194,10 @@ int confine_worker(bool die_with_parent)
         log_error("cannot become an unprivileged user in an empty folder: %s", strerror(-rc));
         return rc;
     }
-    rc = limit(RLIMIT_NPROC, 0) ?: limit(RLIMIT_NOFILE, WORKER_MAX_FILES) ?:
-         limit(RLIMIT_CORE, 0) ?: limit(RLIMIT_FSIZE, WORKER_MAX_FILE_SIZE);
+    rc = limit(RLIMIT_NPROC, 0) ?: limit(RLIMIT_NOFILE, MAX_FILES) ?: limit(RLIMIT_CORE, 0) ?:
+         limit(RLIMIT_FSIZE, MAX_FILE_SIZE);
 #ifndef __SANITIZE_ADDRESS__
-    rc = rc ?: limit(RLIMIT_AS, WORKER_MAX_MEMORY);
+    rc = rc ?: limit(RLIMIT_AS, MAX_MEMORY);
 #endif
     if (rc) {
         log_error("cannot limit resources: %s", strerror(-rc));
@@ -196,35 +205,11 @@ int confine_worker(bool die_with_parent)
     }
     /* Going over RLIMIT_FSIZE is an error of write(), not the end. */
     signal(SIGXFSZ, SIG_IGN);
-    /* The keeper's end is ours, whatever ended it; changing user would have cleared this. */
-    if (die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
+    /* Only now: changing user would have cleared this. */
+    if (roles[role].dies_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
         rc = -errno;
-    rc = rc ?: install_filter(worker_calls, ARRAY_SIZE(worker_calls));
+    rc = rc ?: install_filter(roles[role].calls, roles[role].count);
     if (rc)
         log_error("cannot install the system call filter: %s", strerror(-rc));
-    return rc;
-}
-
-/* Root keeps owning files without any capability; the worker has another user. */
-static int drop_capabilities(void)
-{
-    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-    struct __user_cap_data_struct data[2] = { { .effective = 1u << CAP_KILL,
-                                                .permitted = 1u << CAP_KILL } };
-
-    for (int cap = 0; cap <= CAP_LAST_CAP; cap++)
-        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) && errno != EINVAL)
-            return -errno;
-    return syscall(SYS_capset, &header, data) ? -errno : 0;
-}
-
-int confine_keeper(void)
-{
-    int rc = drop_capabilities();
-
-    rc = rc ?: limit(RLIMIT_CORE, 0);
-    rc = rc ?: install_filter(keeper_calls, ARRAY_SIZE(keeper_calls));
-    if (rc)
-        log_error("cannot give up the keeper's privileges: %s", strerror(-rc));
     return rc;
 }

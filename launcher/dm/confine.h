@@ -7,18 +7,20 @@
 #ifndef DM_CONFINE_H
 #define DM_CONFINE_H
 
-#include <stdbool.h>
+enum confine_role {
+    CONFINE_PROBE,  /* libxl's probe run */
+    CONFINE_WORKER,
+    CONFINE_KEEPER,
+    CONFINE_ROLES
+};
 
 /*
- * The worker, and libxl's probe run: an unprivileged user, an empty root folder,
- * resource limits and a system call filter. Everything that it will need must be
- * open; it must have one thread. DIE_WITH_PARENT is for the worker: the probe's
- * parent is a process of libxl's that ends early. 0 or -errno after logging a
- * line: the process must then not go on.
+ * An unprivileged user, an empty root folder, resource limits, and a system call
+ * filter for the role; a worker or keeper also ends with its parent (the probe's
+ * is a process of libxl's that ends early). Everything that will be needed must be
+ * open, and threads started. 0 or -errno after logging a line: the process must
+ * then not go on.
  */
-int confine_worker(bool die_with_parent);
-
-/* The keeper: no capability but the one to kill the worker, and a filter of its own. */
-int confine_keeper(void);
+int confine(enum confine_role role);
 
 #endif

@@ -13,17 +13,12 @@
 #include "util.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <xen/io/xenbus.h>
 
 /* What the stub domain says within this time is passed on as one word, its last. */
 #define COALESCE_MS 20
 #define EVENTS_A_TURN 64
-/* How long the worker may take to end before it is killed. */
-#define GOODBYE_MS 2000
 
 /* Something that the stub domain writes, by its number. */
 struct subject {
@@ -37,10 +32,10 @@ struct keeper {
     struct loop_fd store_io, worker_io, signal_io;
     struct loop_timer tell;
     struct subject consoles[MESSAGE_MAX_CONSOLES], slots[MESSAGE_MAX_SLOTS];
-    int status;
+    enum child_status status;
 };
 
-static void keeper_stop(struct keeper *keeper, int status)
+static void keeper_stop(struct keeper *keeper, enum child_status status)
 {
     keeper->status = status;
     loop_stop(&keeper->loop);
@@ -96,7 +91,7 @@ static void store_ready(void *data, short revents)
 
     if (revents & (POLLHUP | POLLERR | POLLNVAL)) {
         log_error("xenstore is gone");
-        keeper_stop(keeper, 1);
+        keeper_stop(keeper, CHILD_FAILED);
         return;
     }
     for (int i = 0; i < EVENTS_A_TURN; i++) {
@@ -113,7 +108,7 @@ static void store_ready(void *data, short revents)
     }
     if (released && !store_domain_exists(keeper->job->store)) {
         log_info("the stub domain is gone");
-        keeper_stop(keeper, 0);
+        keeper_stop(keeper, CHILD_DONE);
         return;
     }
     tell_worker(keeper);
@@ -150,45 +145,24 @@ static void worker_ready(void *data, short revents)
         rc = obey(keeper, &message);
         if (rc == -EPROTO) {
             log_error("the worker sent what it may not");
-            keeper_stop(keeper, 1);
+            keeper_stop(keeper, CHILD_FAILED);
         } else if (rc) {
             log_warning("xenstore: cannot write a state: %s", strerror(-rc));
         }
     } else if (rc == -EPIPE) {
-        keeper_stop(keeper, 0); /* its exit status decides */
+        keeper_stop(keeper, CHILD_ALONE);
     } else if (rc < 0) {
         log_error("the worker's socket: %s", strerror(-rc));
-        keeper_stop(keeper, 1);
+        keeper_stop(keeper, CHILD_FAILED);
     }
 }
 
 static void signal_ready(void *data, short revents)
 {
-    /* SIGHUP is libxl's way to say that the domain is being destroyed. */
-    keeper_stop(data, 0);
+    keeper_stop(data, CHILD_DONE);
 }
 
-/* -------- the end -------- */
-
-static int reap_worker(struct keeper *keeper)
-{
-    int status = 0;
-    int64_t until = clock_now_ms() + GOODBYE_MS;
-    pid_t pid;
-
-    /* The worker reads the end of its socket as "finish what you have and go". */
-    shutdown(keeper->job->worker_fd, SHUT_RDWR);
-    while ((pid = waitpid(keeper->job->worker, &status, WNOHANG)) == 0 && clock_now_ms() < until)
-        poll(NULL, 0, 5);
-    if (pid == 0) {
-        log_error("the worker does not end: killed");
-        kill(keeper->job->worker, SIGKILL);
-        waitpid(keeper->job->worker, &status, 0);
-    }
-    if (WIFSIGNALED(status))
-        log_error("the worker was killed by signal %d", WTERMSIG(status));
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-}
+/* -------- life -------- */
 
 static int keeper_start(struct keeper *keeper)
 {
@@ -210,7 +184,7 @@ static int keeper_start(struct keeper *keeper)
     rc = loop_add_fd(&keeper->loop, &keeper->signal_io);
     rc = rc ?: loop_add_fd(&keeper->loop, &keeper->worker_io);
     rc = rc ?: loop_add_fd(&keeper->loop, &keeper->store_io);
-    rc = rc ?: confine_keeper();
+    rc = rc ?: confine(CONFINE_KEEPER);
     /* Console 0 has no frontend state to watch; its ring is ready. */
     if (has_console(keeper, 0))
         keeper->consoles[0].changed = true;
@@ -219,17 +193,11 @@ static int keeper_start(struct keeper *keeper)
     return rc;
 }
 
-int keeper_run(const struct keeper_job *job)
+enum child_status keeper_run(const struct keeper_job *job)
 {
     struct keeper keeper = { .job = job };
-    int rc = keeper_start(&keeper), status;
+    int rc = keeper_start(&keeper);
 
-    if (!rc)
-        rc = loop_run(&keeper.loop);
-    if (rc)
-        keeper.status = 1;
-    status = reap_worker(&keeper);
-    for (size_t i = 0; i < KEEPER_MAX_FILES && job->files[i]; i++)
-        unlink(job->files[i]);
-    return keeper.status ?: status;
+    rc = rc ?: loop_run(&keeper.loop);
+    return rc ? CHILD_FAILED : keeper.status;
 }

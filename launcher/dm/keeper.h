@@ -1,6 +1,6 @@
 /*
- * The keeper: the process that libxl started and whose pid it knows. It alone
- * talks to xenstore, for the worker and about this one stub domain, and cleans up.
+ * The keeper: the one process that talks to xenstore, for the worker and about
+ * this one stub domain.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -8,23 +8,18 @@
 #define DM_KEEPER_H
 
 #include "store.h"
-
-#include <sys/types.h>
-
-#define KEEPER_MAX_FILES 16
+#include "supervisor.h"
 
 struct keeper_job {
     struct store *store; /* open, no watches set yet */
     const struct store_console *consoles;
     int console_count;
-    bool vnc;          /* watch the VNC slots */
-    int worker_fd;     /* the socket pair's end */
-    pid_t worker;
-    int signal_fd;     /* HUP, INT, TERM are blocked and come here */
-    const char *files[KEEPER_MAX_FILES]; /* sockets to remove at the end; NULL-terminated */
+    bool vnc;      /* watch the VNC slots */
+    int worker_fd; /* the socket pair's end */
+    int signal_fd; /* HUP, INT, TERM are blocked and come here */
 };
 
-/* Runs until the stub domain, the worker or libxl ends it. Returns an exit status. */
-int keeper_run(const struct keeper_job *job);
+/* Runs, confined, until the stub domain, the worker or a signal ends it. */
+enum child_status keeper_run(const struct keeper_job *job);
 
 #endif

@@ -2,8 +2,9 @@
  * stubdom-dm: takes QEMU's place in dom0 for one stub domain. libxl starts it by
  * device_model_override; stubdom-dm(8) and docs/dom0-daemon.md say what it does.
  *
- * Opens everything as root, then splits in two: the keeper (keeper.c), which has
- * xenstore, and the worker (worker.c), which has the stub domain's rings.
+ * Opens everything as root, then splits: the keeper (keeper.c), which has xenstore,
+ * and the worker (worker.c), which has the stub domain's rings, both confined;
+ * supervisor.c watches over them.
  *
  * Exit status: 0 the stub domain is gone or libxl is done, 1 failure, 100 usage.
  *
@@ -15,6 +16,7 @@
 #include "output-spec.h"
 #include "store.h"
 #include "stderr-sink.h"
+#include "supervisor.h"
 #include "util.h"
 #include "worker.h"
 
@@ -25,7 +27,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #define EXIT_USAGE 100
@@ -89,6 +90,7 @@ static int catch_signals(void)
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGCHLD);
     signal(SIGPIPE, SIG_IGN);
     if (sigprocmask(SIG_BLOCK, &set, NULL))
         return -errno;
@@ -136,51 +138,58 @@ static int open_all(struct setup *setup)
     rc = rc ?: worker_listen(&setup->worker, &setup->options);
     if (!rc && setup->worker.vnc.io.fd >= 0)
         rc = store_write_guest_vnc(&setup->store, setup->worker.vnc.host, setup->worker.vnc.port);
+    store_close(&setup->store);
     return rc;
 }
 
 /* The sockets that we made and nobody else removes. */
-static void list_files(const struct setup *setup, struct keeper_job *job)
+static void list_files(const struct setup *setup, struct supervisor_job *job)
 {
     size_t n = 0;
 
     for (unsigned int i = 0; i < setup->options.monitor_count; i++)
         if (setup->options.monitors[i].path[0])
             job->files[n++] = setup->options.monitors[i].path;
-    for (int i = 0; i < setup->console_count && n < KEEPER_MAX_FILES; i++)
+    for (int i = 0; i < setup->console_count && n < SUPERVISOR_MAX_FILES; i++)
         if (setup->specs[i].kind == OUTPUT_UNIX && setup->specs[i].server)
             job->files[n++] = setup->specs[i].path;
 }
 
-static int serve(struct setup *setup)
+static enum child_status run_keeper(void *data, int fd)
 {
+    struct setup *setup = data;
     struct keeper_job job = { .store = &setup->store, .consoles = setup->consoles,
                               .console_count = setup->console_count,
-                              .vnc = setup->worker.vnc.io.fd >= 0, .signal_fd = setup->signal_fd };
-    int pair[2];
+                              .vnc = setup->worker.vnc.io.fd >= 0, .worker_fd = fd,
+                              .signal_fd = setup->signal_fd };
 
-    list_files(setup, &job);
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair)) {
-        log_error("cannot make a socket pair: %s", strerror(errno));
-        return 1;
-    }
-    job.worker = fork();
-    if (job.worker < 0) {
-        log_error("cannot fork: %s", strerror(errno));
-        return 1;
-    }
-    if (job.worker == 0) {
-        close(pair[0]);
-        stderr_sink_init("worker", setup->options.domid);
-        /* Only this process's copy: the connection is the keeper's. */
-        xs_daemon_destroy_postfork(setup->store.xs);
-        return worker_run(&setup->worker, setup->options.domid, pair[1], setup->signal_fd);
-    }
-    close(pair[1]);
     stderr_sink_init("keeper", setup->options.domid);
     worker_dispose(&setup->worker);
-    job.worker_fd = pair[0];
+    /* A connection of its own: what another keeper left half said is not repeated. */
+    if (store_open(&setup->store, setup->options.domid))
+        return CHILD_FAILED;
     return keeper_run(&job);
+}
+
+static enum child_status run_worker(void *data, int fd)
+{
+    struct setup *setup = data;
+
+    stderr_sink_init("worker", setup->options.domid);
+    return worker_run(&setup->worker, setup->options.domid, fd, setup->signal_fd);
+}
+
+static int serve(struct setup *setup)
+{
+    struct supervisor_job job = { .run_keeper = run_keeper, .run_worker = run_worker,
+                                  .data = setup, .signal_fd = setup->signal_fd };
+    int in_child, status;
+
+    list_files(setup, &job);
+    status = supervise(&job, &in_child);
+    if (!in_child)
+        worker_dispose(&setup->worker);
+    return status;
 }
 
 int main(int argc, char **argv)

@@ -18,6 +18,7 @@ struct output_ops {
     ssize_t (*write)(struct output *output, const void *buf, size_t len);
     ssize_t (*read)(struct output *output, void *buf, size_t len); /* NULL: has no input */
     void (*hung_up)(struct output *output); /* polled as hung up; NULL: write or read will tell */
+    void (*start)(struct output *output);   /* see output_start(); NULL: nothing to do */
 };
 
 extern const struct output_ops output_pty_ops, output_unix_ops, output_tcp_ops;

@@ -140,5 +140,5 @@ static ssize_t peer_read(struct output *output, void *buf, size_t len)
     return 0;
 }
 
-const struct output_ops output_unix_ops = { unix_open, peer_write, peer_read, NULL };
-const struct output_ops output_tcp_ops = { tcp_open, peer_write, peer_read, NULL };
+const struct output_ops output_unix_ops = { unix_open, peer_write, peer_read, NULL, NULL };
+const struct output_ops output_tcp_ops = { tcp_open, peer_write, peer_read, NULL, NULL };

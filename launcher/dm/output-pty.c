@@ -51,6 +51,15 @@ static void pty_detach(struct output *output)
     output->fd = -1;
 }
 
+static void pty_start(struct output *output)
+{
+    if (output->fd >= 0 || !pty_is_open(output))
+        return;
+    output->fd = output->hidden_fd;
+    output_start_io(output);
+    pty_flush_backlog(output);
+}
+
 static void pty_opened(void *data, short revents)
 {
     struct output *output = data;
@@ -58,12 +67,9 @@ static void pty_opened(void *data, short revents)
 
     while (read(output->arrival.fd, events, sizeof(events)) > 0)
         ;
-    if (output->fd >= 0 || !pty_is_open(output))
-        return;
-    output->fd = output->hidden_fd;
-    output_start_io(output);
-    pty_flush_backlog(output);
-    output->ready(output->data);
+    pty_start(output);
+    if (output->fd >= 0)
+        output->ready(output->data);
 }
 
 /* Opening and closing the other side once makes "nobody has it open" visible. */
@@ -128,4 +134,5 @@ static ssize_t pty_read(struct output *output, void *buf, size_t len)
     return 0;
 }
 
-const struct output_ops output_pty_ops = { pty_open, pty_write, pty_read, pty_detach };
+const struct output_ops output_pty_ops = { pty_open, pty_write, pty_read, pty_detach,
+                                           pty_start };

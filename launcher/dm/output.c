@@ -123,6 +123,14 @@ static ssize_t file_write(struct output *output, const void *buf, size_t len)
     return len;
 }
 
+static void file_start(struct output *output)
+{
+    struct stat st;
+
+    if (output->file.fd >= 0 && fstat(output->file.fd, &st) == 0)
+        output->file.size = st.st_size;
+}
+
 /* -------- pipe: (the file that a domain is restored from) -------- */
 
 static int pipe_open(struct output *output, const struct output_spec *spec)
@@ -191,11 +199,11 @@ static ssize_t device_read(struct output *output, void *buf, size_t len)
     return output_read_some(output->fd, buf, len);
 }
 
-static const struct output_ops null_ops = { null_open, discard_write, NULL, NULL };
-static const struct output_ops file_ops = { file_open, file_write, NULL, NULL };
-static const struct output_ops pipe_ops = { pipe_open, discard_write, pipe_read, NULL };
-static const struct output_ops stdio_ops = { stdio_open, stdio_write, NULL, NULL };
-static const struct output_ops device_ops = { device_open, device_write, device_read, NULL };
+static const struct output_ops null_ops = { null_open, discard_write, NULL, NULL, NULL };
+static const struct output_ops file_ops = { file_open, file_write, NULL, NULL, file_start };
+static const struct output_ops pipe_ops = { pipe_open, discard_write, pipe_read, NULL, NULL };
+static const struct output_ops stdio_ops = { stdio_open, stdio_write, NULL, NULL, NULL };
+static const struct output_ops device_ops = { device_open, device_write, device_read, NULL, NULL };
 
 static const struct output_ops *const output_table[] = {
     [OUTPUT_NULL] = &null_ops,     [OUTPUT_FILE] = &file_ops, [OUTPUT_PIPE] = &pipe_ops,
@@ -238,6 +246,12 @@ int output_open(struct output *output, struct loop *loop, const struct output_sp
         output_dispose(output);
     }
     return rc;
+}
+
+void output_start(struct output *output)
+{
+    if (output->ops->start)
+        output->ops->start(output);
 }
 
 void output_dispose(struct output *output)

@@ -58,6 +58,12 @@ int output_open(struct output *output, struct loop *loop, const struct output_sp
 void output_dispose(struct output *output); /* idempotent */
 
 /*
+ * Looks at what is there before the first use, in the process that will use it: an
+ * earlier worker may have written to the file, and a viewer may have the pty open.
+ */
+void output_start(struct output *output);
+
+/*
  * Takes at most LEN bytes: how many, 0 when none can be taken now (ask to be
  * called by output_want()), or -errno when no more ever will be. Never blocks.
  */

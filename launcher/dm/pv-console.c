@@ -280,6 +280,7 @@ void pv_console_start(struct pv_console *console, struct xen_handles *xen,
     console->xen = xen;
     console->publish = publish;
     console->data = data;
+    output_start(&console->output);
 }
 
 void pv_console_dispose(struct pv_console *console)

@@ -20,7 +20,7 @@
  */
 #define PROBE_LINGER_MS 5000
 
-static void worker_stop(struct worker *worker, int status)
+static void worker_stop(struct worker *worker, enum child_status status)
 {
     worker->status = status;
     loop_stop(&worker->loop);
@@ -92,7 +92,7 @@ static void send_state(void *data, unsigned int id, unsigned int state)
     /* The keeper reads at once, and the stub domain's haste is coalesced by it: never full. */
     if (rc) {
         log_error("the keeper's socket: %s", strerror(-rc));
-        worker_stop(worker, 1);
+        worker_stop(worker, CHILD_FAILED);
     }
 }
 
@@ -113,8 +113,8 @@ static void keeper_ready(void *data, short revents)
 
     if (rc > 0)
         hear(worker, &message);
-    else if (rc < 0) /* it is gone, or says that all is over */
-        worker_stop(worker, 0);
+    else if (rc < 0)
+        worker_stop(worker, CHILD_ALONE);
 }
 
 static void quit_asked(void *data)
@@ -122,12 +122,12 @@ static void quit_asked(void *data)
     struct worker *worker = data;
 
     if (worker->qmp.facts.quit)
-        worker_stop(worker, 0);
+        worker_stop(worker, CHILD_DONE);
 }
 
 static void signal_ready(void *data, short revents)
 {
-    worker_stop(data, 0);
+    worker_stop(data, CHILD_DONE);
 }
 
 static int watch_fd(struct worker *worker, struct loop_fd *io, int fd,
@@ -137,38 +137,41 @@ static int watch_fd(struct worker *worker, struct loop_fd *io, int fd,
     return loop_add_fd(&worker->loop, io);
 }
 
-int worker_run(struct worker *worker, int domid, int keeper_fd, int signal_fd)
+static int worker_start(struct worker *worker, int domid, int signal_fd)
 {
     static const struct message ready = { .type = MESSAGE_READY };
+    int rc = watch_fd(worker, &worker->signal_io, signal_fd, signal_ready);
+
+    rc = rc ?: watch_fd(worker, &worker->keeper_io, worker->keeper_fd, keeper_ready);
+    rc = rc ?: xen_open(&worker->xen, &worker->loop, domid);
+    rc = rc ?: vnc_server_start(&worker->vnc, &worker->xen);
+    if (rc)
+        return rc;
+    for (int i = 0; i < worker->console_count; i++)
+        pv_console_start(&worker->consoles[i], &worker->xen, send_state, worker);
+    rc = xen_restrict(&worker->xen);
+    if (rc)
+        log_error("cannot restrict event channels to the stub domain: %s", strerror(-rc));
+    rc = rc ?: confine(CONFINE_WORKER);
+    return rc ?: message_send(worker->keeper_fd, &ready);
+}
+
+enum child_status worker_run(struct worker *worker, int domid, int keeper_fd, int signal_fd)
+{
     int rc;
 
     worker->keeper_fd = keeper_fd;
     worker->qmp.changed = quit_asked;
     worker->qmp.data = worker;
-    rc = watch_fd(worker, &worker->signal_io, signal_fd, signal_ready);
-    rc = rc ?: watch_fd(worker, &worker->keeper_io, keeper_fd, keeper_ready);
-    rc = rc ?: xen_open(&worker->xen, &worker->loop, domid);
-    rc = rc ?: vnc_server_start(&worker->vnc, &worker->xen);
-    if (rc)
-        return 1;
-    for (int i = 0; i < worker->console_count; i++)
-        pv_console_start(&worker->consoles[i], &worker->xen, send_state, worker);
-    rc = xen_restrict(&worker->xen);
-    if (rc) {
-        log_error("cannot restrict event channels to the stub domain: %s", strerror(-rc));
-        return 1;
-    }
-    if (confine_worker(true))
-        return 1;
-    rc = message_send(keeper_fd, &ready);
+    rc = worker_start(worker, domid, signal_fd);
     rc = rc ?: loop_run(&worker->loop);
     worker_dispose(worker);
-    return rc ? 1 : worker->status;
+    return rc ? CHILD_FAILED : worker->status;
 }
 
 static void probe_expired(void *data)
 {
-    worker_stop(data, 0);
+    worker_stop(data, CHILD_DONE);
 }
 
 static void probe_quit_asked(void *data)
@@ -187,7 +190,7 @@ int worker_run_probe(struct worker *worker, int signal_fd)
     worker->qmp.data = worker;
     worker->linger = (struct loop_timer){ .fired = probe_expired, .data = worker };
     rc = watch_fd(worker, &worker->signal_io, signal_fd, signal_ready);
-    rc = rc ?: confine_worker(false);
+    rc = rc ?: confine(CONFINE_PROBE);
     rc = rc ?: loop_run(&worker->loop);
     worker_dispose(worker);
     return rc ? 1 : worker->status;

@@ -11,6 +11,7 @@
 #include "options.h"
 #include "pv-console.h"
 #include "qmp-server.h"
+#include "supervisor.h"
 #include "vnc-server.h"
 #include "xen-handles.h"
 
@@ -24,7 +25,7 @@ struct worker {
     int keeper_fd;
     struct loop_fd keeper_io, signal_io;
     struct loop_timer linger;
-    int status;
+    enum child_status status;
 };
 
 /* Starts empty. The first part of its life is root's: outputs and sockets are opened. */
@@ -37,8 +38,8 @@ int worker_add_console(struct worker *worker, unsigned int id, const struct outp
 /* Opens QMP and VNC as OPTIONS say. 0 or -errno after logging a line. */
 int worker_listen(struct worker *worker, const struct options *options);
 
-/* Opens Xen, confines itself, and serves stub domain DOMID until the end. An exit status. */
-int worker_run(struct worker *worker, int domid, int keeper_fd, int signal_fd);
+/* Opens Xen, confines itself, and serves stub domain DOMID until the end. */
+enum child_status worker_run(struct worker *worker, int domid, int keeper_fd, int signal_fd);
 
 /* libxl's probe: serves QMP until "quit" and the signal that follows it. An exit status. */
 int worker_run_probe(struct worker *worker, int signal_fd);

@@ -1,0 +1,36 @@
+/*
+ * The first process: root, known to libxl by its pid, deaf to everyone but
+ * signals. It starts keeper and worker, starts them anew when one of them dies,
+ * and removes what they leave in the file system.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef DM_SUPERVISOR_H
+#define DM_SUPERVISOR_H
+
+#define SUPERVISOR_MAX_FILES 16
+#define SUPERVISOR_MAX_RESTARTS 5 /* then it gives up: something is wrong, or attacks */
+
+/* What keeper and worker return. */
+enum child_status {
+    CHILD_DONE = 0,   /* nothing more is to be done: the stub domain is gone, or we were told to end */
+    CHILD_FAILED = 1,
+    CHILD_ALONE = 3,  /* the other one has ended; its status counts */
+};
+
+struct supervisor_job {
+    /* Each runs in a process of its own; FD is its end of the pair's socket. */
+    enum child_status (*run_keeper)(void *data, int fd);
+    enum child_status (*run_worker)(void *data, int fd);
+    void *data;
+    int signal_fd; /* HUP, INT, TERM and CHLD are blocked and come here */
+    const char *files[SUPERVISOR_MAX_FILES + 1]; /* to be removed at the end; NULL-terminated */
+};
+
+/*
+ * Returns an exit status when all is over; in a child process, what its run
+ * function returned: *IN_CHILD tells.
+ */
+int supervise(const struct supervisor_job *job, int *in_child);
+
+#endif
