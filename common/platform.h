@@ -33,8 +33,8 @@ struct platform;
 
 struct platform_ops {
     /*
-     * Opens console n raw, for QEMU to inherit, and says by which number QEMU knows
-     * it. -EAGAIN when it is not there yet.
+     * Opens console n raw, to write (CONSOLE_SAVE) or to read, for QEMU to inherit, and
+     * says by which number QEMU knows it. -EAGAIN when it is not there yet.
      */
     int (*console_open)(struct platform *platform, unsigned int n, int *qemu_fd);
     /* What QEMU's -serial gets for console n. -EAGAIN when it is not there yet. */

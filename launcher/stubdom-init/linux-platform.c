@@ -48,7 +48,8 @@ static int console_open(struct platform *base, unsigned int n, int *qemu_fd)
     int rc;
 
     snprintf(path, sizeof(path), "/dev/hvc%u", n);
-    fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    /* QEMU takes a descriptor from an fdset only if it is open for exactly what it wants. */
+    fd = open(path, (n == CONSOLE_SAVE ? O_WRONLY : O_RDONLY) | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         return not_there_yet(errno);
     if (tcgetattr(fd, &raw) < 0)
