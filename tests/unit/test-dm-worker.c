@@ -1,0 +1,370 @@
+// sources: launcher/dm/worker.c launcher/dm/message.c launcher/dm/pv-console.c
+// sources: launcher/dm/xen-handles.c launcher/dm/console-ring.c launcher/dm/output.c
+// sources: launcher/dm/output-pty.c launcher/dm/output-peer.c launcher/dm/log-file.c
+// sources: launcher/dm/output-spec.c launcher/dm/qmp-server.c launcher/dm/qmp-session.c
+// sources: launcher/dm/vnc-server.c launcher/dm/vchan-client.c launcher/dm/stderr-sink.c
+// sources: common/loop.c common/util.c common/log.c
+// libs: json-c
+/*
+ * A whole worker in a process of its own, on a fake Xen; the test is its keeper,
+ * its libxl and its stub domain. And the probe run, as libxl makes it.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include "confine.h"
+#include "log.h"
+#include "stderr-sink.h"
+#include "worker.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <xen/io/xenbus.h>
+
+/* -------- a fake Xen, shared with the worker's process -------- */
+
+static struct shared {
+    struct xencons_interface page;
+    int roles_confined, restricted;
+} *shared;
+static int event_fd;
+
+xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int flags)
+{
+    return (void *)&event_fd;
+}
+
+int xenevtchn_close(xenevtchn_handle *xce) { return 0; }
+int xenevtchn_fd(xenevtchn_handle *xce) { return event_fd; }
+int xenevtchn_unbind(xenevtchn_handle *xce, evtchn_port_t port) { return 0; }
+int xenevtchn_unmask(xenevtchn_handle *xce, evtchn_port_t port) { return 0; }
+int xenevtchn_notify(xenevtchn_handle *xce, evtchn_port_t port) { return 0; }
+int xengnttab_close(xengnttab_handle *xgt) { return 0; }
+int xengnttab_unmap(xengnttab_handle *xgt, void *start, uint32_t count) { return 0; }
+
+int xenevtchn_restrict(xenevtchn_handle *xce, domid_t domid)
+{
+    shared->restricted = domid;
+    return 0;
+}
+
+xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *xce)
+{
+    uint64_t port;
+
+    return read(event_fd, &port, sizeof(port)) == sizeof(port) ? (int)port : -1;
+}
+
+xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint32_t domid,
+                                                     evtchn_port_t remote)
+{
+    return 1;
+}
+
+xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger, unsigned int flags)
+{
+    return (void *)&event_fd;
+}
+
+void *xengnttab_map_grant_ref(xengnttab_handle *xgt, uint32_t domid, uint32_t ref, int prot)
+{
+    return &shared->page;
+}
+
+void *xengnttab_map_grant_ref_notify(xengnttab_handle *xgt, uint32_t domid, uint32_t ref, int prot,
+                                     uint32_t offset, evtchn_port_t port)
+{
+    return NULL;
+}
+
+void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count, uint32_t domid,
+                                      uint32_t *refs, int prot)
+{
+    return NULL;
+}
+
+int confine(enum confine_role role)
+{
+    shared->roles_confined |= 1 << role;
+    return 0;
+}
+
+/* -------- the world around the worker -------- */
+
+static struct worker worker;
+static struct options options;
+static char dir[64], log_path[100];
+static int keeper_fd, signal_fd;
+static pid_t pid;
+
+static int start(void **state)
+{
+    sigset_t set;
+
+    shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    event_fd = eventfd(0, EFD_NONBLOCK);
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal_fd = signalfd(-1, &set, SFD_NONBLOCK);
+    stderr_sink_init("test", 7);
+    strcpy(dir, "/tmp/dm-worker-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    snprintf(log_path, sizeof(log_path), "%s/log", dir);
+    options = (struct options){ .domid = 7, .monitor_count = 1,
+                                .monitors = { { .id = "a", .fd = -1 } } };
+    snprintf(options.monitors[0].path, sizeof(options.monitors[0].path), "%s/s", dir);
+    worker_init(&worker);
+    return 0;
+}
+
+static int finish(void **state)
+{
+    worker_dispose(&worker);
+    worker_dispose(&worker);
+    unlink(log_path);
+    unlink(options.monitors[0].path);
+    close(event_fd);
+    close(signal_fd);
+    munmap(shared, sizeof(*shared));
+    return rmdir(dir);
+}
+
+static void launch(bool probe)
+{
+    int pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
+    assert_int_equal(worker_listen(&worker, &options), 0);
+    pid = fork();
+    if (pid == 0) {
+        close(pair[0]);
+        _exit(probe ? worker_run_probe(&worker, signal_fd)
+                    : (int)worker_run(&worker, 7, pair[1], signal_fd));
+    }
+    close(pair[1]);
+    keeper_fd = pair[0];
+}
+
+static int join(void)
+{
+    int status;
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    close(keeper_fd);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static struct message receive(void)
+{
+    struct pollfd p = { .fd = keeper_fd, .events = POLLIN };
+    struct message message = { .type = MESSAGE_TYPES };
+
+    assert_int_equal(poll(&p, 1, 3000), 1);
+    assert_int_equal(message_receive(keeper_fd, &message), 1);
+    return message;
+}
+
+static int qmp_connect(void)
+{
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    char buf[1000];
+
+    strcpy(addr.sun_path, options.monitors[0].path);
+    assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    assert_true(read(fd, buf, sizeof(buf)) > 0);
+    return fd;
+}
+
+static const char *qmp_ask(int fd, const char *request)
+{
+    static char buf[4000];
+    ssize_t n;
+
+    assert_int_equal(write(fd, request, strlen(request)), strlen(request));
+    n = read(fd, buf, sizeof(buf) - 1);
+    assert_true(n >= 0);
+    buf[n] = '\0';
+    return buf;
+}
+
+static void add_console(unsigned int id, enum output_kind kind)
+{
+    struct output_spec spec = { .kind = kind };
+
+    strcpy(spec.path, log_path);
+    assert_int_equal(worker_add_console(&worker, id, &spec), 0);
+}
+
+static void expect_log(const char *text)
+{
+    char buf[100] = "";
+    int fd = open(log_path, O_RDONLY);
+
+    for (int i = 0; i < 300 && strcmp(buf, text); i++) {
+        poll(NULL, 0, 10);
+        assert_true(pread(fd, buf, sizeof(buf) - 1, 0) >= 0);
+    }
+    close(fd);
+    assert_string_equal(buf, text);
+}
+
+/* -------- tests -------- */
+
+static void test_a_life(void **state)
+{
+    struct message message = { .type = MESSAGE_FRONTEND, .index = 0,
+                               .state = XenbusStateConnected, .port = 2 };
+    uint64_t port = 1;
+    const char *reply;
+    int qmp;
+
+    add_console(0, OUTPUT_FILE);
+    add_console(3, OUTPUT_PTY);
+    launch(false);
+    assert_int_equal(receive().type, MESSAGE_READY);
+    assert_int_equal(shared->roles_confined, 1 << CONFINE_WORKER);
+    assert_int_equal(shared->restricted, 7);
+
+    assert_int_equal(message_send(keeper_fd, &message), 0);
+    memcpy(shared->page.out, "hello", 5);
+    __atomic_store_n(&shared->page.out_prod, 5, __ATOMIC_SEQ_CST);
+    assert_int_equal(write(event_fd, &port, sizeof(port)), sizeof(port));
+    expect_log("hello");
+
+    message = (struct message){ .type = MESSAGE_FRONTEND, .index = 3,
+                                .state = XenbusStateInitialising };
+    assert_int_equal(message_send(keeper_fd, &message), 0);
+    message = receive();
+    assert_int_equal(message.type, MESSAGE_BACKEND_STATE);
+    assert_int_equal(message.index, 3);
+    assert_int_equal(message.state, XenbusStateInitWait);
+
+    qmp = qmp_connect();
+    qmp_ask(qmp, "{\"execute\":\"qmp_capabilities\"}");
+    reply = qmp_ask(qmp, "{\"execute\":\"query-chardev\"}");
+    assert_non_null(strstr(reply, "\"label\":\"serial0\",\"filename\":\"pty:/dev/"));
+    assert_non_null(strstr(reply, log_path));
+    assert_non_null(strstr(qmp_ask(qmp, "{\"execute\":\"query-vnc\"}"), "\"enabled\":false"));
+    qmp_ask(qmp, "{\"execute\":\"quit\"}");
+    assert_int_equal(join(), CHILD_DONE);
+    close(qmp);
+}
+
+static void test_ends_with_its_keeper(void **state)
+{
+    launch(false);
+    receive();
+    shutdown(keeper_fd, SHUT_RDWR);
+    assert_int_equal(join(), CHILD_ALONE);
+}
+
+static void test_ends_by_a_signal(void **state)
+{
+    launch(false);
+    receive();
+    kill(pid, SIGHUP);
+    assert_int_equal(join(), CHILD_DONE);
+}
+
+/* What a worker that died has written stays; the next one writes behind it. */
+static void test_successor_goes_on_where_the_log_ends(void **state)
+{
+    struct message message = { .type = MESSAGE_FRONTEND, .index = 0,
+                               .state = XenbusStateConnected, .port = 2 };
+
+    add_console(0, OUTPUT_FILE);
+    for (int life = 0; life < 2; life++) {
+        memcpy(shared->page.out + 5 * life, life ? "again" : "first", 5);
+        shared->page.out_prod += 5;
+        launch(false);
+        receive();
+        assert_int_equal(message_send(keeper_fd, &message), 0);
+        expect_log(life ? "firstagain" : "first");
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        close(keeper_fd);
+        qmp_server_close(&worker.qmp);
+    }
+}
+
+static void test_more_consoles_than_there_is_room_for(void **state)
+{
+    struct output_spec spec = { .kind = OUTPUT_NULL };
+
+    for (unsigned int i = 0; i < MESSAGE_MAX_CONSOLES; i++)
+        assert_int_equal(worker_add_console(&worker, i, &spec), 0);
+    assert_int_equal(worker_add_console(&worker, 99, &spec), -ENOSPC);
+}
+
+/* libxl says quit, closes, and only then sends its signal. */
+static void test_probe_waits_for_the_signal(void **state)
+{
+    int qmp, status;
+
+    options.paused = true;
+    launch(true);
+    qmp = qmp_connect();
+    qmp_ask(qmp, "{\"execute\":\"qmp_capabilities\",\"id\":1}\r\n");
+    assert_string_equal(qmp_ask(qmp, "{\"execute\":\"query-command-line-options\",\"id\":2}\r\n"),
+                        "{\"return\":[],\"id\":2}\r\n");
+    qmp_ask(qmp, "{\"execute\":\"quit\",\"id\":3}\r\n");
+    close(qmp);
+    poll(NULL, 0, 300);
+    assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+    assert_int_equal(shared->roles_confined, 1 << CONFINE_PROBE);
+    kill(pid, SIGHUP);
+    assert_int_equal(join(), 0);
+}
+
+/* The daemon's own log: 20 warnings that a peer causes, then silence for a while. */
+static void test_own_log_is_bounded(void **state)
+{
+    char buf[400000];
+    int memory = memfd_create("log", 0), saved = dup(STDERR_FILENO), lines = 0;
+    ssize_t len;
+
+    dup2(memory, STDERR_FILENO);
+    stderr_sink_init("worker", 7);
+    for (int i = 0; i < 1000; i++)
+        log_warning("grr\n");
+    for (int i = 0; i < 20000; i++)
+        log_error("an error that nobody can cause so often");
+    dup2(saved, STDERR_FILENO);
+    len = pread(memory, buf, sizeof(buf) - 1, 0);
+    assert_in_range(len, STDERR_SINK_MAX - 1000, STDERR_SINK_MAX + 1000);
+    buf[len] = '\0';
+    assert_memory_equal(buf, "stubdom-dm worker d7: grr\\x0a\n", 30);
+    for (char *p = buf; (p = strstr(p, "grr")); p++)
+        lines++;
+    assert_in_range(lines, STDERR_SINK_BURST, STDERR_SINK_BURST + 3);
+    assert_non_null(strstr(buf, "warnings were left out"));
+    assert_non_null(strstr(buf, "this is the last\n"));
+    close(memory);
+    close(saved);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_life),
+        TEST(test_ends_with_its_keeper),
+        TEST(test_ends_by_a_signal),
+        TEST(test_successor_goes_on_where_the_log_ends),
+        TEST(test_more_consoles_than_there_is_room_for),
+        TEST(test_probe_waits_for_the_signal),
+        TEST(test_own_log_is_bounded),
+    };
+
+    return cmocka_run_group_tests_name("dm-worker", tests, NULL, NULL);
+}
