@@ -134,10 +134,14 @@ static enum child_status wait_for_end(const struct supervisor_job *job,
     for (;;) {
         reap(children);
         if (!children[KEEPER].pid || !children[WORKER].pid) {
-            /* One that was left alone ends by itself, after the one that counts. */
-            if (judge(children) == CHILD_ALONE)
+            enum child_status verdict = judge(children);
+
+            /* One that was left alone may be seen before the one that counts. */
+            if (verdict == CHILD_ALONE) {
                 wait_for(children, CHILDREN, GOODBYE_MS);
-            return judge(children) == CHILD_DONE ? CHILD_DONE : CHILD_FAILED;
+                verdict = judge(children);
+            }
+            return verdict == CHILD_DONE ? CHILD_DONE : CHILD_FAILED;
         }
         poll(&p, 1, -1);
         while (read(job->signal_fd, &info, sizeof(info)) == sizeof(info))
