@@ -193,22 +193,34 @@ static int make_argv(struct job *job, int argc, char **argv)
     return rc;
 }
 
-/* Destroys what a failed xl left behind of the guest that it was making. */
-static void destroy_remains(struct job *job, struct stub_watch *watch)
+static void destroy_domain(struct job *job, int32_t domain)
 {
-    struct stub_sight sight = stub_watch_look(watch);
     char domid[12];
     char *argv[] = {"xl", "destroy", domid, NULL};
     struct xl_run run;
 
-    if (sight.guest < 0 || sight.state == STUB_READY)
+    if (domain < 0)
         return;
-    snprintf(domid, sizeof(domid), "%d", sight.guest);
+    snprintf(domid, sizeof(domid), "%d", domain);
     if (xl_run(job->xl, argv, NULL, &run, &job->fault))
         fault_print(&job->fault, stderr);
     else if (run.status)
         fprintf(stderr, "xl-stubdom: domain %s of the failed start is left, xl destroy failed\n",
                 domid);
+}
+
+/* Destroys what a failed xl left behind of the guest that it was making. */
+static void destroy_remains(struct job *job, struct stub_watch *watch)
+{
+    struct stub_sight sight = stub_watch_look(watch);
+
+    if (sight.state == STUB_READY)
+        return;
+    destroy_domain(job, sight.guest);
+    /* The stub domain goes with its guest, unless libxl had not yet tied them together. */
+    if (sight.guest >= 0)
+        sight = stub_watch_look(watch);
+    destroy_domain(job, sight.stub);
 }
 
 /* The logs that libxl opens for a stub domain: its own, and that of dom0's side. */
@@ -259,13 +271,11 @@ static int start_guest(struct job *job)
     struct logs logs;
     int rc;
 
-    if (logs_init(&logs, job->config.name)) {
-        logs_dispose(&logs);
-        fault_set(&job->fault, -ENOMEM, "out of memory");
-        return refuse(job);
-    }
-    stub_watch_init(&watch, job->config.name);
-    rc = xl_run(job->xl, job->argv, &watch, &run, &job->fault);
+    rc = logs_init(&logs, job->config.name);
+    if (stub_watch_init(&watch, job->config.name) || rc)
+        rc = fault_set(&job->fault, -ENOMEM, "out of memory");
+    else
+        rc = xl_run(job->xl, job->argv, &watch, &run, &job->fault);
     if (!rc && run.status) {
         destroy_remains(job, &watch);
         explain(job, &run, &logs);

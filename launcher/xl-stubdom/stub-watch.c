@@ -47,8 +47,8 @@ static int32_t parse_domid(const char *text)
     return *end || domid > DOMID_MAX ? -1 : (int32_t)domid;
 }
 
-/* The domain with the guest's name, other than the one that had it before. */
-static int32_t find_guest(struct stub_watch *watch)
+/* The domain with that name, other than the one that had it before. */
+static int32_t find_domain(struct stub_watch *watch, const char *wanted, int32_t before)
 {
     unsigned int count;
     cleanup_free char **domains = xs_directory(watch->xs, XBT_NULL, "/local/domain", &count);
@@ -57,32 +57,16 @@ static int32_t find_guest(struct stub_watch *watch)
         int32_t domid = parse_domid(domains[i]);
         cleanup_free char *name = NULL;
 
-        if (domid <= 0 || domid == watch->before)
+        if (domid <= 0 || domid == before)
             continue;
         name = xs_get(watch->xs, "/local/domain/%d/name", domid);
-        if (name && !strcmp(name, watch->guest))
+        if (name && !strcmp(name, wanted))
             return domid;
     }
     return -1;
 }
 
-void stub_watch_init(struct stub_watch *watch, const char *guest)
-{
-    memset(watch, 0, sizeof(*watch));
-    watch->guest = guest;
-    watch->before = -1;
-    watch->xs = xs_open(0);
-    if (!watch->xs)
-        return;
-    watch->xc = xc_interface_open(NULL, NULL, 0);
-    if (!watch->xc || !xs_watch(watch->xs, "@releaseDomain", "release")) {
-        stub_watch_dispose(watch);
-        return;
-    }
-    watch->before = find_guest(watch);
-}
-
-void stub_watch_dispose(struct stub_watch *watch)
+static void disconnect(struct stub_watch *watch)
 {
     if (watch->xc)
         xc_interface_close(watch->xc);
@@ -90,6 +74,37 @@ void stub_watch_dispose(struct stub_watch *watch)
         xs_close(watch->xs);
     watch->xc = NULL;
     watch->xs = NULL;
+}
+
+int stub_watch_init(struct stub_watch *watch, const char *guest)
+{
+    memset(watch, 0, sizeof(*watch));
+    watch->guest = strdup(guest);
+    if (!watch->guest)
+        return -ENOMEM;
+    if (asprintf(&watch->stub, "%s-dm", guest) < 0) {
+        watch->stub = NULL;
+        return -ENOMEM;
+    }
+    watch->xs = xs_open(0);
+    if (!watch->xs)
+        return 0;
+    watch->xc = xc_interface_open(NULL, NULL, 0);
+    if (!watch->xc || !xs_watch(watch->xs, "@releaseDomain", "release")) {
+        disconnect(watch);
+        return 0;
+    }
+    watch->guest_before = find_domain(watch, watch->guest, -1);
+    watch->stub_before = find_domain(watch, watch->stub, -1);
+    return 0;
+}
+
+void stub_watch_dispose(struct stub_watch *watch)
+{
+    disconnect(watch);
+    free(watch->guest);
+    free(watch->stub);
+    memset(watch, 0, sizeof(*watch));
 }
 
 int stub_watch_fd(const struct stub_watch *watch)
@@ -124,19 +139,14 @@ static enum stub_state look_at_stub(struct stub_watch *watch, int32_t stub, int3
 
 struct stub_sight stub_watch_look(struct stub_watch *watch)
 {
-    struct stub_sight sight = {.state = STUB_ABSENT, .guest = -1};
-    cleanup_free char *text = NULL;
-    int32_t stub;
+    struct stub_sight sight = {.state = STUB_ABSENT, .guest = -1, .stub = -1};
 
     if (!watch->xs)
         return sight;
-    sight.guest = find_guest(watch);
-    if (sight.guest < 0)
-        return sight;
-    text = xs_get(watch->xs, "/local/domain/%d/image/device-model-domid", sight.guest);
-    stub = parse_domid(text);
-    if (stub > 0)
-        sight.state = look_at_stub(watch, stub, sight.guest, &sight.reason);
+    sight.guest = find_domain(watch, watch->guest, watch->guest_before);
+    sight.stub = find_domain(watch, watch->stub, watch->stub_before);
+    if (sight.guest > 0 && sight.stub > 0)
+        sight.state = look_at_stub(watch, sight.stub, sight.guest, &sight.reason);
     return sight;
 }
 

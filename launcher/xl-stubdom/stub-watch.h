@@ -16,7 +16,7 @@ struct xs_handle;
 struct xc_interface_core;
 
 enum stub_state {
-    STUB_ABSENT,   /* there is no new guest of that name, or it has no stub domain yet */
+    STUB_ABSENT,   /* there is no new guest of that name with a stub domain */
     STUB_STARTING, /* its stub domain lives, its device model is not ready */
     STUB_READY,    /* the device model said `running` */
     STUB_ENDED,    /* the stub domain shut down before that, and nobody is destroying it */
@@ -25,19 +25,22 @@ enum stub_state {
 struct stub_watch {
     struct xs_handle *xs; /* NULL: there is no Xen here, every answer is STUB_ABSENT */
     struct xc_interface_core *xc;
-    const char *guest; /* the guest's name, the caller's */
-    int32_t before;    /* a domain that already has that name, or -1 */
+    char *guest; /* the guest's name */
+    char *stub;  /* that of its stub domain, which libxl makes of it */
+    int32_t guest_before; /* a domain that already has that name, or -1 */
+    int32_t stub_before;
 };
 
 /* What was found by the last look. */
 struct stub_sight {
     enum stub_state state;
     int32_t guest; /* the new guest's domid, or -1 */
+    int32_t stub;  /* that of its stub domain; may be there alone after a failure */
     unsigned int reason; /* STUB_ENDED: SHUTDOWN_* of xen/sched.h */
 };
 
-/* Never fails: without a Xen to ask it sees nothing. Does not block long. */
-void stub_watch_init(struct stub_watch *watch, const char *guest);
+/* Returns 0 or -ENOMEM. Without a Xen to ask it sees nothing. Does not block long. */
+int stub_watch_init(struct stub_watch *watch, const char *guest);
 void stub_watch_dispose(struct stub_watch *watch);
 
 /* Becomes readable when any domain shuts down or ends; -1: never. */

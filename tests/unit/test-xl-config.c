@@ -15,6 +15,7 @@
 #include "settings.h"
 
 #define GUEST "name = \"g\"\ntype = \"hvm\"\nstubdom_flavor = \"linux\"\n"
+#define GUEST_32 GUEST "stubdom_memory = 32\n"
 
 static const struct places places = {.firmware = "/fw", .daemon = "/dm"};
 
@@ -52,7 +53,7 @@ static void test_settings(void **state)
     struct settings settings;
 
     (void)state;
-    assert_string_equal(work_out(GUEST, &settings), "");
+    assert_string_equal(work_out(GUEST_32, &settings), "");
     for (size_t i = 0; i < ARRAY_LEN(expected); i++)
         assert_string_equal(settings.line[i], expected[i]);
     settings_dispose(&settings);
@@ -105,7 +106,6 @@ static void test_variants(void **state)
          "stubdomain_ramdisk=\"/fw/qemu-stubdom-linux-rootfs-debug\""},
         {"stubdom_image = \"release\"", KEY_RAMDISK,
          "stubdomain_ramdisk=\"/fw/qemu-stubdom-linux-rootfs\""},
-        {"stubdom_image = \"debug\"", KEY_MEMORY, "stubdomain_memory=120"},
         {"stubdom_image = \"debug\"\nstubdom_memory = 64", KEY_MEMORY, "stubdomain_memory=56"},
         {"stubdom_firewall = 0", KEY_CMDLINE,
          "stubdomain_cmdline=\"console=hvc0 xen_privcmd.unrestricted=1 stubdom.firewall=0\""},
@@ -121,7 +121,6 @@ static void test_variants(void **state)
         {"vga = \"stdvga\"\nvideoram = 20", KEY_MEMORY, "stubdomain_memory=12"},
         {"stubdom_memory = 128\nvideoram = 64", KEY_MEMORY, "stubdomain_memory=64"},
         {"stubdom_memory = 16\nvga = \"stdvga\"", KEY_MEMORY, "stubdomain_memory=0"},
-        {"videoram = 64", KEY_MEMORY, "stubdomain_memory=0"}, /* the default gives way */
         {"stubdom_memory = \"64\"\nstubdom_memory = 48", KEY_MEMORY, "stubdomain_memory=40"},
     };
 
@@ -130,9 +129,33 @@ static void test_variants(void **state)
         struct settings settings;
         char text[512];
 
-        snprintf(text, sizeof(text), GUEST "%s\n", cases[i].text);
+        snprintf(text, sizeof(text), GUEST_32 "%s\n", cases[i].text);
         assert_string_equal(work_out(text, &settings), "");
         assert_string_equal(settings.line[cases[i].key], cases[i].expected);
+        settings_dispose(&settings);
+    }
+}
+
+static void test_default_memory(void **state)
+{
+    static const struct {
+        const char *text;
+        long memory;
+    } cases[] = {
+        {GUEST, STUBDOM_MEMORY_DEFAULT - 8},
+        {GUEST "vga = \"none\"\n", STUBDOM_MEMORY_DEFAULT},
+        {GUEST "videoram = 256\n", 0}, /* gives way to the video memory */
+        {GUEST "stubdom_image = \"debug\"\n", STUBDOM_MEMORY_DEFAULT_DEBUG - 8},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct settings settings;
+        char expected[32];
+
+        snprintf(expected, sizeof(expected), "stubdomain_memory=%ld", cases[i].memory);
+        assert_string_equal(work_out(cases[i].text, &settings), "");
+        assert_string_equal(settings.line[KEY_MEMORY], expected);
         settings_dispose(&settings);
     }
 }
@@ -176,7 +199,7 @@ static void test_refused(void **state)
         {GUEST "device_model_stubdomain_override = 0\n",
          "g.cfg: device_model_stubdomain_override = \"0\" contradicts stubdom_flavor, which sets it to "
          "\"1\": remove one of them"},
-        {GUEST "stubdomain_memory = 100\n",
+        {GUEST_32 "stubdomain_memory = 100\n",
          "g.cfg: stubdomain_memory = \"100\" contradicts stubdom_flavor, which sets it to \"24\": "
          "remove one of them (stubdom_memory sets the size)"},
         {GUEST "stubdomain_kernel = [ ]\n",
@@ -270,6 +293,7 @@ int main(void)
         cmocka_unit_test(test_settings_survive_the_parser),
         cmocka_unit_test(test_own_settings_do_not_conflict),
         cmocka_unit_test(test_variants),
+        cmocka_unit_test(test_default_memory),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_no_flavour),
         cmocka_unit_test(test_rump_names_its_image),

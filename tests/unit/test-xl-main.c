@@ -24,7 +24,8 @@
 #include "../../launcher/xl-stubdom/main.c"
 #undef main
 
-#define GUEST "name = \"g\"\ntype = \"hvm\"\nstubdom_flavor = \"linux\"\n"
+#define GUEST \
+    "name = \"g\"\ntype = \"hvm\"\nstubdom_flavor = \"linux\"\nstubdom_memory = 32\n"
 #define SETTINGS                                                  \
     "device_model_stubdomain_override=1\n"                        \
     "device_model_version=\"qemu-xen\"\n"                         \
@@ -40,10 +41,11 @@ static char dir[] = "/tmp/test-xl-main-XXXXXX";
 static struct stub_sight sight;
 static int release_pipe[2];
 
-void stub_watch_init(struct stub_watch *watch, const char *guest)
+int stub_watch_init(struct stub_watch *watch, const char *guest)
 {
+    (void)watch;
     assert_string_equal(guest, "g");
-    watch->guest = guest;
+    return 0;
 }
 
 void stub_watch_dispose(struct stub_watch *watch)
@@ -188,8 +190,9 @@ static void test_create_inline(void **state)
     (void)state;
     xl_does("exit 0");
     assert_int_equal(RUN("create", "/dev/null", "name=\"g\"", "type=\"hvm\"",
-                         "stubdom_flavor=\"linux\""),
+                         "stubdom_flavor=\"linux\"", "stubdom_memory=32"),
                      0);
+    assert_non_null(strstr(get("args"), "stubdom_memory=32\n" SETTINGS));
     assert_int_equal(RUN("create", "g.cfg", "stubdom_flavor=\"none\""), 1);
     assert_string_equal(get("args"), "");
     assert_string_equal(
@@ -204,7 +207,7 @@ static void test_failed_create(void **state)
     xl_does("[ $1 = destroy ] || { printf 'QEMU: \\033no\\n' >log/qemu-dm-g.log.n; "
             "mv log/qemu-dm-g.log.n log/qemu-dm-g.log; exit 3; }");
 
-    sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1};
+    sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
     assert_int_equal(RUN("create", "g.cfg"), 3);
     assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS);
     assert_string_equal(get("err"),
@@ -212,16 +215,22 @@ static void test_failed_create(void **state)
                         "  | QEMU: \\x1bno\n");
 
     /* what xl did not clean up */
-    sight = (struct stub_sight){.state = STUB_STARTING, .guest = 4};
+    sight = (struct stub_sight){.state = STUB_STARTING, .guest = 4, .stub = -1};
     assert_int_equal(RUN("create", "g.cfg"), 3);
     assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS "destroy\n4\n");
+    sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = 5};
+    assert_int_equal(RUN("create", "g.cfg"), 3);
+    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS "destroy\n5\n");
+    sight = (struct stub_sight){.state = STUB_STARTING, .guest = 4, .stub = 5};
+    assert_int_equal(RUN("create", "g.cfg"), 3);
+    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS "destroy\n4\ndestroy\n5\n");
 
     /* a guest that runs stays, whatever happens to xl */
-    sight = (struct stub_sight){.state = STUB_READY, .guest = 4};
+    sight = (struct stub_sight){.state = STUB_READY, .guest = 4, .stub = 5};
     assert_int_equal(RUN("create", "g.cfg"), 3);
     assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS);
 
-    sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1};
+    sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
     xl_does("exit 5");
     assert_int_equal(RUN("create", "g.cfg"), 5);
     assert_string_equal(get("err"), ""); /* the log there is of another attempt */
@@ -260,7 +269,7 @@ static void test_early_death(void **state)
 {
     (void)state;
     xl_does("[ $1 = destroy ] || { echo 'panic' >log/qemu-dm-g.log; exec sleep 25; }");
-    sight = (struct stub_sight){.state = STUB_ENDED, .guest = 4, .reason = 3};
+    sight = (struct stub_sight){.state = STUB_ENDED, .guest = 4, .stub = -1, .reason = 3};
     assert_int_equal(write(release_pipe[1], "x", 1), 1);
     assert_int_equal(RUN("create", "g.cfg"), 1);
     assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS "destroy\n4\n");
@@ -281,7 +290,7 @@ static void test_early_death(void **state)
     assert_int_equal(write(release_pipe[1], "x", 1), 1);
     assert_int_equal(RUN("create", "g.cfg"), 0);
     assert_string_equal(get("err"), "");
-    sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1};
+    sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
 }
 
 /* No inline settings there: xl gets a file of its own, and the user's stays as it is. */
@@ -378,7 +387,7 @@ static int set_up(void **state)
     put("fw/qemu-stubdom-linux-kernel", "\177ELF", 0600);
     put("fw/qemu-stubdom-linux-rootfs", "070701", 0600);
     setenv("XL", "./xl", 1);
-    sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1};
+    sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
     return 0;
 }
 

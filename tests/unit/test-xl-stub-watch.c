@@ -105,12 +105,12 @@ int __wrap_xc_domain_getinfo_single(xc_interface *xc, uint32_t domid, xc_domaini
 
 #define STATE "/local/domain/5/device-model/4/state"
 #define GUEST "/local/domain/4/name", "g"
-#define STUB "/local/domain/4/image/device-model-domid", "5"
+#define STUB "/local/domain/5/name", "g-dm"
 
 static const char *const nothing[] = {"/local/domain/3/name", "other", NULL};
 static const char *const taken[] = {"/local/domain/3/name", "g", NULL};
 static const char *const no_stub[] = {GUEST, NULL};
-static const char *const bad_stub[] = {GUEST, "/local/domain/4/image/device-model-domid", "5x", NULL};
+static const char *const stub_alone[] = {STUB, NULL};
 static const char *const starting[] = {GUEST, STUB, NULL};
 static const char *const odd_state[] = {GUEST, STUB, STATE, "runningx", NULL};
 static const char *const ready[] = {GUEST, STUB, STATE, "running", NULL};
@@ -125,7 +125,7 @@ static void test_states(void **state)
     } cases[] = {
         {nothing, true, 0, STUB_ABSENT},
         {no_stub, true, 0, STUB_ABSENT},
-        {bad_stub, true, 0, STUB_ABSENT},
+        {stub_alone, true, 0, STUB_ABSENT},
         {starting, true, XEN_DOMINF_running, STUB_STARTING},
         {odd_state, true, XEN_DOMINF_running, STUB_STARTING},
         {starting, true, XEN_DOMINF_shutdown, STUB_ENDED},
@@ -143,15 +143,18 @@ static void test_states(void **state)
         struct stub_sight sight;
 
         store = nothing;
-        stub_watch_init(&watch, "g");
-        assert_int_equal(watch.before, -1);
+        assert_int_equal(stub_watch_init(&watch, "g"), 0);
+        assert_int_equal(watch.guest_before, -1);
         assert_int_equal(stub_watch_fd(&watch), 42);
         store = cases[i].store;
         stub_exists = cases[i].exists;
         stub_flags = cases[i].flags;
         sight = stub_watch_look(&watch);
         assert_int_equal(sight.state, cases[i].expected);
-        assert_int_equal(sight.guest, cases[i].store == nothing ? -1 : 4);
+        assert_int_equal(sight.guest,
+                         cases[i].store == nothing || cases[i].store == stub_alone ? -1 : 4);
+        assert_int_equal(sight.stub,
+                         cases[i].store == nothing || cases[i].store == no_stub ? -1 : 5);
         stub_watch_dispose(&watch);
     }
 }
@@ -164,11 +167,19 @@ static void test_older_guest(void **state)
     (void)state;
     have_xen = true;
     store = taken;
-    stub_watch_init(&watch, "g");
-    assert_int_equal(watch.before, 3);
+    assert_int_equal(stub_watch_init(&watch, "g"), 0);
+    assert_int_equal(watch.guest_before, 3);
     assert_int_equal(stub_watch_look(&watch).guest, -1);
     store = no_stub;
     assert_int_equal(stub_watch_look(&watch).guest, 4);
+    stub_watch_dispose(&watch);
+
+    store = ready;
+    assert_int_equal(stub_watch_init(&watch, "g"), 0);
+    assert_int_equal(watch.guest_before, 4);
+    assert_int_equal(watch.stub_before, 5);
+    assert_int_equal(stub_watch_look(&watch).stub, -1);
+    assert_int_equal(stub_watch_look(&watch).state, STUB_ABSENT);
     stub_watch_dispose(&watch);
 }
 
@@ -178,9 +189,9 @@ static void test_reason(void **state)
 
     (void)state;
     have_xen = true;
+    store = nothing;
+    assert_int_equal(stub_watch_init(&watch, "g"), 0);
     store = starting;
-    stub_watch_init(&watch, "nobody");
-    watch.guest = "g";
     stub_exists = true;
     stub_flags = XEN_DOMINF_shutdown | SHUTDOWN_crash << XEN_DOMINF_shutdownshift;
     assert_int_equal(stub_watch_look(&watch).reason, SHUTDOWN_crash);
@@ -196,7 +207,7 @@ static void test_without_xen(void **state)
 
     (void)state;
     have_xen = false;
-    stub_watch_init(&watch, "g");
+    assert_int_equal(stub_watch_init(&watch, "g"), 0);
     assert_int_equal(stub_watch_fd(&watch), -1);
     assert_int_equal(stub_watch_look(&watch).state, STUB_ABSENT);
     stub_watch_dispose(&watch);
