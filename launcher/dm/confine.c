@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pwd.h>
@@ -135,7 +136,7 @@ static int enter_empty_root(void)
 
     if (!mkdtemp(name))
         return -errno;
-    if (chmod(name, 0) || chdir(name) || rmdir(name) || chroot(".") || chdir("/"))
+    if (chdir(name) || rmdir(name) || chroot(".") || chdir("/"))
         return -errno;
     return 0;
 }
@@ -211,5 +212,24 @@ int confine(enum confine_role role)
     rc = rc ?: install_filter(roles[role].calls, roles[role].count);
     if (rc)
         log_error("cannot install the system call filter: %s", strerror(-rc));
+    return rc;
+}
+
+int confine_supervisor(void)
+{
+    const uint32_t kept = 1u << CAP_KILL | 1u << CAP_SETGID | 1u << CAP_SETUID |
+                          1u << CAP_SYS_CHROOT;
+    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct data[2] = { { .effective = kept, .permitted = kept } };
+    int rc = 0;
+
+    for (int cap = 0; cap <= CAP_LAST_CAP && !rc; cap++)
+        if ((cap >= 32 || !(kept & 1u << cap)) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) &&
+            errno != EINVAL)
+            rc = -errno;
+    if (!rc && syscall(SYS_capset, &header, data))
+        rc = -errno;
+    if (rc)
+        log_error("cannot give up capabilities: %s", strerror(-rc));
     return rc;
 }

@@ -23,4 +23,10 @@ enum confine_role {
  */
 int confine(enum confine_role role);
 
+/*
+ * The supervisor stays root, with the capabilities alone that it takes to end and to
+ * confine its children. 0 or -errno after logging a line.
+ */
+int confine_supervisor(void);
+
 #endif

@@ -10,6 +10,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "confine.h"
 #include "keeper.h"
 #include "log.h"
 #include "options.h"
@@ -186,6 +187,8 @@ static int serve(struct setup *setup)
     int in_child, status;
 
     list_files(setup, &job);
+    if (confine_supervisor())
+        return 1;
     status = supervise(&job, &in_child);
     if (!in_child)
         worker_dispose(&setup->worker);

@@ -34,6 +34,7 @@ static int confined(int (*lock_up)(void), int (*act)(void))
 }
 
 static int worker(void) { return confine(CONFINE_WORKER); }
+static int supervised_worker(void) { return confine_supervisor() ?: confine(CONFINE_WORKER); }
 static int probe(void) { return confine(CONFINE_PROBE); }
 static int keeper(void) { return confine(CONFINE_KEEPER); }
 
@@ -46,6 +47,12 @@ static int ordinary_work(void)
         return WRONG;
     free(memory);
     return FINE;
+}
+
+static int give_a_file_away(void)
+{
+    /* As root without CAP_CHOWN: a file cannot be given away. */
+    return chown("/", 1, 1) ? FINE : WRONG;
 }
 
 static int open_a_file(void) { return open("/etc/passwd", O_RDONLY) < 0 ? FINE : WRONG; }
@@ -75,6 +82,8 @@ static void test_work_goes_on(void **state)
 {
     assert_int_equal(confined(worker, ordinary_work), FINE);
     assert_int_equal(confined(probe, ordinary_work), FINE);
+    assert_int_equal(confined(supervised_worker, ordinary_work), FINE);
+    assert_int_equal(confined(confine_supervisor, give_a_file_away), FINE);
     assert_int_equal(confined(keeper, ordinary_work), FINE);
 }
 
