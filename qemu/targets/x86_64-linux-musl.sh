@@ -19,9 +19,9 @@ target_cflags=(
     -fstack-protector-strong            # hardening; FORTIFY needs glibc
 )
 target_ldflags=(
-    -Wl,--gc-sections
-    -Wl,-z,relro,-z,now,-z,noexecstack
-    -Wl,-z,pack-relative-relocs         # 1.9 MB of relocations become 30 KB
+    '-Wl,--gc-sections'
+    '-Wl,-z,relro,-z,now,-z,noexecstack'
+    '-Wl,-z,pack-relative-relocs'       # 1.9 MB of relocations become 30 KB
 )
 # QEMU's configure, what depends on the toolchain.
 target_qemu_options=(
