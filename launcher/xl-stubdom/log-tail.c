@@ -91,7 +91,9 @@ bool log_tail_print(const struct log_tail *log, const char *headline, FILE *out)
         len--;
     if (!len)
         return false;
-    fprintf(out, "xl-stubdom: %s (%s):\n", headline, log->path);
+    fprintf(out, "xl-stubdom: %s (", headline);
+    text_print_escaped(log->path, strlen(log->path), out);
+    fputs("):\n", out);
     for (at = tail_start(buffer, len); at < len;) {
         const char *end = memchr(buffer + at, '\n', len - at);
         size_t line = end ? (size_t)(end - (buffer + at)) : len - at;

@@ -202,11 +202,13 @@ static void destroy_domain(struct job *job, int32_t domain)
     if (domain < 0)
         return;
     snprintf(domid, sizeof(domid), "%d", domain);
-    if (xl_run(job->xl, argv, NULL, &run, &job->fault))
-        fault_print(&job->fault, stderr);
-    else if (run.status)
-        fprintf(stderr, "xl-stubdom: domain %s of the failed start is left, xl destroy failed\n",
-                domid);
+    if (!xl_run(job->xl, argv, NULL, &run, &job->fault)) {
+        if (!run.status)
+            return;
+        fault_set(&job->fault, -EIO, "domain %s of the failed start is left: xl destroy failed",
+                  domid);
+    }
+    fault_print(&job->fault, stderr);
 }
 
 /* Destroys what a failed xl left behind of the guest that it was making. */
@@ -251,16 +253,22 @@ static void logs_dispose(struct logs *logs)
     log_tail_dispose(&logs->daemon);
 }
 
-static void explain(const struct job *job, const struct xl_run *run, const struct logs *logs)
+static void explain(struct job *job, const struct xl_run *run, const struct logs *logs)
 {
-    if (run->given_up)
-        fprintf(stderr, "xl-stubdom: the stub domain of %s %s before its device model was ready\n",
-                job->config.name, stub_reason_text(run->reason));
-    if (!log_tail_print(&logs->stub, "the end of the stub domain's log", stderr) &&
-        !log_tail_print(&logs->daemon, "the end of the log of dom0's side", stderr) &&
-        run->given_up)
-        fprintf(stderr, "xl-stubdom: it left nothing in %s; xl dmesg may say more\n",
-                logs->stub.path);
+    if (run->given_up) {
+        fault_set(&job->fault, -ECHILD,
+                  "the stub domain of %s %s before its device model was ready", job->config.name,
+                  stub_reason_text(run->reason));
+        fault_print(&job->fault, stderr);
+    }
+    if (log_tail_print(&logs->stub, "the end of the stub domain's log", stderr) ||
+        log_tail_print(&logs->daemon, "the end of the log of dom0's side", stderr))
+        return;
+    if (run->given_up) {
+        fault_set(&job->fault, -ECHILD, "it left nothing in %s; xl dmesg may say more",
+                  logs->stub.path);
+        fault_print(&job->fault, stderr);
+    }
 }
 
 /* Runs xl as a child, so that somebody is there to say why it failed and to clean up. */
