@@ -29,7 +29,7 @@ static const struct {
 } states[] = {
     [DM_ARGS] = { "the toolstack to write target and dm-argv", 10000, true },
     [DM_DEVICES] = { "devices", 15000, true },
-    [DM_STARTING] = { "QEMU to say that it is running", 25000, false },
+    [DM_STARTING] = { "QEMU to say that it is running", 10000, false },
     [DM_RUNNING] = { "the end", 0, false },
     [DM_ENDED] = { "power off", 0, false },
 };
