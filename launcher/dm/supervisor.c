@@ -20,7 +20,7 @@
 
 /* How long a child may take to end before it is killed. */
 #define GOODBYE_MS 2000
-/* One that fails sooner than this would do so again. */
+/* One that fails sooner than this after the start would do so again. */
 #define MIN_LIFE_MS 1000
 
 enum { KEEPER, WORKER, CHILDREN };
@@ -69,9 +69,13 @@ static void reap(struct child children[CHILDREN])
     pid_t pid;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        for (int i = 0; i < CHILDREN; i++)
-            if (children[i].pid == pid)
-                children[i] = (struct child){ .status = status };
+        for (int i = 0; i < CHILDREN; i++) {
+            if (children[i].pid != pid)
+                continue;
+            children[i] = (struct child){ .status = status };
+            if (WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM)
+                log_error("the %s was killed by signal %d", names[i], WTERMSIG(status));
+        }
 }
 
 /* Waits until N children have ended, for so long; returns whether they have. */
@@ -113,8 +117,6 @@ static enum child_status judge(struct child children[CHILDREN])
 
         if (children[i].pid)
             continue;
-        if (WIFSIGNALED(status))
-            log_error("the %s was killed by signal %d", names[i], WTERMSIG(status));
         if (!WIFEXITED(status) ||
             (WEXITSTATUS(status) != CHILD_DONE && WEXITSTATUS(status) != CHILD_ALONE))
             return CHILD_FAILED;
@@ -169,7 +171,7 @@ int supervise(const struct supervisor_job *job, int *in_child)
             break;
         verdict = wait_for_end(job, children);
         end_children(children);
-        if (verdict == CHILD_DONE || clock_now_ms() - started < MIN_LIFE_MS)
+        if (verdict == CHILD_DONE || (restarts == 0 && clock_now_ms() - started < MIN_LIFE_MS))
             break;
         if (restarts == SUPERVISOR_MAX_RESTARTS) {
             log_error("given up after %d restarts", restarts);
