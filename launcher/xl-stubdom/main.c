@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,18 +212,22 @@ static void destroy_domain(struct job *job, int32_t domain)
     fault_print(&job->fault, stderr);
 }
 
-/* Destroys what a failed xl left behind of the guest that it was making. */
-static void destroy_remains(struct job *job, struct stub_watch *watch)
+/*
+ * Destroys what a failed xl left behind of the guest that it was making. False: the guest runs, only
+ * xl did not survive.
+ */
+static bool destroy_remains(struct job *job, struct stub_watch *watch)
 {
     struct stub_sight sight = stub_watch_look(watch);
 
     if (sight.state == STUB_READY)
-        return;
+        return false;
     destroy_domain(job, sight.guest);
     /* The stub domain goes with its guest, unless libxl had not yet tied them together. */
     if (sight.guest >= 0)
         sight = stub_watch_look(watch);
     destroy_domain(job, sight.stub);
+    return true;
 }
 
 /* The logs that libxl opens for a stub domain: its own, and that of dom0's side. */
@@ -284,10 +289,8 @@ static int start_guest(struct job *job)
         rc = fault_set(&job->fault, -ENOMEM, "out of memory");
     else
         rc = xl_run(job->xl, job->argv, &watch, &run, &job->fault);
-    if (!rc && run.status) {
-        destroy_remains(job, &watch);
+    if (!rc && run.status && destroy_remains(job, &watch))
         explain(job, &run, &logs);
-    }
     stub_watch_dispose(&watch);
     logs_dispose(&logs);
     if (rc)

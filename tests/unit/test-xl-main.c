@@ -229,6 +229,7 @@ static void test_failed_create(void **state)
     sight = (struct stub_sight){.state = STUB_READY, .guest = 4, .stub = 5};
     assert_int_equal(RUN("create", "g.cfg"), 3);
     assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS);
+    assert_string_equal(get("err"), "");
 
     sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
     xl_does("exit 5");
