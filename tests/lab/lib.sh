@@ -68,6 +68,9 @@ vga = "stdvga"
 vnc = 0
 stubdom_flavor = "linux"
 END
+    # SeaBIOS reads an IDE disk word by word, an AHCI disk by DMA: a boot loader is
+    # ten times as fast on the latter.
+    [ "$2" != linux.img ] || echo 'hdtype = "ahci"' >>"$cfg"
     shift 2
     printf '%s\n' "$@" >>"$cfg"
 }
