@@ -1,4 +1,5 @@
-// sources: launcher/dm/output.c launcher/dm/output-pty.c launcher/dm/output-peer.c launcher/dm/log-file.c launcher/dm/output-spec.c
+// sources: launcher/dm/output.c launcher/dm/output-pty.c launcher/dm/output-peer.c
+// sources: launcher/dm/log-file.c launcher/dm/output-spec.c
 // sources: common/loop.c common/util.c common/log.c
 /*
  * Outputs with real files, ptys and sockets: what a viewer sees, and that nobody

@@ -1,5 +1,6 @@
 // sources: launcher/dm/pv-console.c launcher/dm/xen-handles.c launcher/dm/console-ring.c
-// sources: launcher/dm/output.c launcher/dm/output-pty.c launcher/dm/output-peer.c launcher/dm/log-file.c launcher/dm/output-spec.c
+// sources: launcher/dm/output.c launcher/dm/output-pty.c launcher/dm/output-peer.c
+// sources: launcher/dm/log-file.c launcher/dm/output-spec.c
 // sources: common/loop.c common/util.c common/log.c
 /*
  * A whole console with a frontend made of memory: handshake, reconnection, floods,
