@@ -21,6 +21,7 @@ target_cflags=(
 target_ldflags=(
     '-Wl,--gc-sections'
     '-Wl,-z,relro,-z,now,-z,noexecstack'
+    '-Wl,-z,stack-size=0x100000'        # musl's threads get 128 KiB; VNC's worker needs more
     '-Wl,-z,pack-relative-relocs'       # 1.9 MB of relocations become 30 KB
 )
 # QEMU's configure, what depends on the toolchain.
