@@ -80,7 +80,8 @@ static void prepare(void)
     console = open("/dev/hvc0", O_RDWR | O_NOCTTY | O_CLOEXEC);
     mount_one("proc", "/proc", MS_NOSUID | MS_NOEXEC | MS_NODEV);
     /* QEMU and its files: a compressed file system, unpacked page by page as it is used. */
-    if (mount("/usr.erofs", "/usr", "erofs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) < 0)
+    if (mount("/usr.erofs", "/usr", "erofs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) < 0 &&
+        errno != ENOENT) /* the debug image has them unpacked */
         log_error("cannot mount /usr.erofs: %s", strerror(errno));
     read_command_line();
     mkdir("/run", 0755);

@@ -17,6 +17,4 @@ install() {
         [ -e "$initdir/usr/bin/$applet" ] || ln -s busybox "$initdir/usr/bin/$applet"
     done
     inst_multiple strace gdbserver
-    # /usr is not there until /init mounts it; this shell is (rdinit=/sh).
-    inst_simple /usr/bin/busybox /sh
 }
