@@ -74,12 +74,14 @@ step() {
 
 # locked NAME COMMAND...: runs COMMAND while holding the cache lock NAME, so that
 # two builds that share the cache do not do the same work on top of each other.
+# Call it on its own, not in `if` or before `||`: there bash would not stop a COMMAND
+# that is a function at its first error.
 locked() {
-    local lock=$CACHE/lock.$1 rc=0 fd
+    local lock=$CACHE/lock.$1 fd
     shift
     exec {fd}>"$lock"
     flock "$fd"
-    "$@" {fd}>&- || rc=$?
+    # The lock goes with the subshell; a plain `||` would turn `set -e` off inside.
+    ("$@" {fd}>&-)
     exec {fd}>&-
-    return $rc
 }
