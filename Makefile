@@ -55,7 +55,7 @@ deb: image ## build a Debian package
 	@packaging/deb
 
 clean: ## remove build/
-	@rm -rf build
+	@rm -rf build 2>/dev/null || sudo rm -rf build
 
 distclean: clean ## remove build/ and the cache
-	@. packaging/lib.sh; rm -rf --one-file-system "$$CACHE"
+	@. packaging/lib.sh; rm -rf --one-file-system "$$CACHE" 2>/dev/null || sudo rm -rf --one-file-system "$$CACHE"
