@@ -15,7 +15,7 @@
 
 /* What the walk over one subcommand's arguments found. */
 struct scan {
-    const char *config;
+    const char *config, *checkpoint;
     char *extra;
     const char *positional[4];
     int count;
@@ -29,6 +29,7 @@ struct subcommand {
     const struct option *long_options;
     enum config_use use;
     bool starts_guest;
+    bool has_checkpoint; /* a lone positional is the file to restore from */
     bool leading_domain; /* a domain comes first, before the options */
     bool leading_config; /* a config may come before the options */
     int config_option;   /* the option letter that names the config, or 0 */
@@ -101,6 +102,7 @@ static const struct subcommand subcommands[] = {
         .long_options = restore_options,
         .use = CONFIG_FILE,
         .starts_guest = true,
+        .has_checkpoint = true,
         .config_count = 2,
         .config_at = 0,
     },
@@ -187,6 +189,8 @@ static int scan_arguments(struct scan *scan, const struct subcommand *sub, int a
     }
     if (sub->config_count && scan->count == sub->config_count)
         scan->config = scan->positional[sub->config_at];
+    if (sub->has_checkpoint && scan->count == 1)
+        scan->checkpoint = scan->positional[0];
     return scan->config != NULL;
 }
 
@@ -221,6 +225,7 @@ static int command_line_scan(struct command_line *line, int argc, char **argv, c
         return 0;
 
     rc = scan_arguments(&scan, sub, argc - optind, moved + optind);
+    line->checkpoint = scan.dry_run ? NULL : scan.checkpoint;
     if (rc <= 0) {
         free(scan.extra);
         return rc;

@@ -21,6 +21,7 @@
 #include "image.h"
 #include "log-tail.h"
 #include "run-xl.h"
+#include "saved-guest.h"
 #include "settings.h"
 #include "stub-watch.h"
 
@@ -300,12 +301,41 @@ static int start_guest(struct job *job)
     xl_mirror_status(run.status);
 }
 
+static int take_saved(struct job *job, struct saved_guest *saved)
+{
+    int rc = 0;
+
+    job->config.name = steal(saved->name);
+    if (saved->kernel)
+        rc = image_check_kernel(saved->kernel, &job->fault);
+    if (!rc && saved->ramdisk)
+        rc = image_check_ramdisk(saved->ramdisk, &job->fault);
+    return rc;
+}
+
+/* Without a config: the saved guest brings its own. */
+static int restore_saved(struct job *job, int argc, char **argv)
+{
+    struct saved_guest saved;
+    bool ours = !saved_guest_read(&saved, job->line.checkpoint) && saved.linux_stub_domain;
+    int rc = ours ? take_saved(job, &saved) : 0;
+
+    saved_guest_dispose(&saved);
+    if (!ours)
+        return pass_to_xl(job, argv);
+    if (rc || make_argv(job, argc, argv) || xl_find(getenv("XL"), &job->xl, &job->fault))
+        return refuse(job);
+    return start_guest(job);
+}
+
 static int run_job(struct job *job, int argc, char **argv)
 {
     if (command_line_init(&job->line, argc, argv)) {
         fault_set(&job->fault, -ENOMEM, "out of memory");
         return refuse(job);
     }
+    if (job->line.checkpoint && job->line.use == CONFIG_UNUSED)
+        return restore_saved(job, argc, argv);
     if (job->line.use == CONFIG_UNUSED)
         return pass_to_xl(job, argv);
     if (prepare(job, job->line.config, job->line.extra))

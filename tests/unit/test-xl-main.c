@@ -1,7 +1,8 @@
 // sources: launcher/xl-stubdom/command-line.c launcher/xl-stubdom/config.c
 // sources: launcher/xl-stubdom/fault.c launcher/xl-stubdom/image.c launcher/xl-stubdom/log-tail.c
 // sources: launcher/xl-stubdom/run-xl.c launcher/xl-stubdom/settings.c
-// libs: xlutil
+// sources: launcher/xl-stubdom/saved-guest.c
+// libs: xlutil json-c
 /*
  * The whole of xl-stubdom, run as a process, with a script in the place of xl and a scripted view
  * of the stub domain in the place of Xen.
@@ -314,6 +315,58 @@ static void test_config_by_file(void **state)
     unlink("seen");
 }
 
+/* A file as xl writes it: the header, then the config as JSON. */
+static void put_saved(const char *json, uint32_t len)
+{
+    const uint32_t numbers[] = { 0x01020304, 3, 0, 4 + len, len };
+    FILE *f = fopen("saved", "w");
+
+    assert_non_null(f);
+    fwrite("Xen saved domain, xl format\n \0 \r", 1, 32, f);
+    fwrite(numbers, 1, sizeof(numbers), f);
+    fwrite(json, 1, strlen(json) + 1, f);
+    fclose(f);
+}
+
+#define SAVED(stub, kernel) \
+    "{\"c_info\":{\"name\":\"g\"},\"b_info\":{\"device_model_version\":\"qemu_xen\"," \
+    "\"device_model_stubdomain\":\"" stub "\",\"stubdomain_kernel\":\"fw/" kernel "\"}}"
+
+/* A guest that is restored by its own config is looked after like one that is created. */
+static void test_saved_guest(void **state)
+{
+    static const char ours[] = SAVED("True", "qemu-stubdom-linux-kernel");
+    static const char plain[] = SAVED("False", "none");
+
+    (void)state;
+    xl_does("[ $1 = destroy ] || { echo 'panic' >log/qemu-dm-g.log; exit 3; }");
+    sight = (struct stub_sight){.state = STUB_STARTING, .guest = 4, .stub = -1};
+    put_saved(ours, sizeof(ours));
+    assert_int_equal(RUN("restore", "-p", "saved"), 3);
+    assert_string_equal(get("args"), "restore\n-p\nsaved\ndestroy\n4\n");
+    assert_non_null(strstr(get("err"), "  | panic\n"));
+    unlink("log/qemu-dm-g.log");
+
+    put_saved(SAVED("True", "missing"), sizeof(SAVED("True", "missing")));
+    assert_int_equal(RUN("restore", "saved"), 1);
+    assert_string_equal(get("args"), "");
+    assert_non_null(strstr(get("err"), "xl-stubdom: fw/missing: "));
+
+    /* No stub domain, cut short, or no such file at all: xl's business. */
+    xl_does("exit 3");
+    put_saved(plain, sizeof(plain));
+    assert_int_equal(RUN("restore", "saved"), 3);
+    assert_string_equal(get("args"), "restore\nsaved\n");
+    put_saved("{", sizeof(ours));
+    assert_int_equal(RUN("restore", "saved"), 3);
+    put_saved("{ nonsense", 11);
+    assert_int_equal(RUN("restore", "saved"), 3);
+    put_saved("", UINT32_MAX);
+    assert_int_equal(RUN("restore", "saved"), 3);
+    unlink("saved");
+    sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
+}
+
 static void expect_refused(const char *message)
 {
     assert_int_equal(RUN("create", "g.cfg"), 1);
@@ -415,6 +468,7 @@ int main(void)
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_early_death),
         cmocka_unit_test(test_config_by_file),
+        cmocka_unit_test(test_saved_guest),
         cmocka_unit_test(test_refused_before_xl),
         cmocka_unit_test(test_print_config),
     };
