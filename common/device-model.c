@@ -67,6 +67,8 @@ static void finish(struct device_model *dm, const char *reason)
     vchan_bridge_stop(&dm->qmp);
     vnc_slots_stop(&dm->vnc);
     qmp_client_dispose(&dm->own_qmp);
+    state_save_close(&dm->save);
+    state_restore_close(&dm->restore);
     log_error("%s", reason);
     leave_note(dm, reason);
     if (dm->guest)
@@ -137,6 +139,41 @@ static int read_vnc_password(struct device_model *dm, const char *backend)
     return rc;
 }
 
+/*
+ * What QEMU says by QMP, that it has saved its state above all, waits until dom0 has
+ * stored the state: the toolstack reads the file as soon as it hears that.
+ */
+static bool qmp_is_held(void *data)
+{
+    struct device_model *dm = data;
+
+    return !state_save_settle(&dm->save);
+}
+
+/* If it is not stored, the toolstack must not hear "saved": a lost connection is a failure. */
+static void state_settled(void *data, bool stored)
+{
+    struct device_model *dm = data;
+
+    if (stored) {
+        vchan_bridge_resume(&dm->qmp);
+        return;
+    }
+    log_error("QEMU's state is not stored: hanging up on the toolstack");
+    vchan_bridge_drop(&dm->qmp);
+}
+
+static void state_restored(void *data, int rc)
+{
+    struct device_model *dm = data;
+
+    if (rc)
+        fail(dm, "restored state: not whole: %zu bytes came from dom0: %s",
+             dm->restore.carried, strerror(-rc));
+    else
+        log_info("restored state: QEMU has all %zu bytes", dm->restore.carried);
+}
+
 /* What is served to dom0 by vchan: QMP always, VNC when the toolstack gave us a display. */
 static int init_services(struct device_model *dm)
 {
@@ -150,7 +187,7 @@ static int init_services(struct device_model *dm)
     snprintf(path, sizeof(path), "/local/domain/%u/device-model/%u/qmp-vchan", self, dm->guest);
     rc = vchan_bridge_init(&dm->qmp, &(struct vchan_bridge_config){
         .loop = dm->loop, .xs = dm->xs, .path = path, .name = "QMP",
-        .client = 0, .connect = connect_qmp, .data = dm,
+        .client = 0, .connect = connect_qmp, .held = qmp_is_held, .data = dm,
     });
     if (rc || xenstore_read(dm->xs, "device/vfb/0/backend", &display))
         return rc;
@@ -230,6 +267,18 @@ static void set_vnc_password(struct device_model *dm)
 }
 _Static_assert(QMP_COMMAND_MAX > 80 + 6 * VNC_PASSWORD_MAX, "an escaped password must fit");
 
+/* QEMU, restricted to its guest, cannot tell Xen of the guest's sleep. */
+static void sleep_guest(struct device_model *dm, unsigned int s_state)
+{
+    int rc = dm->platform->ops->guest_sleep(dm->platform, dm->guest, s_state);
+
+    if (rc)
+        log_error("cannot put guest %u into ACPI state S%u: %s", dm->guest, s_state,
+                  strerror(-rc));
+    else
+        log_info("guest %u is in ACPI state S%u", dm->guest, s_state);
+}
+
 /* An incoming guest runs when its state has been loaded. */
 static void qemu_event(void *data, const char *line)
 {
@@ -237,6 +286,10 @@ static void qemu_event(void *data, const char *line)
 
     if (dm->state == DM_STARTING && strstr(line, "\"event\": \"RESUME\""))
         ask_status(dm);
+    else if (dm->state == DM_RUNNING && strstr(line, "\"event\": \"SUSPEND\""))
+        sleep_guest(dm, 3);
+    else if (dm->state == DM_RUNNING && strstr(line, "\"event\": \"WAKEUP\""))
+        sleep_guest(dm, 0);
 }
 
 /* Our own monitor is a pair of sockets: no path, no waiting until QEMU listens. */
@@ -333,6 +386,46 @@ static int check_nics(struct device_model *dm)
     return 0;
 }
 
+/* QEMU's end of a pipe; *number: by which it knows it. */
+static int hand_over(struct device_model *dm, int fd, int *number)
+{
+    int rc = dm->platform->ops->qemu_inherit(dm->platform, fd);
+
+    if (rc)
+        close(fd);
+    else
+        *number = fd;
+    return rc;
+}
+
+static int open_restore(struct device_model *dm)
+{
+    int console, fd, rc;
+
+    snprintf(dm->missing, sizeof(dm->missing), "console 2 (restore)");
+    rc = dm->platform->ops->console_open(dm->platform, CONSOLE_RESTORE, &console);
+    if (rc)
+        return rc;
+    dm->restore.ended = state_restored;
+    dm->restore.data = dm;
+    rc = state_restore_open(&dm->restore, dm->loop, console, &fd);
+    return rc ? rc : hand_over(dm, fd, &dm->needs.restore_fd);
+}
+
+static int open_save(struct device_model *dm)
+{
+    int console, fd, rc;
+
+    snprintf(dm->missing, sizeof(dm->missing), "console 1 (save)");
+    rc = dm->platform->ops->console_open(dm->platform, CONSOLE_SAVE, &console);
+    if (rc)
+        return rc;
+    dm->save.settled = state_settled;
+    dm->save.data = dm;
+    rc = state_save_open(&dm->save, dm->loop, console, &fd);
+    return rc ? rc : hand_over(dm, fd, &dm->save_fd);
+}
+
 static int check_consoles(struct device_model *dm)
 {
     const struct platform_ops *ops = dm->platform->ops;
@@ -345,14 +438,10 @@ static int check_consoles(struct device_model *dm)
         rc = ops->console_chardev(dm->platform, serial->console, serial->chardev,
                                   sizeof(serial->chardev));
     }
-    if (!rc && dm->needs.restore && dm->needs.restore_fd < 0) {
-        snprintf(dm->missing, sizeof(dm->missing), "console 2 (restore)");
-        rc = ops->console_open(dm->platform, CONSOLE_RESTORE, &dm->needs.restore_fd);
-    }
-    if (!rc && dm->save_fd < 0) {
-        snprintf(dm->missing, sizeof(dm->missing), "console 1 (save)");
-        rc = ops->console_open(dm->platform, CONSOLE_SAVE, &dm->save_fd);
-    }
+    if (!rc && dm->needs.restore && dm->needs.restore_fd < 0)
+        rc = open_restore(dm);
+    if (!rc && dm->save_fd < 0)
+        rc = open_save(dm);
     return rc;
 }
 
@@ -459,6 +548,8 @@ void device_model_dispose(struct device_model *dm)
     vchan_bridge_stop(&dm->qmp);
     vnc_slots_stop(&dm->vnc);
     qmp_client_dispose(&dm->own_qmp);
+    state_save_close(&dm->save);
+    state_restore_close(&dm->restore);
     loop_stop_timer(dm->loop, &dm->deadline);
     loop_stop_timer(dm->loop, &dm->recheck);
     loop_remove_fd(dm->loop, &dm->xs_fd);

@@ -13,6 +13,7 @@
 #include "loop.h"
 #include "output-lines.h"
 #include "platform.h"
+#include "state-relay.h"
 #include "vchan-bridge.h"
 #include "vnc-slots.h"
 
@@ -36,7 +37,9 @@ struct device_model {
     struct str_list argv;   /* as libxl wrote it */
     struct dm_needs needs;
     bool nic_ready[DM_MAX_NICS];
-    int restore_fd, save_fd;
+    int save_fd;            /* QEMU's end; -1: not open */
+    struct state_save save;
+    struct state_restore restore;
     struct output_lines output;
     struct vchan_bridge qmp;
     struct vnc_slots vnc;

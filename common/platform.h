@@ -33,10 +33,10 @@ struct platform;
 
 struct platform_ops {
     /*
-     * Opens console n raw, to write (CONSOLE_SAVE) or to read, for QEMU to inherit, and
-     * says by which number QEMU knows it. -EAGAIN when it is not there yet.
+     * Opens console n for us, raw, to read and write without blocking. -EAGAIN when it is
+     * not there yet.
      */
-    int (*console_open)(struct platform *platform, unsigned int n, int *qemu_fd);
+    int (*console_open)(struct platform *platform, unsigned int n, int *fd);
     /* What QEMU's -serial gets for console n. -EAGAIN when it is not there yet. */
     int (*console_chardev)(struct platform *platform, unsigned int n, char *chardev, size_t size);
     /*
@@ -65,6 +65,11 @@ struct platform_ops {
     int (*qemu_connect)(struct platform *platform, enum qemu_socket which);
     /* Shuts the guest down with reason "crash". -ESRCH when it is gone already. */
     int (*guest_crash)(struct platform *platform, unsigned int guest);
+    /*
+     * Tells Xen that the guest is in ACPI sleep state s_state: in 3 (suspended to memory)
+     * its CPUs stop, and 0 starts them as their firmware's wake-up does.
+     */
+    int (*guest_sleep)(struct platform *platform, unsigned int guest, unsigned int s_state);
     /* Ends this domain. Does not return, except in tests. */
     void (*power_off)(struct platform *platform);
 };

@@ -113,9 +113,11 @@ static bool fill_from_vchan(struct vchan_bridge *bridge)
 static bool drain_to_vchan(struct vchan_bridge *bridge)
 {
     struct vchan_buffer *buffer = &bridge->to_vchan;
-    int put = buffer_used(buffer) ? libxenvchan_write(bridge->vchan, buffer->bytes +
-                                                      buffer->start, buffer_used(buffer)) : 0;
+    int put;
 
+    if (!buffer_used(buffer) || (bridge->held && bridge->held(bridge->data)))
+        return false;
+    put = libxenvchan_write(bridge->vchan, buffer->bytes + buffer->start, buffer_used(buffer));
     if (put > 0)
         buffer_consume(buffer, put);
     return put > 0;
@@ -260,6 +262,7 @@ int vchan_bridge_init(struct vchan_bridge *bridge, const struct vchan_bridge_con
     bridge->write_ring = config->write_ring;
     bridge->connect = config->connect;
     bridge->connected = config->connected;
+    bridge->held = config->held;
     bridge->data = config->data;
     bridge->vchan_fd = (struct loop_fd){ .fd = -1, .ready = vchan_ready, .data = bridge };
     bridge->stream_fd = (struct loop_fd){ .fd = -1, .ready = stream_ready, .data = bridge };
@@ -271,6 +274,18 @@ void vchan_bridge_start(struct vchan_bridge *bridge)
 {
     if (bridge->state == VCHAN_BRIDGE_OFF)
         publish(bridge);
+}
+
+void vchan_bridge_resume(struct vchan_bridge *bridge)
+{
+    if (bridge->state == VCHAN_BRIDGE_OPEN)
+        pump(bridge);
+}
+
+void vchan_bridge_drop(struct vchan_bridge *bridge)
+{
+    if (bridge->state == VCHAN_BRIDGE_OPEN)
+        renew(bridge);
 }
 
 void vchan_bridge_stop(struct vchan_bridge *bridge)

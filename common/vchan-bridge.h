@@ -50,6 +50,7 @@ struct vchan_bridge {
     size_t read_ring, write_ring;
     int (*connect)(void *data); /* a stream descriptor that does not block, or -errno */
     void (*connected)(void *data);
+    bool (*held)(void *data);
     void *data;
 
     enum vchan_bridge_state state;
@@ -70,6 +71,11 @@ struct vchan_bridge_config {
     size_t read_ring, write_ring; /* bytes; 0: both within one page */
     int (*connect)(void *data);
     void (*connected)(void *data); /* may be NULL; a client is being served from now on */
+    /*
+     * May be NULL. Asked once the stream has said something: true keeps that from the
+     * client until vchan_bridge_resume().
+     */
+    bool (*held)(void *data);
     void *data;
 };
 
@@ -78,6 +84,12 @@ int vchan_bridge_init(struct vchan_bridge *bridge, const struct vchan_bridge_con
 
 /* Publishes the server. It keeps trying by itself when that fails (and logs it once). */
 void vchan_bridge_start(struct vchan_bridge *bridge);
+
+/* What was held may be carried now, if held() agrees. */
+void vchan_bridge_resume(struct vchan_bridge *bridge);
+
+/* Hangs up on the client, with what it was not told yet; the next one may come. */
+void vchan_bridge_drop(struct vchan_bridge *bridge);
 
 /* Ends a connection and removes the server; may be started again. Idempotent. */
 void vchan_bridge_stop(struct vchan_bridge *bridge);

@@ -28,10 +28,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #define EXIT_USAGE 100
-#define FIRST_SERIAL 3 /* STUBDOM_CONSOLE_SERIAL in libxl */
+#define SAVE_CONSOLE 1 /* STUBDOM_CONSOLE_SAVE in libxl */
+#define FIRST_SERIAL 3 /* STUBDOM_CONSOLE_SERIAL */
 
 #ifndef VERSION
 #define VERSION "unknown"
@@ -45,6 +47,7 @@ struct setup {
     int console_count;
     struct worker worker;
     int signal_fd;
+    int opener_fds[2]; /* the supervisor's and the worker's; -1: no console to save to */
 };
 
 /* The probe's descriptor comes by number; so 0 to 2 must be taken by something. */
@@ -143,6 +146,24 @@ static int open_all(struct setup *setup)
     return rc;
 }
 
+static const char *save_path(const struct setup *setup)
+{
+    for (int i = 0; i < setup->console_count; i++)
+        if (setup->consoles[i].id == SAVE_CONSOLE && setup->specs[i].kind == OUTPUT_FILE)
+            return setup->specs[i].path;
+    return NULL;
+}
+
+/* One pair for every worker: what the last one asked for does not harm the next. */
+static int open_opener(struct setup *setup)
+{
+    setup->opener_fds[0] = setup->opener_fds[1] = -1;
+    if (!save_path(setup))
+        return 0;
+    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                      setup->opener_fds) ? -errno : 0;
+}
+
 /* The sockets that we made and nobody else removes. */
 static void list_files(const struct setup *setup, struct supervisor_job *job)
 {
@@ -166,6 +187,8 @@ static enum child_status run_keeper(void *data, int fd)
 
     stderr_sink_init("keeper", setup->options.domid);
     worker_dispose(&setup->worker);
+    cleanup_closep(&setup->opener_fds[0]);
+    cleanup_closep(&setup->opener_fds[1]);
     /* A connection of its own: what another keeper left half said is not repeated. */
     if (store_open(&setup->store, setup->options.domid))
         return CHILD_FAILED;
@@ -177,15 +200,21 @@ static enum child_status run_worker(void *data, int fd)
     struct setup *setup = data;
 
     stderr_sink_init("worker", setup->options.domid);
+    cleanup_closep(&setup->opener_fds[0]);
+    setup->worker.opener_fd = setup->opener_fds[1];
     return worker_run(&setup->worker, setup->options.domid, fd, setup->signal_fd);
 }
 
 static int serve(struct setup *setup)
 {
     struct supervisor_job job = { .run_keeper = run_keeper, .run_worker = run_worker,
-                                  .data = setup, .signal_fd = setup->signal_fd };
+                                  .data = setup, .signal_fd = setup->signal_fd,
+                                  .save_path = save_path(setup) };
     int in_child, status;
 
+    if (open_opener(setup))
+        return 1;
+    job.opener_fd = setup->opener_fds[0];
     list_files(setup, &job);
     if (confine_supervisor())
         return 1;

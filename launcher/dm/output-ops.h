@@ -21,7 +21,8 @@ struct output_ops {
     void (*start)(struct output *output);   /* see output_start(); NULL: nothing to do */
 };
 
-extern const struct output_ops output_pty_ops, output_unix_ops, output_tcp_ops;
+extern const struct output_ops output_pty_ops, output_unix_ops, output_tcp_ops, output_save_ops,
+    output_restore_ops;
 
 /* Begins and ends waiting for output->fd. */
 void output_start_io(struct output *output);

@@ -1,6 +1,6 @@
 /*
  * Where a console's bytes go in dom0 (see output.h): files, devices and nothing
- * here, the others in output-pty.c and output-peer.c.
+ * here, the others in output-pty.c, output-peer.c and output-state.c.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -14,8 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <termios.h>
-
-#define SAVE_PAUSE_MS 500
 
 /* -------- common parts -------- */
 
@@ -71,51 +69,28 @@ static int null_open(struct output *output, const struct output_spec *spec)
 
 static int file_open(struct output *output, const struct output_spec *spec)
 {
-    bool save = output->role == OUTPUT_ROLE_SAVE;
     int flags = O_RDWR | O_CREAT | OUTPUT_OPEN_FLAGS | (spec->append ? 0 : O_TRUNC);
     struct stat st;
 
-    output->fd = open(spec->path, flags, save ? 0600 : 0640);
+    output->fd = open(spec->path, flags, 0640);
     if (output->fd < 0 || fstat(output->fd, &st))
         return -errno;
     output->file.fd = -1;
-    if (S_ISREG(st.st_mode) && !save)
+    if (S_ISREG(st.st_mode))
         log_file_init(&output->file, steal_fd(&output->fd), st.st_size,
                       output->role == OUTPUT_ROLE_LOG ? OUTPUT_LOG_MAX : OUTPUT_SERIAL_MAX);
-    else if (!S_ISREG(st.st_mode))
+    else
         output_start_io(output); /* a FIFO, say, can be full */
     return 0;
 }
 
-/*
- * A guest can be saved and live on (`xl save -c`): the next save begins the file
- * anew. It is told by a pause and the first bytes of QEMU's format.
- */
-static int save_begin_anew(struct output *output, const void *buf, size_t len)
-{
-    int64_t now = output->loop->now_ms(), last = output->saved_at;
-    struct stat st;
-
-    output->saved_at = now;
-    if (!last || now - last < SAVE_PAUSE_MS || memcmp(buf, "QEVM", MIN(len, (size_t)4)))
-        return 0;
-    if (fstat(output->fd, &st))
-        return -errno;
-    /* libxl removes it when a save failed; it cannot be opened again from here. */
-    if (S_ISREG(st.st_mode) && st.st_nlink == 0)
-        return -ESTALE;
-    return ftruncate(output->fd, 0) || lseek(output->fd, 0, SEEK_SET) < 0 ? -errno : 0;
-}
-
-/* A log loses bytes when the disk is full; a saved state must not, so it stops instead. */
+/* A log loses bytes when the disk is full. */
 static ssize_t file_write(struct output *output, const void *buf, size_t len)
 {
     int rc;
 
-    if (output->file.fd < 0) {
-        rc = output->role == OUTPUT_ROLE_SAVE ? save_begin_anew(output, buf, len) : 0;
-        return rc ?: output_write_some(output->fd, buf, len);
-    }
+    if (output->file.fd < 0)
+        return output_write_some(output->fd, buf, len);
     rc = log_file_write(&output->file, buf, len);
     if (rc)
         log_error("console %d: %s: %s; its output is dropped until that ends", output->console,
@@ -129,28 +104,6 @@ static void file_start(struct output *output)
 
     if (output->file.fd >= 0 && fstat(output->file.fd, &st) == 0)
         output->file.size = st.st_size;
-}
-
-/* -------- pipe: (the file that a domain is restored from) -------- */
-
-static int pipe_open(struct output *output, const struct output_spec *spec)
-{
-    struct stat st;
-
-    output->fd = open(spec->path, O_RDONLY | OUTPUT_OPEN_FLAGS);
-    if (output->fd < 0 || fstat(output->fd, &st))
-        return -errno;
-    if (!S_ISREG(st.st_mode)) {
-        log_error("console %d: %s: only a file to restore from is served as a pipe",
-                  output->console, output->name);
-        return -ENOTSUP;
-    }
-    return 0;
-}
-
-static ssize_t pipe_read(struct output *output, void *buf, size_t len)
-{
-    return output_read_some(output->fd, buf, len);
 }
 
 /* -------- stdio and /dev/NAME -------- */
@@ -201,12 +154,11 @@ static ssize_t device_read(struct output *output, void *buf, size_t len)
 
 static const struct output_ops null_ops = { null_open, discard_write, NULL, NULL, NULL };
 static const struct output_ops file_ops = { file_open, file_write, NULL, NULL, file_start };
-static const struct output_ops pipe_ops = { pipe_open, discard_write, pipe_read, NULL, NULL };
 static const struct output_ops stdio_ops = { stdio_open, stdio_write, NULL, NULL, NULL };
 static const struct output_ops device_ops = { device_open, device_write, device_read, NULL, NULL };
 
 static const struct output_ops *const output_table[] = {
-    [OUTPUT_NULL] = &null_ops,     [OUTPUT_FILE] = &file_ops, [OUTPUT_PIPE] = &pipe_ops,
+    [OUTPUT_NULL] = &null_ops,     [OUTPUT_FILE] = &file_ops, [OUTPUT_PIPE] = &output_restore_ops,
     [OUTPUT_PTY] = &output_pty_ops, [OUTPUT_STDIO] = &stdio_ops, [OUTPUT_DEVICE] = &device_ops,
     [OUTPUT_TCP] = &output_tcp_ops, [OUTPUT_UNIX] = &output_unix_ops,
 };
@@ -238,7 +190,10 @@ int output_open(struct output *output, struct loop *loop, const struct output_sp
 
     *output = (struct output){ .ops = output_table[spec->kind], .loop = loop, .role = role,
                                .console = console, .fd = -1, .hidden_fd = -1, .io.fd = -1,
-                               .arrival.fd = -1, .file.fd = -1, .ready = ready, .data = data };
+                               .arrival.fd = -1, .file.fd = -1, .opener_fd = -1,
+                               .ready = ready, .data = data };
+    if (spec->kind == OUTPUT_FILE && role == OUTPUT_ROLE_SAVE)
+        output->ops = &output_save_ops;
     output_describe(output, spec);
     rc = output->ops->open(output, spec);
     if (rc) {

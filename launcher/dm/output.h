@@ -9,6 +9,7 @@
 #include "log-file.h"
 #include "loop.h"
 #include "output-spec.h"
+#include "state-stream.h"
 
 #include <sys/types.h>
 
@@ -21,9 +22,21 @@
 /* How a file behaves: what libxl uses each console of a stub domain for. */
 enum output_role {
     OUTPUT_ROLE_LOG,    /* console 0 */
-    OUTPUT_ROLE_SAVE,   /* console 1: complete or not at all */
-    OUTPUT_ROLE_RESTORE,/* console 2 */
+    OUTPUT_ROLE_SAVE,   /* console 1: frames (common/state-stream.h) */
+    OUTPUT_ROLE_RESTORE,/* console 2: frames */
     OUTPUT_ROLE_SERIAL, /* console 3 and up */
+};
+
+/* Where a save or a restore stands. */
+struct output_state {
+    struct state_parser parser;   /* saving */
+    uint8_t window[STATE_HEADER]; /* lost: the last octets */
+    bool ended;   /* the last frame was an end, or there was none yet */
+    bool opening; /* the file was asked for and is not there yet */
+    bool failed;  /* what comes is thrown away until the end */
+    bool lost;    /* what comes are no frames */
+    char answer;  /* to be sent; 0: none */
+    bool sending; /* restoring: it was asked for, and has not ended */
 };
 
 struct output {
@@ -38,7 +51,8 @@ struct output {
     char tty[64];              /* pty: its name */
     char name[300];            /* for messages */
     struct log_file file;
-    int64_t saved_at;  /* the save console's last bytes, ms; 0: none yet */
+    struct output_state state;
+    int opener_fd;     /* a save console's (save-opener.h); set before output_start() */
     bool broken, eof;
     bool want_in, want_out;
     uint8_t *backlog; /* pty: OUTPUT_BACKLOG bytes, a ring that overwrites its oldest */

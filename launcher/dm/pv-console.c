@@ -18,10 +18,7 @@
 #include <xen/grant_table.h>
 #include <xen/io/xenbus.h>
 
-/*
- * In a period of 10 ms: 1.6 MB/s of log, 25 MB/s of anything else; but a save is not
- * to be held up, since libxl reads the file as soon as QEMU says that it is done.
- */
+/* In a period of 10 ms: 1.6 MB/s of log, 25 MB/s of anything else; a save stops the guest. */
 static const struct { uint32_t bytes, events; } budgets[] = {
     [OUTPUT_ROLE_LOG] = { 16u << 10, 256 },
     [OUTPUT_ROLE_SAVE] = { 4u << 20, 4096 },
@@ -81,9 +78,7 @@ static int pump_out(struct pv_console *console, bool *moved)
         if (len <= 0)
             return len;
         taken = output_write(&console->output, buf, len);
-        /* A save must fail, not be cut short; what only talks goes on talking. */
-        if (taken < 0 && console->output.role == OUTPUT_ROLE_SAVE)
-            return 0;
+        /* What only talks goes on talking. */
         if (taken < 0)
             taken = len;
         console_ring_consume(&console->ring, taken);

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "save-opener.h"
 #include "util.h"
 
 #include <errno.h>
@@ -130,7 +131,8 @@ static enum child_status judge(struct child children[CHILDREN])
 static enum child_status wait_for_end(const struct supervisor_job *job,
                                       struct child children[CHILDREN])
 {
-    struct pollfd p = { .fd = job->signal_fd, .events = POLLIN };
+    struct pollfd p[] = { { .fd = job->signal_fd, .events = POLLIN },
+                          { .fd = job->opener_fd, .events = POLLIN } };
     struct signalfd_siginfo info;
 
     for (;;) {
@@ -145,7 +147,9 @@ static enum child_status wait_for_end(const struct supervisor_job *job,
             }
             return verdict == CHILD_DONE ? CHILD_DONE : CHILD_FAILED;
         }
-        poll(&p, 1, -1);
+        poll(p, ARRAY_SIZE(p), -1);
+        if (p[1].revents & POLLIN)
+            save_opener_serve(job->opener_fd, job->save_path);
         while (read(job->signal_fd, &info, sizeof(info)) == sizeof(info))
             if (info.ssi_signo != SIGCHLD)
                 return CHILD_DONE;

@@ -1,7 +1,7 @@
 /*
- * The first process: root, known to libxl by its pid, deaf to everyone but
- * signals. It starts keeper and worker, starts them anew when one of them dies,
- * and removes what they leave in the file system.
+ * The first process: root, known to libxl by its pid, deaf to everyone but signals and
+ * one request of the worker's (save-opener.h). It starts keeper and worker, starts them
+ * anew when one of them dies, and removes what they leave in the file system.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -23,6 +23,8 @@ struct supervisor_job {
     enum child_status (*run_keeper)(void *data, int fd);
     enum child_status (*run_worker)(void *data, int fd);
     void *data;
+    int opener_fd;         /* the worker's requests for the file to save to; -1: none */
+    const char *save_path; /* that file */
     int signal_fd; /* HUP, INT, TERM and CHLD are blocked and come here */
     const char *files[SUPERVISOR_MAX_FILES + 1]; /* to be removed at the end; NULL-terminated */
 };

@@ -30,7 +30,7 @@ void worker_init(struct worker *worker)
 {
     memset(worker, 0, sizeof(*worker));
     loop_init(&worker->loop, clock_now_ms);
-    worker->keeper_fd = -1;
+    worker->keeper_fd = worker->opener_fd = -1;
     worker->vnc.io.fd = -1;
 }
 
@@ -147,8 +147,10 @@ static int worker_start(struct worker *worker, int domid, int signal_fd)
     rc = rc ?: vnc_server_start(&worker->vnc, &worker->xen);
     if (rc)
         return rc;
-    for (int i = 0; i < worker->console_count; i++)
+    for (int i = 0; i < worker->console_count; i++) {
+        worker->consoles[i].output.opener_fd = worker->opener_fd;
         pv_console_start(&worker->consoles[i], &worker->xen, send_state, worker);
+    }
     rc = xen_restrict(&worker->xen);
     if (rc)
         log_error("cannot restrict event channels to the stub domain: %s", strerror(-rc));

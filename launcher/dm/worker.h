@@ -22,7 +22,7 @@ struct worker {
     struct vnc_server vnc;
     struct pv_console consoles[MESSAGE_MAX_CONSOLES];
     int console_count;
-    int keeper_fd;
+    int keeper_fd, opener_fd;
     struct loop_fd keeper_io, signal_io;
     struct loop_timer linger;
     enum child_status status;

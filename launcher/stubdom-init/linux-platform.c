@@ -16,8 +16,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
-#include <xendevicemodel.h>
-#include <xen/sched.h>
 
 #define QEMU "/usr/bin/qemu-system-i386"
 
@@ -40,16 +38,14 @@ static int not_there_yet(int error)
     return error == ENOENT || error == ENODEV || error == ENXIO ? -EAGAIN : -error;
 }
 
-static int console_open(struct platform *base, unsigned int n, int *qemu_fd)
+static int console_open(struct platform *base, unsigned int n, int *console_fd)
 {
     char path[DM_PATH_MAX];
     cleanup_close int fd = -1;
     struct termios raw;
-    int rc;
 
     snprintf(path, sizeof(path), "/dev/hvc%u", n);
-    /* QEMU takes a descriptor from an fdset only if it is open for exactly what it wants. */
-    fd = open(path, (n == CONSOLE_SAVE ? O_WRONLY : O_RDONLY) | O_NOCTTY | O_CLOEXEC);
+    fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return not_there_yet(errno);
     if (tcgetattr(fd, &raw) < 0)
@@ -57,10 +53,7 @@ static int console_open(struct platform *base, unsigned int n, int *qemu_fd)
     cfmakeraw(&raw);
     if (tcsetattr(fd, TCSANOW, &raw) < 0)
         return -errno;
-    rc = linux_pass_fd(of(base), fd);
-    if (rc)
-        return rc;
-    *qemu_fd = steal_fd(&fd);
+    *console_fd = steal_fd(&fd);
     return 0;
 }
 
@@ -102,19 +95,6 @@ static int disk_open(struct platform *base, int disk, int *fd)
         snprintf(path, sizeof(path), "/dev/xvd%c", 'a' + disk);
     *fd = open(path, O_RDONLY | O_CLOEXEC);
     return *fd < 0 ? not_there_yet(errno) : 0;
-}
-
-/* By the operation that a device model has for it, which even a restricted handle may do. */
-static int guest_crash(struct platform *base, unsigned int guest)
-{
-    xendevicemodel_handle *handle = xendevicemodel_open(NULL, 0);
-    int rc;
-
-    if (!handle)
-        return -errno;
-    rc = xendevicemodel_shutdown(handle, guest, SHUTDOWN_crash) ? -errno : 0;
-    xendevicemodel_close(handle);
-    return rc;
 }
 
 /* Gives dom0 a moment to take the last lines; not more, it may have stopped reading. */
@@ -169,7 +149,8 @@ static const struct platform_ops linux_ops = {
     .qemu_start = linux_qemu_start,
     .qemu_confine = linux_qemu_confine,
     .qemu_connect = linux_qemu_connect,
-    .guest_crash = guest_crash,
+    .guest_crash = linux_guest_crash,
+    .guest_sleep = linux_guest_sleep,
     .power_off = power_off,
 };
 

@@ -39,6 +39,10 @@ int linux_pass_fd(struct linux_platform *platform, int fd);
 int linux_nic_attach(struct platform *base, unsigned int devid, const char *mac,
                      char *backend, size_t size);
 
+/* linux-guest.c: the operations of platform.h. */
+int linux_guest_crash(struct platform *base, unsigned int guest);
+int linux_guest_sleep(struct platform *base, unsigned int guest, unsigned int s_state);
+
 /* linux-qemu.c: the operations of platform.h, and the signal that a child ended. */
 int linux_qemu_init(struct linux_platform *platform);
 int linux_qemu_start(struct platform *base, char *const argv[]);

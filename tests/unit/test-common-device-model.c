@@ -1,6 +1,6 @@
 // sources: common/device-model.c common/dm-argv.c common/xs-read.c common/vchan-bridge.c
 // sources: common/cdroms.c common/qmp-client.c common/vnc-slots.c common/output-lines.c common/loop.c common/log.c
-// sources: common/str-list.c common/util.c
+// sources: common/str-list.c common/util.c common/state-relay.c common/state-stream.c
 // sources: tests/unit/fake-xs.c tests/unit/fake-vchan.c
 /*
  * The device model's life on a platform that the test plays: the way up, everything
@@ -16,6 +16,7 @@
 #include "log.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <xenstore.h>
 
 #define ARGV "/vm/uuid/image/dm-argv/"
@@ -32,9 +33,11 @@ static struct {
     struct platform base;
     int disk_rc, nic_rc, chardev_rc, open_rc, start_rc, confine_rc, crash_rc, inherit_rc;
     int starts, confines, crashes, power_offs, opened[8], open_count;
-    unsigned int crashed_guest;
+    unsigned int crashed_guest, s_state;
+    int sleep_rc;
     char mac[32], argv[4096];
     int connects[2], sockets[32], socket_count, monitor;
+    int consoles[3], pipes[2], pipe_count; /* dom0's ends; QEMU's: restore, save */
 } host;
 
 static int64_t now_ms(void)
@@ -49,12 +52,16 @@ static void collect_log(void *data, enum log_level level, const char *line)
     snprintf(log_text + used, sizeof(log_text) - used, "%s\n", line);
 }
 
-static int fake_console_open(struct platform *p, unsigned int n, int *qemu_fd)
+static int fake_console_open(struct platform *p, unsigned int n, int *fd)
 {
+    int ends[2];
+
     if (host.open_rc)
         return host.open_rc;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
     host.opened[host.open_count++] = n;
-    *qemu_fd = 20 + n;
+    host.consoles[n] = ends[0];
+    *fd = ends[1];
     return 0;
 }
 
@@ -86,9 +93,16 @@ static int fake_qemu_start(struct platform *p, char *const argv[])
     return host.start_rc;
 }
 
-/* QEMU's end of our monitor. */
+/* QEMU's end of our monitor, or of a pipe for its state. */
 static int fake_qemu_inherit(struct platform *p, int fd)
 {
+    struct stat st;
+
+    assert_int_equal(fstat(fd, &st), 0);
+    if (S_ISFIFO(st.st_mode)) {
+        host.pipes[host.pipe_count++] = fd;
+        return 0;
+    }
     host.monitor = fd;
     return host.inherit_rc;
 }
@@ -117,6 +131,13 @@ static int fake_guest_crash(struct platform *p, unsigned int guest)
     return host.crash_rc;
 }
 
+static int fake_guest_sleep(struct platform *p, unsigned int guest, unsigned int s_state)
+{
+    assert_int_equal(guest, 7);
+    host.s_state = s_state;
+    return host.sleep_rc;
+}
+
 static void fake_power_off(struct platform *p)
 {
     host.power_offs++;
@@ -132,6 +153,7 @@ static const struct platform_ops fake_ops = {
     .qemu_confine = fake_qemu_confine,
     .qemu_connect = fake_qemu_connect,
     .guest_crash = fake_guest_crash,
+    .guest_sleep = fake_guest_sleep,
     .power_off = fake_power_off,
 };
 
@@ -188,6 +210,10 @@ static int teardown(void **state)
         close(host.sockets[--host.socket_count]);
     if (host.monitor >= 0)
         close(host.monitor);
+    while (host.pipe_count)
+        close(host.pipes[--host.pipe_count]);
+    for (int i = 0; i < host.open_count; i++)
+        close(host.consoles[host.opened[i]]);
     assert_int_equal(fake_xs_open_handles(), 0);
     assert_int_equal(fake_vchan_servers(), 0);
     fake_xs_reset(3);
@@ -266,7 +292,7 @@ static void all_the_way_up(void **state)
         "file=/dev/xvdb,if=ide -chardev socket,id=stubdom-qmp,path=/run/qmp,server=on,wait=off "
         "-mon chardev=stubdom-qmp,mode=control -chardev socket,id=stubdom-own,fd=%d -mon "
         "chardev=stubdom-own,mode=control -xen-domid-restrict -vnc none "
-        "-add-fd fd=21,set=1,opaque=save ", host.monitor);
+        "-add-fd fd=%d,set=1,opaque=save ", host.monitor, host.pipes[0]);
     assert_string_equal(host.argv, expected);
     assert_string_equal(host.mac, "00:16:3e:01:02:03");
     assert_int_equal(host.open_count, 1);
@@ -346,11 +372,98 @@ static void no_display(void **state)
     assert_null(fake_xs_get(VNC_PATH "0"));
 }
 
+/* What dom0 hears by QMP while QEMU's state is on its way. */
+static const char *qmp_says(struct libxenvchan *client)
+{
+    static char text[64];
+    size_t len;
+
+    settle();
+    len = fake_vchan_client_read(client, text, sizeof(text) - 1);
+    text[len] = '\0';
+    return text;
+}
+
+static void dom0_gets(unsigned int console, const char *octets, size_t len)
+{
+    char got[64];
+
+    settle();
+    assert_int_equal(read(host.consoles[console], got, sizeof(got)), len);
+    assert_memory_equal(got, octets, len);
+}
+
+static struct libxenvchan *save_state(void)
+{
+    struct libxenvchan *client;
+
+    run_qemu();
+    client = fake_vchan_connect(QMP_PATH);
+    settle();
+    assert_int_equal(write(host.sockets[0], "greeting", 8), 8);
+    assert_string_equal(qmp_says(client), "greeting");
+    assert_int_equal(write(host.pipes[0], "QEVM", 4), 4);
+    assert_int_equal(write(host.sockets[0], "saved", 5), 5);
+    assert_string_equal(qmp_says(client), "");
+    dom0_gets(CONSOLE_SAVE, "XSst\4\0\0\0QEVMXSst\0\0\0\0", 20);
+    return client;
+}
+
+static void saved_when_it_is_stored(void **state)
+{
+    struct libxenvchan *client = save_state();
+
+    pass_ms(5000);
+    assert_string_equal(qmp_says(client), "");
+    assert_int_equal(write(host.consoles[CONSOLE_SAVE], "K", 1), 1);
+    assert_string_equal(qmp_says(client), "saved");
+    assert_int_equal(write(host.sockets[0], "more", 4), 4);
+    assert_string_equal(qmp_says(client), "more");
+}
+
+static void not_stored(void **state)
+{
+    save_state();
+    assert_int_equal(write(host.consoles[CONSOLE_SAVE], "F", 1), 1);
+    settle();
+    assert_logged("QEMU's state is not stored: hanging up on the toolstack");
+    assert_int_equal(read(host.sockets[0], &(char){ 0 }, 1), 0);
+    assert_int_equal(dm.state, DM_RUNNING);
+    assert_non_null(fake_vchan_connect(QMP_PATH));
+}
+
+static void no_word_from_dom0(void **state)
+{
+    save_state();
+    pass_ms(STATE_ANSWER_MS);
+    assert_logged("dom0 does not say that it has stored it");
+    assert_int_equal(read(host.sockets[0], &(char){ 0 }, 1), 0);
+}
+
 static void restores(void **state)
 {
+    char expected[32], got[8];
+
     set_args((const char *const[]){ "-incoming", "$STUBDOM_RESTORE_INCOMING_ARG", NULL });
     start_qemu();
-    assert_non_null(strstr(host.argv, "-incoming fd:22 "));
+    snprintf(expected, sizeof(expected), "-incoming fd:%d ", host.pipes[0]);
+    assert_non_null(strstr(host.argv, expected));
+    dom0_gets(CONSOLE_RESTORE, "R", 1);
+    assert_int_equal(write(host.consoles[CONSOLE_RESTORE], "XSst\3\0\0\0abcXSst\0\0\0\0", 19), 19);
+    settle();
+    assert_int_equal(read(host.pipes[0], got, sizeof(got)), 3);
+    assert_int_equal(read(host.pipes[0], got, sizeof(got)), 0);
+    assert_logged("QEMU has all 3 bytes");
+    assert_int_equal(host.power_offs, 0);
+}
+
+static void restores_nonsense(void **state)
+{
+    set_args((const char *const[]){ "-incoming", "$STUBDOM_RESTORE_INCOMING_ARG",
+                                    "-xen-domid", "7", NULL });
+    start_qemu();
+    assert_int_equal(write(host.consoles[CONSOLE_RESTORE], "not a frame", 11), 11);
+    assert_ended("restored state: not whole: 0 bytes came from dom0: Protocol error");
 }
 
 static void target_comes_late(void **state)
@@ -543,6 +656,20 @@ static void incoming_guest(void **state)
     assert_int_equal(dm.state, DM_RUNNING);
 }
 
+static void guest_sleeps(void **state)
+{
+    run_qemu();
+    qemu_says("{\"timestamp\": {}, \"event\": \"SUSPEND_DISK\"}\n");
+    assert_int_equal(host.s_state, 0);
+    qemu_says("{\"timestamp\": {}, \"event\": \"SUSPEND\"}\n");
+    assert_int_equal(host.s_state, 3);
+    host.sleep_rc = -EPERM;
+    qemu_says("{\"timestamp\": {}, \"event\": \"WAKEUP\"}\n");
+    assert_int_equal(host.s_state, 0);
+    assert_logged("cannot put guest 7 into ACPI state S0: Operation not permitted");
+    assert_int_equal(host.power_offs, 0);
+}
+
 static void status_refused(void **state)
 {
     start_qemu();
@@ -594,7 +721,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(password, setup, teardown),
         cmocka_unit_test_setup_teardown(password_too_long, setup, teardown),
         cmocka_unit_test_setup_teardown(no_display, setup, teardown),
+        cmocka_unit_test_setup_teardown(saved_when_it_is_stored, setup, teardown),
+        cmocka_unit_test_setup_teardown(not_stored, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_word_from_dom0, setup, teardown),
         cmocka_unit_test_setup_teardown(restores, setup, teardown),
+        cmocka_unit_test_setup_teardown(restores_nonsense, setup, teardown),
         cmocka_unit_test_setup_teardown(target_comes_late, setup, teardown),
         cmocka_unit_test_setup_teardown(no_target, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_target, setup, teardown),
@@ -612,6 +743,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(guest_cannot_be_shut_down, setup, teardown),
         cmocka_unit_test_setup_teardown(slow_qemu, setup, teardown),
         cmocka_unit_test_setup_teardown(incoming_guest, setup, teardown),
+        cmocka_unit_test_setup_teardown(guest_sleeps, setup, teardown),
         cmocka_unit_test_setup_teardown(status_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(no_descriptor_for_the_monitor, setup, teardown),
         cmocka_unit_test_setup_teardown(state_cannot_be_written, setup, teardown),

@@ -1,6 +1,7 @@
 // sources: launcher/dm/output.c launcher/dm/output-pty.c launcher/dm/output-peer.c
+// sources: launcher/dm/output-state.c launcher/dm/save-opener.c
 // sources: launcher/dm/log-file.c launcher/dm/output-spec.c
-// sources: common/loop.c common/util.c common/log.c
+// sources: common/loop.c common/util.c common/log.c common/state-stream.c
 /*
  * Outputs with real files, ptys and sockets: what a viewer sees, and that nobody
  * who is slow, absent or gone can hold up the console.
@@ -104,80 +105,11 @@ static void test_log_file(void **state)
     assert_int_equal(output.file.max, OUTPUT_LOG_MAX);
 }
 
-static void test_save_file_starts_empty_and_private(void **state)
-{
-    struct stat st;
-    int fd = open(path, O_WRONLY | O_CREAT, 0644);
-
-    assert_int_equal(write(fd, "old", 3), 3);
-    close(fd);
-    unlink(path);
-    assert_int_equal(open_text("file:%s", OUTPUT_ROLE_SAVE), 0);
-    assert_int_equal(output_write(&output, "abcd", 4), 4);
-    assert_int_equal(stat(path, &st), 0);
-    assert_int_equal(st.st_size, 4);
-    assert_int_equal(st.st_mode & 077, 0);
-}
-
-static int64_t later;
-static int64_t later_now(void) { return clock_now_ms() + later; }
-
-static void test_second_save_begins_the_file_anew(void **state)
-{
-    char buf[64] = "";
-    int fd;
-
-    loop.now_ms = later_now;
-    later = 0;
-    assert_int_equal(open_text("file:%s", OUTPUT_ROLE_SAVE), 0);
-    assert_int_equal(output_write(&output, "QEVM first,", 11), 11);
-    assert_int_equal(output_write(&output, "QEVM inside,", 12), 12);
-    later += 10000;
-    assert_int_equal(output_write(&output, " a slow rest", 12), 12);
-    later += 10000;
-    assert_int_equal(output_write(&output, "QE", 2), 2);
-    assert_int_equal(output_write(&output, "VM second", 9), 9);
-    fd = open(path, O_RDONLY);
-    assert_true(read(fd, buf, sizeof(buf) - 1) > 0);
-    close(fd);
-    assert_string_equal(buf, "QEVM second");
-    unlink(path);
-    later += 10000;
-    assert_int_equal(output_write(&output, "QEVM third", 10), -ESTALE);
-}
-
-/* /dev/full stands for a full disk: a save must stop, for good, and say so once. */
-static void test_save_on_full_disk_stops(void **state)
-{
-    assert_int_equal(open_text("file:/dev/full", OUTPUT_ROLE_SAVE), 0);
-    assert_int_equal(output_write(&output, "abcd", 4), -ENOSPC);
-    assert_non_null(strstr(last_line, "/dev/full"));
-    last_line[0] = '\0';
-    assert_true(output_write(&output, "abcd", 4) < 0);
-    assert_string_equal(last_line, "");
-}
-
 static void test_missing_file_is_named(void **state)
 {
     assert_int_equal(open_text("pipe:%s", OUTPUT_ROLE_RESTORE), -ENOENT);
     assert_non_null(strstr(last_line, path));
     assert_null(output.ops);
-}
-
-static void test_restore_streams_the_file(void **state)
-{
-    char buf[8];
-    int fd = open(path, O_WRONLY | O_CREAT, 0600);
-
-    assert_int_equal(write(fd, "0123456789", 10), 10);
-    close(fd);
-    assert_int_equal(open_text("pipe:%s", OUTPUT_ROLE_RESTORE), 0);
-    assert_int_equal(output_read(&output, buf, 8), 8);
-    assert_memory_equal(buf, "01234567", 8);
-    assert_int_equal(output_read(&output, buf, 8), 2);
-    assert_int_equal(output_read(&output, buf, 8), 0);
-    assert_int_equal(output_write(&output, "x", 1), 1);
-    assert_string_equal(last_line, "");
 }
 
 static void test_pipe_that_is_no_file_is_refused(void **state)
@@ -402,11 +334,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_null),
         TEST(test_log_file),
-        TEST(test_save_file_starts_empty_and_private),
-        TEST(test_second_save_begins_the_file_anew),
-        TEST(test_save_on_full_disk_stops),
         TEST(test_missing_file_is_named),
-        TEST(test_restore_streams_the_file),
         TEST(test_pipe_that_is_no_file_is_refused),
         TEST(test_full_fifo_is_waited_for),
         TEST(test_pty_both_ways),

@@ -1,4 +1,4 @@
-// sources: launcher/dm/supervisor.c common/util.c common/log.c
+// sources: launcher/dm/supervisor.c launcher/dm/save-opener.c common/util.c common/log.c
 /*
  * The supervisor with keepers and workers that end in every way: who ends with
  * whom, what is started anew and what is not, that nothing is left behind.
@@ -89,7 +89,8 @@ static enum child_status signals_parent(void *data, int fd)
 
 static int run(enum child_status (*keeper)(void *, int), enum child_status (*worker)(void *, int))
 {
-    struct supervisor_job job = { .run_keeper = keeper, .run_worker = worker, .files = { file } };
+    struct supervisor_job job = { .run_keeper = keeper, .run_worker = worker, .opener_fd = -1,
+                                  .files = { file } };
     struct signalfd_siginfo info;
     int in_child, status;
     sigset_t set;

@@ -3,7 +3,8 @@
 // sources: launcher/dm/output-pty.c launcher/dm/output-peer.c launcher/dm/log-file.c
 // sources: launcher/dm/output-spec.c launcher/dm/qmp-server.c launcher/dm/qmp-session.c
 // sources: launcher/dm/vnc-server.c launcher/dm/vchan-client.c launcher/dm/stderr-sink.c
-// sources: common/loop.c common/util.c common/log.c
+// sources: launcher/dm/output-state.c launcher/dm/save-opener.c
+// sources: common/loop.c common/util.c common/log.c common/state-stream.c
 // libs: json-c
 /*
  * A whole worker in a process of its own, on a fake Xen; the test is its keeper,

@@ -1,0 +1,23 @@
+/*
+ * Makes the file that a state is saved to, each time anew, for a worker that has no
+ * file system: libxl removes the file when a save fails, and what the worker had open
+ * would be a file that nobody finds. The supervisor, root, answers requests on one end
+ * of a SOCK_SEQPACKET pair; there is one request, and nothing in it to get wrong.
+ *
+ * Request: one octet, ignored. Answer: int32_t, 0 with the descriptor, or -errno.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef DM_SAVE_OPENER_H
+#define DM_SAVE_OPENER_H
+
+/* The supervisor's side: answers one request that is waiting at fd, for the file PATH. */
+void save_opener_serve(int fd, const char *path);
+
+/* The worker's side. 0 or -errno. */
+int save_opener_ask(int fd);
+
+/* The answer: a descriptor to write to; -EAGAIN when there is none yet, or -errno. */
+int save_opener_answer(int fd);
+
+#endif

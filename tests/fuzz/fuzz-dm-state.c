@@ -1,0 +1,77 @@
+// sources: launcher/dm/output-state.c launcher/dm/save-opener.c launcher/dm/output.c
+// sources: launcher/dm/output-pty.c launcher/dm/output-peer.c launcher/dm/log-file.c
+// sources: common/loop.c common/util.c common/log.c common/state-stream.c
+/*
+ * What a stub domain may write to the console that states are saved to, in pieces of its
+ * choice: every octet is taken in the end, each end gets one answer, and "stored" is only
+ * said of a file that holds what was in the frames.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "clock.h"
+#include "log.h"
+#include "output.h"
+#include "save-opener.h"
+#include "util.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
+
+static void no_log(void *data, enum log_level level, const char *line)
+{
+}
+
+static void no_matter(void *data)
+{
+}
+
+/* Takes the answer if there is one, and plays the supervisor. */
+static void serve(struct output *output, struct loop *loop, int fd, const char *path)
+{
+    char answer[2];
+    ssize_t n = output_read(output, answer, sizeof(answer));
+
+    MUST(n == 0 || (n == 1 && (answer[0] == STATE_STORED || answer[0] == STATE_FAILED)));
+    MUST(n == 0 || answer[0] == STATE_FAILED || output->fd >= 0);
+    save_opener_serve(fd, path);
+    MUST(!loop_turn(loop, 0));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct output_spec spec = { .kind = OUTPUT_FILE, .path = "state" };
+    size_t at = 0, piece = size ? data[0] + 1 : 1;
+    struct output output;
+    struct loop loop;
+    char path[64];
+    int ends[2];
+
+    snprintf(path, sizeof(path), "/tmp/fuzz-dm-state.%d", getpid());
+    log_set_sink(no_log, NULL);
+    loop_init(&loop, clock_now_ms);
+    MUST(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends));
+    MUST(!output_open(&output, &loop, &spec, 1, OUTPUT_ROLE_SAVE, no_matter, NULL));
+    output.opener_fd = ends[1];
+    output_start(&output);
+    for (int idle = 0; at < size && idle < 3;) {
+        ssize_t taken = output_write(&output, data + at, MIN(piece, size - at));
+
+        MUST(taken >= 0 && (size_t)taken <= size - at);
+        at += taken;
+        serve(&output, &loop, ends[0], path);
+        idle = taken ? 0 : idle + 1;
+        /* Less than the first octets of a frame's data is left in the ring until there are more. */
+        if (idle)
+            piece += 4;
+    }
+    MUST(at == size || size - at < 4);
+    output_dispose(&output);
+    close(ends[0]);
+    close(ends[1]);
+    unlink(path);
+    return 0;
+}
