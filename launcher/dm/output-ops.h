@@ -32,4 +32,8 @@ void output_stop_io(struct output *output);
 ssize_t output_write_some(int fd, const void *buf, size_t len);
 ssize_t output_read_some(int fd, void *buf, size_t len);
 
+/* Where somebody may be or not: their bytes, or 0; one who has gone is dropped by DROP. */
+ssize_t output_read_or_drop(struct output *output, void *buf, size_t len,
+                            void (*drop)(struct output *output));
+
 #endif

@@ -132,12 +132,7 @@ static ssize_t peer_write(struct output *output, const void *buf, size_t len)
 
 static ssize_t peer_read(struct output *output, void *buf, size_t len)
 {
-    ssize_t n = output->fd >= 0 ? output_read_some(output->fd, buf, len) : 0;
-
-    if (n >= 0)
-        return n;
-    peer_drop(output);
-    return 0;
+    return output_read_or_drop(output, buf, len, peer_drop);
 }
 
 const struct output_ops output_unix_ops = { unix_open, peer_write, peer_read, NULL, NULL };

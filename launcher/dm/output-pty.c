@@ -126,12 +126,7 @@ static ssize_t pty_write(struct output *output, const void *buf, size_t len)
 
 static ssize_t pty_read(struct output *output, void *buf, size_t len)
 {
-    ssize_t n = output->fd >= 0 ? output_read_some(output->fd, buf, len) : 0;
-
-    if (n >= 0)
-        return n;
-    pty_detach(output);
-    return 0;
+    return output_read_or_drop(output, buf, len, pty_detach);
 }
 
 const struct output_ops output_pty_ops = { pty_open, pty_write, pty_read, pty_detach,

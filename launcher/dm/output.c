@@ -55,6 +55,17 @@ ssize_t output_read_some(int fd, void *buf, size_t len)
     return n == 0 ? -EPIPE : n;
 }
 
+ssize_t output_read_or_drop(struct output *output, void *buf, size_t len,
+                            void (*drop)(struct output *output))
+{
+    ssize_t n = output->fd >= 0 ? output_read_some(output->fd, buf, len) : 0;
+
+    if (n >= 0)
+        return n;
+    drop(output);
+    return 0;
+}
+
 static ssize_t discard_write(struct output *output, const void *buf, size_t len)
 {
     return len;

@@ -3,6 +3,7 @@
 // sources: launcher/dm/output-state.c launcher/dm/save-opener.c
 // sources: launcher/dm/log-file.c launcher/dm/output-spec.c
 // sources: common/loop.c common/util.c common/log.c common/state-stream.c
+// sources: tests/unit/fake-xen.c
 /*
  * A whole console with a frontend made of memory: handshake, reconnection, floods,
  * lies, and an event channel that stays masked while the frontend is over budget.
@@ -11,100 +12,19 @@
  */
 #include "unit.h"
 
+#include "fake-xen.h"
 #include "log.h"
 #include "pv-console.h"
 
 #include <fcntl.h>
-#include <sys/eventfd.h>
 #include <xen/grant_table.h>
 #include <xen/io/xenbus.h>
 
-/* -------- a fake Xen: one page, one event channel -------- */
+/* -------- a fake Xen: every grant is one page -------- */
 
-static struct {
-    struct xencons_interface page;
-    int mapped, bound, notified, pending, masked;
-    uint32_t ref, remote;
-    bool fail_map, fail_bind;
-} xen;
+static struct xencons_interface page;
 
-xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int flags)
-{
-    xen.pending = eventfd(0, EFD_NONBLOCK);
-    return (void *)&xen;
-}
-
-int xenevtchn_close(xenevtchn_handle *xce) { return close(xen.pending); }
-int xenevtchn_fd(xenevtchn_handle *xce) { return xen.pending; }
-int xenevtchn_restrict(xenevtchn_handle *xce, domid_t domid) { return 0; }
-
-xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *xce)
-{
-    uint64_t port;
-
-    if (read(xen.pending, &port, sizeof(port)) != sizeof(port))
-        return -1;
-    xen.masked = 1;
-    return port;
-}
-
-xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint32_t domid,
-                                                     evtchn_port_t remote)
-{
-    assert_int_equal(domid, 7);
-    if (xen.fail_bind) {
-        errno = EINVAL;
-        return -1;
-    }
-    xen.remote = remote;
-    xen.bound++;
-    return 42;
-}
-
-int xenevtchn_unbind(xenevtchn_handle *xce, evtchn_port_t port)
-{
-    assert_int_equal(port, 42);
-    xen.bound--;
-    return 0;
-}
-
-int xenevtchn_unmask(xenevtchn_handle *xce, evtchn_port_t port)
-{
-    xen.masked = 0;
-    return 0;
-}
-
-int xenevtchn_notify(xenevtchn_handle *xce, evtchn_port_t port)
-{
-    xen.notified++;
-    return 0;
-}
-
-xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger, unsigned int flags)
-{
-    return (void *)&xen;
-}
-
-int xengnttab_close(xengnttab_handle *xgt) { return 0; }
-
-void *xengnttab_map_grant_ref(xengnttab_handle *xgt, uint32_t domid, uint32_t ref, int prot)
-{
-    assert_int_equal(domid, 7);
-    if (xen.fail_map) {
-        errno = EINVAL;
-        return NULL;
-    }
-    xen.ref = ref;
-    xen.mapped++;
-    return &xen.page;
-}
-
-int xengnttab_unmap(xengnttab_handle *xgt, void *start, uint32_t count)
-{
-    assert_ptr_equal(start, &xen.page);
-    xen.mapped--;
-    return 0;
-}
+static void *the_page(const uint32_t *refs, uint32_t count) { return &page; }
 
 /* -------- the frontend and its surroundings -------- */
 
@@ -129,7 +49,9 @@ static void open_console(unsigned int id, const char *format, const char *name)
     struct output_spec spec;
     char text[128], error[400];
 
-    memset(&xen, 0, sizeof(xen));
+    fake_xen_reset();
+    xen.pages = the_page;
+    memset(&page, 0, sizeof(page));
     state_count = 0;
     loop_init(&loop, fake_now);
     log_set_sink(NULL, NULL);
@@ -160,15 +82,13 @@ static void frontend_says(unsigned int state, uint32_t ref, uint32_t port)
 static void frontend_writes(const char *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        xen.page.out[xen.page.out_prod++ % sizeof(xen.page.out)] = bytes[i];
+        page.out[page.out_prod++ % sizeof(page.out)] = bytes[i];
 }
 
 static void frontend_notifies(void)
 {
-    uint64_t port = 42;
-
     if (!xen.masked)
-        assert_int_equal(write(xen.pending, &port, sizeof(port)), sizeof(port));
+        fake_xen_fire(xen.next);
     assert_int_equal(loop_turn(&loop, 0), 0);
 }
 
@@ -189,6 +109,7 @@ static void test_primary_console_needs_no_handshake(void **state)
     open_console(0, "file:%s", file);
     frontend_writes("early ", 6);
     frontend_says(XenbusStateConnected, 0, 9);
+    assert_int_equal(xen.domid, 7);
     assert_int_equal(xen.ref, GNTTAB_RESERVED_CONSOLE);
     assert_int_equal(xen.remote, 9);
     expect_file("early ");
@@ -221,7 +142,7 @@ static void test_handshake_close_and_again(void **state)
     assert_int_equal(xen.mapped + xen.bound, 0);
     frontend_says(XenbusStateClosed, 0, 0);
     frontend_says(XenbusStateInitialising, 0, 0);
-    memset(&xen.page, 0, sizeof(xen.page));
+    memset(&page, 0, sizeof(page));
     frontend_says(XenbusStateInitialised, 13, 14);
     assert_int_equal(xen.ref, 13);
     frontend_writes("again", 5);
@@ -272,7 +193,7 @@ static void test_impossible_index_closes_the_console(void **state)
 {
     open_console(3, "file:%s", file);
     frontend_says(XenbusStateInitialised, 11, 12);
-    xen.page.out_prod = 5000;
+    page.out_prod = 5000;
     frontend_notifies();
     assert_int_equal(xen.mapped + xen.bound, 0);
     assert_int_equal(states[state_count - 1], XenbusStateClosing);
@@ -280,14 +201,14 @@ static void test_impossible_index_closes_the_console(void **state)
 
     open_console(3, "file:%s", file);
     frontend_says(XenbusStateInitialised, 11, 12);
-    xen.page.in_cons = 1;
+    page.in_cons = 1;
     frontend_notifies();
     assert_int_equal(xen.mapped + xen.bound, 0);
     close_console();
 
     open_console(0, "file:%s", file);
     frontend_says(XenbusStateConnected, 0, 12);
-    xen.page.out_prod = 5000;
+    page.out_prod = 5000;
     frontend_notifies();
     assert_int_equal(xen.mapped + xen.bound, 0);
     close_console();
@@ -303,17 +224,17 @@ static void test_byte_flood_is_metered(void **state)
     frontend_says(XenbusStateConnected, 0, 12);
     for (int period = 0; period < 10; period++) {
         for (int i = 0; i < 1000; i++) {
-            before = xen.page.out_cons;
-            if (xen.page.out_prod - before < sizeof(chunk))
-                frontend_writes(chunk, sizeof(chunk) - (xen.page.out_prod - before));
+            before = page.out_cons;
+            if (page.out_prod - before < sizeof(chunk))
+                frontend_writes(chunk, sizeof(chunk) - (page.out_prod - before));
             frontend_notifies();
-            taken += xen.page.out_cons - before;
+            taken += page.out_cons - before;
         }
         assert_int_equal(xen.masked, 1);
         now += BUDGET_PERIOD_MS;
-        before = xen.page.out_cons;
+        before = page.out_cons;
         assert_int_equal(loop_turn(&loop, 0), 0);
-        taken += xen.page.out_cons - before;
+        taken += page.out_cons - before;
         assert_int_equal(xen.masked, 0);
     }
     assert_in_range(taken, 100000, 10 * (16384 + 2048));
@@ -345,9 +266,9 @@ static void test_save_that_fails_empties_the_ring(void **state)
     frontend_writes("XSst\4\0\0\0QEVMXSst\0\0\0\0", 20);
     frontend_notifies();
     frontend_notifies();
-    assert_int_equal(xen.page.out_cons, xen.page.out_prod);
-    assert_int_equal(xen.page.in_prod, 1);
-    assert_int_equal(xen.page.in[0], 'F');
+    assert_int_equal(page.out_cons, page.out_prod);
+    assert_int_equal(page.in_prod, 1);
+    assert_int_equal(page.in[0], 'F');
     close_console();
 }
 
@@ -361,7 +282,7 @@ static void test_broken_serial_port_discards(void **state)
         frontend_writes(chunk, sizeof(chunk));
         frontend_notifies();
     }
-    assert_int_equal(xen.page.out_cons, xen.page.out_prod);
+    assert_int_equal(page.out_cons, page.out_prod);
     close_console();
 }
 
@@ -377,15 +298,15 @@ static void test_restore_file_arrives_whole(void **state)
     assert_int_equal(write(fd, wanted, 5000), 5000);
     close(fd);
     open_console(2, "pipe:%s", input);
-    xen.page.in_cons = xen.page.in_prod = UINT32_MAX - 700;
+    page.in_cons = page.in_prod = UINT32_MAX - 700;
     frontend_says(XenbusStateInitialised, 11, 12);
     frontend_notifies();
-    assert_int_equal(xen.page.in_cons, xen.page.in_prod); /* not before it is asked for */
+    assert_int_equal(page.in_cons, page.in_prod); /* not before it is asked for */
     frontend_writes("R", 1);
     for (int round = 0; round < 100 && event != STATE_END; round++) {
         frontend_notifies();
-        while (xen.page.in_cons != xen.page.in_prod)
-            got[len++] = xen.page.in[xen.page.in_cons++ % sizeof(xen.page.in)];
+        while (page.in_cons != page.in_prod)
+            got[len++] = page.in[page.in_cons++ % sizeof(page.in)];
         for (size_t at = 0; at < len; at += used) {
             event = state_parser_take(&parser, got + at, len - at, &used);
             assert_true(event >= 0);
@@ -408,7 +329,7 @@ static void test_console_without_output_is_still_served(void **state)
     assert_int_equal(states[state_count - 1], XenbusStateConnected);
     frontend_writes("abc", 3);
     frontend_notifies();
-    assert_int_equal(xen.page.out_cons, 3);
+    assert_int_equal(page.out_cons, 3);
     close_console();
 }
 
@@ -418,7 +339,7 @@ static void test_log_that_cannot_be_opened_stops_nothing(void **state)
     frontend_says(XenbusStateConnected, 0, 9);
     frontend_writes("abc", 3);
     frontend_notifies();
-    assert_int_equal(xen.page.out_cons, 3);
+    assert_int_equal(page.out_cons, 3);
     close_console();
 }
 

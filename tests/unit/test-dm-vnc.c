@@ -1,5 +1,5 @@
 // sources: launcher/dm/vnc-server.c launcher/dm/vchan-client.c launcher/dm/xen-handles.c
-// sources: common/loop.c common/util.c common/log.c
+// sources: common/loop.c common/util.c common/log.c tests/unit/fake-xen.c
 /*
  * VNC viewers over vchan: bytes both ways against a model, at every ring size and
  * across the wrap; slots that are used, offered again, stale; a server that lies.
@@ -8,13 +8,13 @@
  */
 #include "unit.h"
 
+#include "fake-xen.h"
 #include "log.h"
 #include "vnc-server.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 /* -------- a fake Xen: grant G of slot S is its page; 100 + n are pages of large rings -------- */
@@ -27,91 +27,15 @@ static union slot_page {
     uint8_t bytes[PAGE];
 } pages[MESSAGE_MAX_SLOTS] __attribute__((aligned(PAGE)));
 static uint8_t large[64 * PAGE] __attribute__((aligned(PAGE)));
-static struct {
-    int mapped, bound, notified, pending, masked;
-    evtchn_port_t next;
-} xen;
 
-xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int flags)
+static void *slot_or_large(const uint32_t *refs, uint32_t count)
 {
-    xen.pending = eventfd(0, EFD_NONBLOCK);
-    return (void *)&xen;
-}
-
-int xenevtchn_close(xenevtchn_handle *xce) { return close(xen.pending); }
-int xenevtchn_fd(xenevtchn_handle *xce) { return xen.pending; }
-int xenevtchn_restrict(xenevtchn_handle *xce, domid_t domid) { return 0; }
-
-xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *xce)
-{
-    uint64_t port;
-
-    if (read(xen.pending, &port, sizeof(port)) != sizeof(port))
-        return -1;
-    xen.masked++;
-    return port;
-}
-
-xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint32_t domid,
-                                                     evtchn_port_t remote)
-{
-    xen.bound++;
-    return ++xen.next;
-}
-
-int xenevtchn_unbind(xenevtchn_handle *xce, evtchn_port_t port)
-{
-    xen.bound--;
-    return 0;
-}
-
-int xenevtchn_unmask(xenevtchn_handle *xce, evtchn_port_t port)
-{
-    xen.masked = 0;
-    return 0;
-}
-
-int xenevtchn_notify(xenevtchn_handle *xce, evtchn_port_t port)
-{
-    xen.notified++;
-    return 0;
-}
-
-xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger, unsigned int flags)
-{
-    return (void *)&xen;
-}
-
-int xengnttab_close(xengnttab_handle *xgt) { return 0; }
-
-void *xengnttab_map_grant_ref_notify(xengnttab_handle *xgt, uint32_t domid, uint32_t ref, int prot,
-                                     uint32_t offset, evtchn_port_t port)
-{
-    assert_int_equal(offset, offsetof(struct vchan_interface, cli_live));
-    if (ref < SLOT_REF(0) || ref >= SLOT_REF(MESSAGE_MAX_SLOTS)) {
-        errno = EINVAL;
-        return NULL;
-    }
-    xen.mapped++;
-    return &pages[ref - SLOT_REF(0)];
-}
-
-void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count, uint32_t domid,
-                                      uint32_t *refs, int prot)
-{
+    if (count == 1 && refs[0] >= SLOT_REF(0) && refs[0] < SLOT_REF(MESSAGE_MAX_SLOTS))
+        return &pages[refs[0] - SLOT_REF(0)];
     for (uint32_t i = 0; i < count; i++)
-        if (refs[i] != refs[0] + i || refs[i] < 100 || refs[i] >= 164) {
-            errno = EINVAL;
+        if (refs[i] != refs[0] + i || refs[i] < 100 || refs[i] >= 164)
             return NULL;
-        }
-    xen.mapped += count;
     return large + (refs[0] - 100) * PAGE;
-}
-
-int xengnttab_unmap(xengnttab_handle *xgt, void *start, uint32_t count)
-{
-    xen.mapped -= count;
-    return 0;
 }
 
 /* -------- the server, played honestly, and the viewers -------- */
@@ -180,7 +104,7 @@ static void turn(void)
 /* The event channel of the n-th connection, 1 for the first. */
 static void event(uint64_t nth)
 {
-    assert_int_equal(write(xen.pending, &nth, sizeof(nth)), sizeof(nth));
+    fake_xen_fire(nth);
     turn();
 }
 
@@ -208,7 +132,8 @@ static int start(void **state)
 {
     struct options_vnc vnc = { .enabled = true, .host = "127.0.0.1", .display = 200, .to = 99 };
 
-    memset(&xen, 0, sizeof(xen));
+    fake_xen_reset();
+    xen.pages = slot_or_large;
     memset(pages, 0, sizeof(pages));
     loop_init(&loop, fake_now);
     log_set_sink(NULL, NULL);
@@ -379,6 +304,8 @@ static void test_slot_is_used_once_until_offered_again(void **state)
     assert_int_equal(xen.mapped, 0);
     second = view();
     assert_int_equal(xen.mapped, 0);
+    assert_int_equal(xen.domid, 7);
+    assert_int_equal(xen.notify_at, offsetof(struct vchan_interface, cli_live));
     /* The old offer once more, late: its page has had a client. */
     offer(0, SLOT_REF(0), 5);
     assert_int_equal(xen.mapped, 0);
