@@ -1,0 +1,123 @@
+// sources: launcher/dm/pv-console.c launcher/dm/xen-handles.c launcher/dm/console-ring.c
+// sources: launcher/dm/output.c launcher/dm/output-pty.c launcher/dm/output-peer.c
+// sources: launcher/dm/log-file.c launcher/dm/output-spec.c launcher/dm/output-state.c
+// sources: launcher/dm/save-opener.c common/state-stream.c
+// sources: common/loop.c common/util.c common/log.c tests/unit/fake-xen.c
+// cflags: -Itests/unit -I../unit
+/*
+ * Two whole consoles whose frontends do anything in any order: states, grants and
+ * ports, indices and bytes in the ring, events in storms, while time goes on and
+ * grants or ports cannot be had. Each input byte is an operation. Nothing may stay
+ * mapped or bound at the end, and a turn of the loop must end.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "fake-xen.h"
+#include "pv-console.h"
+#include "util.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
+#define CONSOLES 2
+
+static struct xencons_interface *page;
+static int64_t now;
+static struct loop loop;
+static struct xen_handles handles;
+static struct pv_console consoles[CONSOLES];
+
+struct input {
+    const uint8_t *data;
+    size_t size;
+};
+
+static uint32_t take(struct input *in, size_t bytes)
+{
+    uint32_t value = 0;
+
+    while (bytes-- && in->size) {
+        value = value << 8 | *in->data++;
+        in->size--;
+    }
+    return value;
+}
+
+static void *the_page(const uint32_t *refs, uint32_t count)
+{
+    return refs[0] % 5 == 4 ? NULL : page;
+}
+
+static int64_t fake_now(void) { return now; }
+
+static void note_state(void *data, unsigned int id, unsigned int state)
+{
+    MUST(id != 0 && state >= 2 && state <= 6);
+}
+
+static void open_console(struct pv_console *console, unsigned int id, const char *text)
+{
+    struct output_spec spec;
+    char error[400];
+
+    MUST(output_spec_parse(&spec, text, error, sizeof(error)) == 0);
+    MUST(pv_console_open(console, id, &spec, &loop) == 0);
+    pv_console_start(console, &handles, note_state, NULL);
+}
+
+static void say_something(struct input *in)
+{
+    struct pv_console *console = &consoles[take(in, 1) % CONSOLES];
+    struct message message = { .type = MESSAGE_FRONTEND, .index = console->id,
+                               .state = take(in, 1) % 10, .ring_ref = take(in, 1),
+                               .port = take(in, 1) };
+
+    pv_console_frontend(console, &message);
+}
+
+static void set_index(struct input *in)
+{
+    XENCONS_RING_IDX *indices[] = { &page->in_cons, &page->in_prod, &page->out_cons,
+                                    &page->out_prod };
+    XENCONS_RING_IDX *index = indices[take(in, 1) % ARRAY_SIZE(indices)];
+
+    *index = take(in, 1) % 2 ? take(in, 4) : *index + take(in, 2);
+}
+
+static void obey(struct input *in)
+{
+    switch (take(in, 1) % 6) {
+    case 0: say_something(in); break;
+    case 1: set_index(in); break;
+    case 2: memset(page->out, take(in, 1), sizeof(page->out)); break;
+    case 3: fake_xen_fire(1 + take(in, 1) % (xen.next + 1)); break;
+    case 4: now += take(in, 1); break;
+    default: xen.fail_bind = take(in, 1) % 4 == 0;
+    }
+    for (int i = 0; i < 4; i++)
+        MUST(loop_turn(&loop, 0) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input in = { data, size };
+
+    fake_xen_reset();
+    xen.pages = the_page;
+    page = calloc(1, sizeof(*page));
+    now = 1000;
+    loop_init(&loop, fake_now);
+    MUST(xen_open(&handles, &loop, 7) == 0);
+    open_console(&consoles[0], 0, "file:/dev/null");
+    open_console(&consoles[1], 3, "pty");
+    while (in.size)
+        obey(&in);
+    for (int i = 0; i < CONSOLES; i++)
+        pv_console_dispose(&consoles[i]);
+    xen_close(&handles);
+    MUST(xen.mapped == 0 && xen.bound == 0);
+    free(page);
+    return 0;
+}

@@ -1,0 +1,138 @@
+// sources: launcher/dm/store.c common/util.c common/log.c
+/*
+ * The stub domain's folder as the keeper reads it: every node that it asks for has a
+ * value that comes from the input, up to 2 KiB, NULs and all, of any owner; every
+ * list of consoles too. What is passed on to the worker must be in range.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "store.h"
+#include "util.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xen/io/xenbus.h>
+
+#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
+
+static const uint8_t *data;
+static size_t left;
+
+static size_t take(void *to, size_t max)
+{
+    size_t len = left ? *data++ : 0;
+
+    left -= left != 0;
+    len = MIN(MIN(len * 8, max), left);
+    memcpy(to, data, len);
+    data += len;
+    left -= len;
+    return len;
+}
+
+/* -------- xenstore -------- */
+
+struct xs_handle *xs_open(unsigned long flags) { return (void *)&left; }
+void xs_close(struct xs_handle *h) { }
+int xs_fileno(struct xs_handle *h) { return 0; }
+bool xs_is_domain_introduced(struct xs_handle *h, unsigned int domid) { return left & 1; }
+bool xs_watch(struct xs_handle *h, const char *path, const char *token) { return true; }
+xs_transaction_t xs_transaction_start(struct xs_handle *h) { return 1; }
+bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abort) { return true; }
+
+bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path, const void *value,
+              unsigned int len)
+{
+    MUST(strlen(path) < 200 && memchr(path, 0, 200) && strlen(value) == len);
+    return true;
+}
+
+void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *len)
+{
+    char *value = malloc(2049);
+
+    *len = take(value, 2048);
+    value[*len] = '\0';
+    if (*len)
+        return value;
+    free(value);
+    errno = ENOENT;
+    return NULL;
+}
+
+/* Names are in one block with the list, as libxenstore has it. */
+char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *num)
+{
+    char text[256], **list, *names;
+    size_t len = take(text, sizeof(text) - 1);
+
+    text[len] = '\0';
+    list = malloc(sizeof(char *) * (sizeof(text) + 1) + sizeof(text));
+    names = memcpy(list + sizeof(text) + 1, text, len + 1);
+    *num = 0;
+    for (char *name; (name = strsep(&names, "/"));)
+        list[(*num)++] = name;
+    return list;
+}
+
+struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t t,
+                                          const char *path, unsigned int *num)
+{
+    struct xs_permissions *perms = calloc(1, sizeof(*perms));
+    uint8_t owner = 0;
+
+    take(&owner, 1);
+    perms->id = owner;
+    *num = 1;
+    return perms;
+}
+
+char **xs_check_watch(struct xs_handle *h)
+{
+    char **event = malloc(2 * sizeof(char *) + 64), *token = (char *)(event + 2);
+    size_t len = take(token, 63);
+
+    token[len] = '\0';
+    event[XS_WATCH_PATH] = event[XS_WATCH_TOKEN] = token;
+    return event;
+}
+
+static void read_consoles(struct store *store)
+{
+    struct store_console consoles[MESSAGE_MAX_CONSOLES];
+    int count = store_list_consoles(store, consoles);
+
+    MUST(count <= MESSAGE_MAX_CONSOLES);
+    for (int i = 0; i < count; i++)
+        MUST(consoles[i].id < MESSAGE_MAX_CONSOLES &&
+             memchr(consoles[i].output, 0, sizeof(consoles[i].output)));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
+{
+    struct message message;
+    struct store store;
+    unsigned int index;
+
+    data = input;
+    left = size;
+    if (store_open(&store, 7))
+        return 0;
+    MUST(store.target >= -1 && store.target <= 0x7fef);
+    while (left) {
+        read_consoles(&store);
+        if (store_read_frontend(&store, left % MESSAGE_MAX_CONSOLES, &message) == 0)
+            MUST(message.type == MESSAGE_FRONTEND && message.index < MESSAGE_MAX_CONSOLES &&
+                 message.state <= XenbusStateReconfigured);
+        store_read_slot(&store, left % MESSAGE_MAX_SLOTS, &message);
+        MUST(message.type == MESSAGE_SLOT && message.index < MESSAGE_MAX_SLOTS);
+        if (store_next_event(&store, &index) == STORE_EVENT_SLOT)
+            MUST(index < MESSAGE_MAX_SLOTS);
+        if (store_read_proxy_pid(&store, &index) == 0)
+            MUST(index <= INT32_MAX);
+        store_write_backend_state(&store, 3, left % 7);
+    }
+    store_close(&store);
+    return 0;
+}

@@ -1,0 +1,52 @@
+// sources: launcher/xl-stubdom/log-tail.c launcher/xl-stubdom/fault.c
+/*
+ * A log of the stub domain's making, shown on a terminal: what comes out is short,
+ * and has no byte but printable ones and tabs.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "log-tail.h"
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
+
+static void check(const char *text, size_t len)
+{
+    size_t lines = 0, column = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        MUST(text[i] == '\n' || text[i] == '\t' || (text[i] >= ' ' && text[i] <= '~'));
+        lines += text[i] == '\n';
+        column = text[i] == '\n' ? 0 : column + 1;
+        /* Each byte at most as \xNN. */
+        MUST(column <= 8 + 4 * LOG_TAIL_COLUMNS);
+    }
+    MUST(lines <= LOG_TAIL_LINES + 1);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char path[64] = "/tmp/fuzz-log-XXXXXX", *text = NULL;
+    int fd = mkstemp(path);
+    struct log_tail log;
+    size_t len = 0;
+    FILE *out;
+
+    MUST(fd >= 0 && log_tail_init(&log, path) == 0);
+    MUST(write(fd, data, size) == (ssize_t)size);
+    out = open_memstream(&text, &len);
+    log_tail_print(&log, "the end", out);
+    fclose(out);
+    check(text, len);
+    free(text);
+    log_tail_dispose(&log);
+    close(fd);
+    unlink(path);
+    return 0;
+}
