@@ -17,7 +17,6 @@
 #include <linux/seccomp.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,11 +55,10 @@ static const uint32_t keeper_calls[] = { COMMON_CALLS };
 static const struct {
     const uint32_t *calls;
     size_t count;
-    bool dies_with_parent;
 } roles[] = {
-    [CONFINE_PROBE] = { worker_calls, ARRAY_SIZE(worker_calls), false },
-    [CONFINE_WORKER] = { worker_calls, ARRAY_SIZE(worker_calls), true },
-    [CONFINE_KEEPER] = { keeper_calls, ARRAY_SIZE(keeper_calls), true },
+    [CONFINE_PROBE] = { worker_calls, ARRAY_SIZE(worker_calls) },
+    [CONFINE_WORKER] = { worker_calls, ARRAY_SIZE(worker_calls) },
+    [CONFINE_KEEPER] = { keeper_calls, ARRAY_SIZE(keeper_calls) },
 };
 _Static_assert(ARRAY_SIZE(roles) == CONFINE_ROLES, "a row for every role");
 
@@ -206,10 +204,7 @@ int confine(enum confine_role role)
     }
     /* Going over RLIMIT_FSIZE is an error of write(), not the end. */
     signal(SIGXFSZ, SIG_IGN);
-    /* Only now: changing user would have cleared this. */
-    if (roles[role].dies_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
-        rc = -errno;
-    rc = rc ?: install_filter(roles[role].calls, roles[role].count);
+    rc = install_filter(roles[role].calls, roles[role].count);
     if (rc)
         log_error("cannot install the system call filter: %s", strerror(-rc));
     return rc;

@@ -16,9 +16,8 @@ enum confine_role {
 
 /*
  * An unprivileged user, an empty root folder, resource limits, and a system call
- * filter for the role; a worker or keeper also ends with its parent (the probe's
- * is a process of libxl's that ends early). Everything that will be needed must be
- * open, and threads started. 0 or -errno after logging a line: the process must
+ * filter for the role. Everything that will be needed must be open, and threads
+ * started. 0 or -errno after logging a line: the process must
  * then not go on.
  */
 int confine(enum confine_role role);

@@ -16,6 +16,7 @@ struct keeper_job {
     int console_count;
     bool vnc;      /* watch the VNC slots */
     int worker_fd; /* the socket pair's end */
+    int ask_fd;    /* a byte here asks the supervisor to look at the stub domain */
     int signal_fd; /* HUP, INT, TERM are blocked and come here */
 };
 

@@ -4,17 +4,22 @@
  *
  * Opens everything as root, then splits: the keeper (keeper.c), which has xenstore,
  * and the worker (worker.c), which has the stub domain's rings, both confined;
- * supervisor.c watches over them.
+ * supervisor.c watches over them, guard.c over the two domains, qmp-proxy.c over
+ * libxl's way to QEMU.
  *
  * Exit status: 0 the stub domain is gone or libxl is done, 1 failure, 100 usage.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "clock.h"
 #include "confine.h"
+#include "guard.h"
 #include "keeper.h"
 #include "log.h"
 #include "options.h"
 #include "output-spec.h"
+#include "qmp-proxy.h"
+#include "save-opener.h"
 #include "store.h"
 #include "stderr-sink.h"
 #include "supervisor.h"
@@ -47,7 +52,14 @@ struct setup {
     int console_count;
     struct worker worker;
     int signal_fd;
-    int opener_fds[2]; /* the supervisor's and the worker's; -1: no console to save to */
+    /* The supervisor's own. */
+    struct loop loop;
+    struct guard guard;
+    struct qmp_proxy proxy;
+    struct loop_fd asked;  /* the keeper's pipe */
+    int ask_fd;            /* its other end */
+    struct loop_fd opener; /* the worker's requests for the file to save to; fd -1: none */
+    int opener_fd;         /* its other end */
 };
 
 /* The probe's descriptor comes by number; so 0 to 2 must be taken by something. */
@@ -134,6 +146,29 @@ static int open_consoles(struct setup *setup)
     return 0;
 }
 
+/* The keeper has seen a domain end; which one, and how, only the hypervisor knows. */
+static void asked_to_look(void *data, short revents)
+{
+    struct setup *setup = data;
+    char bytes[64];
+
+    while (read(setup->asked.fd, bytes, sizeof(bytes)) == sizeof(bytes))
+        ;
+    guard_look(&setup->guard);
+}
+
+static int open_pipe(struct setup *setup)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_NONBLOCK | O_CLOEXEC))
+        return -errno;
+    setup->ask_fd = ends[1];
+    setup->asked = (struct loop_fd){ .fd = ends[0], .events = POLLIN, .ready = asked_to_look,
+                                     .data = setup };
+    return loop_add_fd(&setup->loop, &setup->asked);
+}
+
 static int open_all(struct setup *setup)
 {
     int rc = store_open(&setup->store, setup->options.domid);
@@ -142,6 +177,12 @@ static int open_all(struct setup *setup)
     rc = rc ?: worker_listen(&setup->worker, &setup->options);
     if (!rc && setup->worker.vnc.io.fd >= 0)
         rc = store_write_guest_vnc(&setup->store, setup->worker.vnc.host, setup->worker.vnc.port);
+    rc = rc ?: open_pipe(setup);
+    if (!rc) {
+        /* Both are better than nothing, but the guest starts without them, too. */
+        guard_init(&setup->guard, setup->store.domid, setup->store.target);
+        qmp_proxy_find(&setup->proxy, &setup->loop, &setup->store);
+    }
     store_close(&setup->store);
     return rc;
 }
@@ -154,14 +195,27 @@ static const char *save_path(const struct setup *setup)
     return NULL;
 }
 
+static void opener_asked(void *data, short revents)
+{
+    struct setup *setup = data;
+
+    save_opener_serve(setup->opener.fd, save_path(setup));
+}
+
 /* One pair for every worker: what the last one asked for does not harm the next. */
 static int open_opener(struct setup *setup)
 {
-    setup->opener_fds[0] = setup->opener_fds[1] = -1;
+    int ends[2];
+
+    setup->opener.fd = setup->opener_fd = -1;
     if (!save_path(setup))
         return 0;
-    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-                      setup->opener_fds) ? -errno : 0;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends))
+        return -errno;
+    setup->opener_fd = ends[1];
+    setup->opener = (struct loop_fd){ .fd = ends[0], .events = POLLIN, .ready = opener_asked,
+                                      .data = setup };
+    return loop_add_fd(&setup->loop, &setup->opener);
 }
 
 /* The sockets that we made and nobody else removes. */
@@ -177,18 +231,26 @@ static void list_files(const struct setup *setup, struct supervisor_job *job)
             job->files[n++] = setup->specs[i].path;
 }
 
+/* What the supervisor has open is not its children's. */
+static void leave_supervisor(struct setup *setup)
+{
+    close(setup->asked.fd);
+    cleanup_closep(&setup->opener.fd);
+    qmp_proxy_forget(&setup->proxy);
+}
+
 static enum child_status run_keeper(void *data, int fd)
 {
     struct setup *setup = data;
     struct keeper_job job = { .store = &setup->store, .consoles = setup->consoles,
                               .console_count = setup->console_count,
                               .vnc = setup->worker.vnc.io.fd >= 0, .worker_fd = fd,
-                              .signal_fd = setup->signal_fd };
+                              .ask_fd = setup->ask_fd, .signal_fd = setup->signal_fd };
 
     stderr_sink_init("keeper", setup->options.domid);
+    leave_supervisor(setup);
     worker_dispose(&setup->worker);
-    cleanup_closep(&setup->opener_fds[0]);
-    cleanup_closep(&setup->opener_fds[1]);
+    cleanup_closep(&setup->opener_fd);
     /* A connection of its own: what another keeper left half said is not repeated. */
     if (store_open(&setup->store, setup->options.domid))
         return CHILD_FAILED;
@@ -200,27 +262,37 @@ static enum child_status run_worker(void *data, int fd)
     struct setup *setup = data;
 
     stderr_sink_init("worker", setup->options.domid);
-    cleanup_closep(&setup->opener_fds[0]);
-    setup->worker.opener_fd = setup->opener_fds[1];
+    leave_supervisor(setup);
+    close(setup->ask_fd);
+    setup->worker.opener_fd = setup->opener_fd;
     return worker_run(&setup->worker, setup->options.domid, fd, setup->signal_fd);
+}
+
+static void given_up(void *data)
+{
+    const struct setup *setup = data;
+
+    guard_crash(&setup->guard, "nobody serves the stub domain any more");
 }
 
 static int serve(struct setup *setup)
 {
     struct supervisor_job job = { .run_keeper = run_keeper, .run_worker = run_worker,
-                                  .data = setup, .signal_fd = setup->signal_fd,
-                                  .save_path = save_path(setup) };
+                                  .given_up = given_up, .data = setup,
+                                  .signal_fd = setup->signal_fd, .loop = &setup->loop };
     int in_child, status;
 
     if (open_opener(setup))
         return 1;
-    job.opener_fd = setup->opener_fds[0];
     list_files(setup, &job);
     if (confine_supervisor())
         return 1;
     status = supervise(&job, &in_child);
-    if (!in_child)
-        worker_dispose(&setup->worker);
+    if (in_child)
+        return status;
+    worker_dispose(&setup->worker);
+    if (status == 0 && guard_see_off(&setup->guard, setup->signal_fd))
+        qmp_proxy_end(&setup->proxy);
     return status;
 }
 
@@ -245,6 +317,7 @@ int main(int argc, char **argv)
     mallopt(M_ARENA_MAX, 1);
     umask(027);
     worker_init(&setup.worker);
+    loop_init(&setup.loop, clock_now_ms);
     setup.signal_fd = catch_signals();
     if (setup.signal_fd < 0)
         return 1;

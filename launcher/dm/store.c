@@ -8,6 +8,7 @@
  *   /local/domain/S/device/console/N/{state,ring-ref,port}     S's
  *   /local/domain/S/device-model/G/vnc-vchan/SLOT/{ring-ref,event-channel}     S's
  *   /local/domain/0/device-model/S/state         "running" when all is served
+ *   /local/domain/S/image/qmp-proxy-pid          libxl's; the stub domain only reads it
  *   /local/domain/G/serial/N/tty, /local/domain/G/console/vnc-{listen,port}   for xl
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -18,6 +19,7 @@
 #include "util.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <xen/io/xenbus.h>
@@ -266,6 +268,28 @@ int store_write_running(struct store *store)
 
     snprintf(path, sizeof(path), "/local/domain/0/device-model/%d/state", store->domid);
     return write_text(store, path, "running");
+}
+
+static void proxy_pid_path(const struct store *store, char path[STORE_PATH])
+{
+    snprintf(path, STORE_PATH, "/local/domain/%d/image/qmp-proxy-pid", store->domid);
+}
+
+int store_read_proxy_pid(struct store *store, unsigned int *pid)
+{
+    char path[STORE_PATH];
+
+    proxy_pid_path(store, path);
+    return read_number(store, path, INT_MAX, pid);
+}
+
+int store_write_proxy_pid(struct store *store, unsigned int pid)
+{
+    char path[STORE_PATH], text[16];
+
+    proxy_pid_path(store, path);
+    snprintf(text, sizeof(text), "%u", pid);
+    return rewrite_text(store, path, text);
 }
 
 /* The token says what the event is about, so that no path from an event is parsed. */

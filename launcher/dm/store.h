@@ -67,6 +67,10 @@ int store_write_guest_tty(struct store *store, unsigned int serial, const char *
 int store_write_guest_vnc(struct store *store, const char *host, unsigned int port);
 int store_write_running(struct store *store);
 
+/* The process that libxl reaches the stub domain's QMP by: its number, which must exist. */
+int store_read_proxy_pid(struct store *store, unsigned int *pid);
+int store_write_proxy_pid(struct store *store, unsigned int pid);
+
 /* Watches the frontends of consoles 1 to COUNT - 1, the VNC slots, and domains ending. */
 int store_watch(struct store *store, const struct store_console *consoles, int count, bool vnc);
 int store_fd(struct store *store); /* readable: call store_next_event() until it says NONE */

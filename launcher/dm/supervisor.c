@@ -7,7 +7,6 @@
 
 #include "clock.h"
 #include "log.h"
-#include "save-opener.h"
 #include "util.h"
 
 #include <errno.h>
@@ -127,33 +126,49 @@ static enum child_status judge(struct child children[CHILDREN])
     return verdict;
 }
 
+struct wait {
+    const struct supervisor_job *job;
+    struct child *children;
+    bool told; /* by a signal */
+};
+
+static void signal_ready(void *data, short revents)
+{
+    struct wait *wait = data;
+    struct signalfd_siginfo info;
+
+    while (read(wait->job->signal_fd, &info, sizeof(info)) == sizeof(info))
+        wait->told |= info.ssi_signo != SIGCHLD;
+    reap(wait->children);
+    if (wait->told || !wait->children[KEEPER].pid || !wait->children[WORKER].pid)
+        loop_stop(wait->job->loop);
+}
+
 /* Until a child ends or we are told to. */
 static enum child_status wait_for_end(const struct supervisor_job *job,
                                       struct child children[CHILDREN])
 {
-    struct pollfd p[] = { { .fd = job->signal_fd, .events = POLLIN },
-                          { .fd = job->opener_fd, .events = POLLIN } };
-    struct signalfd_siginfo info;
+    struct wait wait = { .job = job, .children = children };
+    struct loop_fd signals = { .fd = job->signal_fd, .events = POLLIN, .ready = signal_ready,
+                               .data = &wait };
+    enum child_status verdict;
+    int rc = loop_add_fd(job->loop, &signals);
 
-    for (;;) {
-        reap(children);
-        if (!children[KEEPER].pid || !children[WORKER].pid) {
-            enum child_status verdict = judge(children);
-
-            /* One that was left alone may be seen before the one that counts. */
-            if (verdict == CHILD_ALONE) {
-                wait_for(children, CHILDREN, GOODBYE_MS);
-                verdict = judge(children);
-            }
-            return verdict == CHILD_DONE ? CHILD_DONE : CHILD_FAILED;
-        }
-        poll(p, ARRAY_SIZE(p), -1);
-        if (p[1].revents & POLLIN)
-            save_opener_serve(job->opener_fd, job->save_path);
-        while (read(job->signal_fd, &info, sizeof(info)) == sizeof(info))
-            if (info.ssi_signo != SIGCHLD)
-                return CHILD_DONE;
+    /* One that could not even be forked sends no signal. */
+    if (!rc && children[KEEPER].pid && children[WORKER].pid)
+        rc = loop_run(job->loop);
+    loop_remove_fd(job->loop, &signals);
+    if (rc)
+        log_error("cannot wait: %s", strerror(-rc));
+    if (wait.told)
+        return CHILD_DONE;
+    verdict = judge(children);
+    /* One that was left alone may be seen before the one that counts. */
+    if (verdict == CHILD_ALONE) {
+        wait_for(children, CHILDREN, GOODBYE_MS);
+        verdict = judge(children);
     }
+    return verdict == CHILD_DONE ? CHILD_DONE : CHILD_FAILED;
 }
 
 int supervise(const struct supervisor_job *job, int *in_child)
@@ -171,14 +186,19 @@ int supervise(const struct supervisor_job *job, int *in_child)
             *in_child = 1;
             return result;
         }
-        if (rc)
+        if (rc) {
+            log_error("cannot start keeper and worker: %s", strerror(-rc));
+            job->given_up(job->data);
             break;
+        }
         verdict = wait_for_end(job, children);
         end_children(children);
-        if (verdict == CHILD_DONE || (restarts == 0 && clock_now_ms() - started < MIN_LIFE_MS))
+        if (verdict == CHILD_DONE)
             break;
-        if (restarts == SUPERVISOR_MAX_RESTARTS) {
+        if (restarts == SUPERVISOR_MAX_RESTARTS ||
+            (restarts == 0 && clock_now_ms() - started < MIN_LIFE_MS)) {
             log_error("given up after %d restarts", restarts);
+            job->given_up(job->data);
             break;
         }
         log_error("starting keeper and worker anew");

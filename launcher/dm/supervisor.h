@@ -1,12 +1,15 @@
 /*
- * The first process: root, known to libxl by its pid, deaf to everyone but signals and
- * one request of the worker's (save-opener.h). It starts keeper and worker, starts them
- * anew when one of them dies, and removes what they leave in the file system.
+ * The first process: root, known to libxl by its pid. It starts keeper and worker,
+ * starts them anew when one of them dies, and removes what they leave in the file
+ * system. It is deaf to everyone but signals and what its loop waits for besides: one
+ * bit of the keeper's (guard.h) and one request of the worker's (save-opener.h).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #ifndef DM_SUPERVISOR_H
 #define DM_SUPERVISOR_H
+
+#include "loop.h"
 
 #define SUPERVISOR_MAX_FILES 16
 #define SUPERVISOR_MAX_RESTARTS 5 /* then it gives up: something is wrong, or attacks */
@@ -22,10 +25,10 @@ struct supervisor_job {
     /* Each runs in a process of its own; FD is its end of the pair's socket. */
     enum child_status (*run_keeper)(void *data, int fd);
     enum child_status (*run_worker)(void *data, int fd);
+    void (*given_up)(void *data); /* they die over and over: nobody will serve any more */
     void *data;
-    int opener_fd;         /* the worker's requests for the file to save to; -1: none */
-    const char *save_path; /* that file */
     int signal_fd; /* HUP, INT, TERM and CHLD are blocked and come here */
+    struct loop *loop; /* the supervisor's own; may have other things to wait for */
     const char *files[SUPERVISOR_MAX_FILES + 1]; /* to be removed at the end; NULL-terminated */
 };
 

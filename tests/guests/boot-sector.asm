@@ -2,7 +2,8 @@
 ;   nasm -f bin boot-sector.asm
 ; Every second until it has heard something it sends "boot sector: tick". A line
 ; (ended by CR) is answered by "you said: LINE"; the line "off" powers off, which
-; for a one-CPU HVM guest is a halt with interrupts disabled.
+; for a one-CPU HVM guest is a halt with interrupts disabled. After "flood" it
+; writes to both without end and hears nothing more.
 ; It sleeps between timer ticks (18.2 Hz), so that an idle guest costs nothing.
 ; SPDX-License-Identifier: GPL-2.0-or-later
 bits 16
@@ -81,6 +82,8 @@ receive:
 answer:
         mov byte [di], 0
         mov di, LINE
+        cmp word [di], 'fl'
+        je flood
         cmp word [di], 'of'
         jne .echo
         cmp word [di + 2], 'f'
@@ -92,6 +95,11 @@ answer:
         mov si, newline
         call print
         jmp receive.more
+
+flood:
+        mov si, tick
+        call print
+        jmp flood
 
 off:
         mov si, bye

@@ -1,13 +1,16 @@
 /*
- * stub-test: process 1 of a stub domain that is none, for scenarios that show what dom0 makes of
- * it. What it does is named on the stub domain's kernel command line, stub_test=NAME, which the
- * kernel hands to process 1 as an environment variable:
+ * stub-test: process 1 of a stub domain that is none, or one that runs beside ours, for
+ * scenarios that show what dom0 makes of it. What it does is named on the stub domain's kernel
+ * command line, stub_test=NAME, which the kernel hands to process 1 as an environment variable:
  *   sleep   says hello and never becomes ready
  *   flood   writes to the log console without end
  *   exit    ends at once, which is a kernel panic
+ *   beside  runs our /init as process 1, and beside it, as root, what stub-hostile.c is told
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "stub-hostile.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +30,16 @@ static void flood(void)
     }
 }
 
+static int beside(void)
+{
+    char *init[] = { "/init", NULL };
+
+    if (fork() == 0)
+        return stub_hostile();
+    execv(init[0], init);
+    return 3;
+}
+
 int main(void)
 {
     const char *what = getenv("stub_test");
@@ -39,6 +52,8 @@ int main(void)
         flood();
     if (!strcmp(what, "exit"))
         return 3;
+    if (!strcmp(what, "beside"))
+        return beside();
     for (;;)
         pause();
 }

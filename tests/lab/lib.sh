@@ -16,6 +16,11 @@
 #   no_domain NAME, no_process NAME
 #   domid GUEST                          its number, or fails
 #   stub_image FILE                      our image is FILE until the scenario ends
+#   stub_hostile                         our image, and beside it a program that obeys dom0; $hostile
+#                                        is the config line for it
+#   stub_order VERB [ARG...]             it does that (tests/guests/stub-hostile.c)
+#   stub_done [SECONDS]                  until it has done it
+#   daemon_of GUEST                      pid of its stubdom-dm, the supervisor
 #   on_exit CMD...                       undone at the end, last first
 #   refused N                            the last `run` said one line, ended with N, and
 #                                        left neither domain nor log
@@ -149,6 +154,25 @@ stub_image() {
     mount --bind /dev/null "$BOOT/qemu-stubdom-linux.manifest"
     on_exit umount "$BOOT/qemu-stubdom-linux.manifest"
 }
+
+# shellcheck disable=SC2034 # for scenarios
+stub_orders=0 hostile='stubdom_cmdline = "rdinit=/stub-test stub_test=beside"'
+stub_hostile() {
+    cat "$BOOT/qemu-stubdom-linux-rootfs" "$GUESTS/stub-beside.cpio" >"$scratch/hostile.initrd"
+    stub_image "$scratch/hostile.initrd"
+}
+stub_order() {
+    stub_orders=$((stub_orders + 1))
+    stub_folder=/local/domain/$(domid tiny-dm)/data
+    xenstore-write "$stub_folder/order" "$stub_orders $*"
+}
+stub_has_done() { [ "$(xenstore-read "$stub_folder/did" 2>/dev/null)" = "$stub_orders" ]; }
+stub_done() {
+    wait_until "${1:-30}" stub_has_done
+    ! xenstore-read "$stub_folder/trouble" 2>/dev/null || fail "the stub domain cannot: $(xenstore-read "$stub_folder/trouble")"
+}
+
+daemon_of() { xenstore-read "/local/domain/$(domid "$1-dm")/image/device-model-pid"; }
 
 refused() {
     expect_status "$1"

@@ -89,12 +89,14 @@ static void happen(int event)
 /* -------- a run: PLAY is the worker, and stands for the world besides -------- */
 
 static int played; /* what the last one returned */
+static int asked[2]; /* the pipe to the supervisor */
 
 static struct store store;
 static const struct store_console consoles[] = { { .id = 0 }, { .id = 3 } };
 static int run(int (*play)(int fd))
 {
-    struct keeper_job job = { .store = &store, .consoles = consoles, .console_count = 2 };
+    struct keeper_job job = { .store = &store, .consoles = consoles, .console_count = 2,
+                              .ask_fd = asked[1] };
     struct signalfd_siginfo signal;
     int pair[2], status;
     sigset_t set;
@@ -108,6 +110,7 @@ static int run(int (*play)(int fd))
     worker = fork();
     if (worker == 0) {
         close(pair[0]);
+        close(asked[1]);
         _exit(play(pair[1]));
     }
     close(pair[1]);
@@ -138,6 +141,7 @@ static int start(void **state)
     shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     shared->exists = true;
     assert_int_equal(pipe2(store_pipe, O_NONBLOCK), 0);
+    assert_int_equal(pipe2(asked, O_NONBLOCK), 0);
     log_set_sink(NULL, NULL);
     return 0;
 }
@@ -146,6 +150,9 @@ static int finish(void **state)
 {
     close(store_pipe[0]);
     close(store_pipe[1]);
+    if (asked[0] >= 0)
+        close(asked[0]);
+    close(asked[1]);
     return munmap(shared, 4096);
 }
 
@@ -194,7 +201,32 @@ static int play_domain_gone(int fd)
 
 static void test_ends_with_the_domain(void **state)
 {
+    char bytes[8];
+
     assert_int_equal(run(play_domain_gone), CHILD_DONE);
+    /* Once, for the first of the two: whether it was ours is the supervisor's to find out. */
+    assert_int_equal(read(asked[0], bytes, sizeof(bytes)), 1);
+}
+
+static int lines;
+
+static void count_line(void *data, enum log_level level, const char *line)
+{
+    lines += strstr(line, "the supervisor is gone") != NULL;
+}
+
+/* It says so once, and serves on. */
+static void test_goes_on_without_the_supervisor(void **state)
+{
+    lines = 0;
+    log_set_sink(count_line, NULL);
+    close(asked[0]);
+    asked[0] = -1;
+    signal(SIGPIPE, SIG_IGN);
+    happen(RELEASE);
+    assert_int_equal(run(play_honest), CHILD_DONE);
+    assert_int_equal(played, 0);
+    assert_int_equal(lines, 1);
 }
 
 static struct message bad;
@@ -267,6 +299,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_honest_run_ended_by_libxl),
         TEST(test_ends_with_the_domain),
+        TEST(test_goes_on_without_the_supervisor),
         TEST(test_disobeys_what_it_may_not_do),
         TEST(test_haste_is_coalesced),
     };

@@ -276,6 +276,23 @@ static void test_backend_state_is_only_changed_where_it_is(void **state)
     assert_int_equal(transactions, 0);
 }
 
+static void test_proxy_is_only_named_where_libxl_named_one(void **state)
+{
+    static const char path[] = "/local/domain/7/image/qmp-proxy-pid";
+    unsigned int pid;
+
+    assert_int_equal(store_read_proxy_pid(&store, &pid), -ENOENT);
+    assert_int_equal(store_write_proxy_pid(&store, 77), -ENOENT);
+    assert_null(find(path));
+    set(path, "4711");
+    assert_int_equal(store_read_proxy_pid(&store, &pid), 0);
+    assert_int_equal(pid, 4711);
+    assert_int_equal(store_write_proxy_pid(&store, 77), 0);
+    assert_string_equal(find(path)->value, "77");
+    set(path, "4294967295");
+    assert_int_equal(store_read_proxy_pid(&store, &pid), -EINVAL);
+}
+
 static void test_what_xl_looks_for(void **state)
 {
     assert_int_equal(store_write_tty(&store, 3, "/dev/pts/4"), 0);
@@ -325,6 +342,7 @@ int main(void)
         TEST(test_frontend_numbers),
         TEST(test_slots),
         TEST(test_backend_state_is_only_changed_where_it_is),
+        TEST(test_proxy_is_only_named_where_libxl_named_one),
         TEST(test_what_xl_looks_for),
         TEST(test_watches),
     };

@@ -1,4 +1,4 @@
-// sources: launcher/dm/supervisor.c launcher/dm/save-opener.c common/util.c common/log.c
+// sources: launcher/dm/supervisor.c common/loop.c common/util.c common/log.c
 /*
  * The supervisor with keepers and workers that end in every way: who ends with
  * whom, what is started anew and what is not, that nothing is left behind.
@@ -7,6 +7,7 @@
  */
 #include "unit.h"
 
+#include "clock.h"
 #include "log.h"
 #include "supervisor.h"
 
@@ -19,6 +20,7 @@
 #include <sys/wait.h>
 
 static struct { int starts, lines; } *shared;
+static int given_up;
 static char file[] = "/tmp/dm-supervisor-XXXXXX";
 
 static void count_line(void *data, enum log_level level, const char *line)
@@ -87,15 +89,23 @@ static enum child_status signals_parent(void *data, int fd)
     return patient(data, fd);
 }
 
+static void note_given_up(void *data)
+{
+    given_up++;
+}
+
 static int run(enum child_status (*keeper)(void *, int), enum child_status (*worker)(void *, int))
 {
-    struct supervisor_job job = { .run_keeper = keeper, .run_worker = worker, .opener_fd = -1,
-                                  .files = { file } };
+    struct loop loop;
+    struct supervisor_job job = { .run_keeper = keeper, .run_worker = worker, .files = { file },
+                                  .given_up = note_given_up, .loop = &loop };
     struct signalfd_siginfo info;
     int in_child, status;
     sigset_t set;
 
     close(open(file, O_CREAT, 0600));
+    given_up = 0;
+    loop_init(&loop, clock_now_ms);
     sigemptyset(&set);
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGCHLD);
@@ -136,6 +146,7 @@ static void test_failure_at_the_start_is_final(void **state)
 {
     assert_int_equal(run(patient, fails_at_once), 1);
     assert_int_equal(shared->starts, 1);
+    assert_int_equal(given_up, 1);
     assert_int_equal(run(fails_at_once, patient), 1);
     assert_int_equal(shared->starts, 2);
 }
@@ -144,12 +155,14 @@ static void test_a_dead_child_is_replaced(void **state)
 {
     assert_int_equal(run(patient, better_every_time), 0);
     assert_int_equal(shared->starts, 3);
+    assert_int_equal(given_up, 0);
 }
 
 static void test_but_not_for_ever(void **state)
 {
     assert_int_equal(run(crashes_later, patient), 1);
     assert_int_equal(shared->starts, SUPERVISOR_MAX_RESTARTS + 1);
+    assert_int_equal(given_up, 1);
 }
 
 static int start(void **state)

@@ -1,0 +1,184 @@
+/*
+ * The guest does not outlive its device model (see guard.h).
+ *
+ * A handle on the hypervisor is held only while looking: it may do anything.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "guard.h"
+
+#include "clock.h"
+#include "log.h"
+#include "util.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+/* How long a stub domain that is being destroyed may take; its disks may be slow to go. */
+#define STUB_GOES_MS 30000
+/* How long its guest may run on: libxl pauses it as soon as the stub domain is gone. */
+#define GUEST_GOES_MS 10000
+#define STEP_MS 100
+#define PAUSED_STEP_MS 1000
+
+enum sight {
+    UNKNOWN, /* the hypervisor did not say */
+    RUNS,
+    PAUSED,
+    ENDED, /* has shut down, and is kept */
+    GONE,  /* or on its way */
+};
+
+static enum sight look_at(xc_interface *xc, int domid, const xen_domain_handle_t uuid,
+                          unsigned int *reason)
+{
+    xc_domaininfo_t info;
+
+    if (xc_domain_getinfo_single(xc, domid, &info))
+        return errno == ESRCH ? GONE : UNKNOWN;
+    if (memcmp(info.handle, uuid, sizeof(info.handle)) || (info.flags & XEN_DOMINF_dying))
+        return GONE;
+    *reason = info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
+    if (info.flags & XEN_DOMINF_shutdown)
+        return ENDED;
+    return info.flags & XEN_DOMINF_paused ? PAUSED : RUNS;
+}
+
+static xc_interface *open_xen(void)
+{
+    xc_interface *xc = xc_interface_open(NULL, NULL, 0);
+
+    if (!xc)
+        log_error("cannot ask the hypervisor: %s", strerror(errno));
+    return xc;
+}
+
+static int remember(xc_interface *xc, int domid, xen_domain_handle_t uuid)
+{
+    xc_domaininfo_t info;
+
+    if (xc_domain_getinfo_single(xc, domid, &info))
+        return -errno;
+    memcpy(uuid, info.handle, sizeof(info.handle));
+    return 0;
+}
+
+void guard_init(struct guard *guard, int stub, int guest)
+{
+    xc_interface *xc = guest < 0 ? NULL : open_xen();
+    int rc;
+
+    *guard = (struct guard){ .stub = stub, .guest = -1 };
+    if (!xc)
+        return;
+    rc = remember(xc, stub, guard->stub_uuid) ?: remember(xc, guest, guard->guest_uuid);
+    if (rc)
+        log_error("guest %d: not found: %s", guest, strerror(-rc));
+    else
+        guard->guest = guest;
+    xc_interface_close(xc);
+}
+
+static void crash(xc_interface *xc, const struct guard *guard, const char *why)
+{
+    unsigned int reason;
+    enum sight guest = look_at(xc, guard->guest, guard->guest_uuid, &reason);
+
+    if (guest != RUNS && guest != PAUSED)
+        return;
+    if (xc_domain_shutdown(xc, guard->guest, SHUTDOWN_crash))
+        log_error("%s; guest %d cannot be shut down: %s", why, guard->guest, strerror(errno));
+    else
+        log_error("%s; guest %d was shut down, reason crash", why, guard->guest);
+}
+
+static const char *reason_text(unsigned int reason)
+{
+    static const char *const text[] = {
+        [SHUTDOWN_poweroff] = "the stub domain has powered off",
+        [SHUTDOWN_reboot] = "the stub domain has rebooted",
+        [SHUTDOWN_suspend] = "the stub domain has suspended itself",
+        [SHUTDOWN_crash] = "the stub domain has crashed",
+    };
+
+    return reason < ARRAY_SIZE(text) ? text[reason] : "the stub domain has ended";
+}
+
+void guard_look(const struct guard *guard)
+{
+    xc_interface *xc = guard->guest < 0 ? NULL : open_xen();
+    unsigned int reason;
+
+    if (!xc)
+        return;
+    if (look_at(xc, guard->stub, guard->stub_uuid, &reason) == ENDED)
+        crash(xc, guard, reason_text(reason));
+    xc_interface_close(xc);
+}
+
+void guard_crash(const struct guard *guard, const char *why)
+{
+    xc_interface *xc = guard->guest < 0 ? NULL : open_xen();
+
+    if (!xc)
+        return;
+    crash(xc, guard, why);
+    xc_interface_close(xc);
+}
+
+/* Returns whether a signal says that the waiting is over. */
+static bool pass(int stop, int ms)
+{
+    struct pollfd p = { .fd = stop, .events = POLLIN };
+    struct signalfd_siginfo info;
+
+    poll(&p, 1, ms);
+    while (read(stop, &info, sizeof(info)) == sizeof(info))
+        if (info.ssi_signo != SIGCHLD)
+            return true;
+    return false;
+}
+
+static bool wait_for_stub(xc_interface *xc, const struct guard *guard, int stop)
+{
+    int64_t until = clock_now_ms() + STUB_GOES_MS;
+    unsigned int reason;
+
+    while (look_at(xc, guard->stub, guard->stub_uuid, &reason) != GONE)
+        if (clock_now_ms() >= until || pass(stop, STEP_MS))
+            return false;
+    return true;
+}
+
+/* A guest that is paused hangs in nothing, and may be about to be destroyed. */
+static void wait_for_guest(xc_interface *xc, const struct guard *guard, int stop)
+{
+    unsigned int reason;
+
+    for (int ran = 0; ran < GUEST_GOES_MS;) {
+        enum sight guest = look_at(xc, guard->guest, guard->guest_uuid, &reason);
+
+        if (guest == GONE || guest == ENDED ||
+            pass(stop, guest == PAUSED ? PAUSED_STEP_MS : STEP_MS))
+            return;
+        ran += guest == PAUSED ? 0 : STEP_MS;
+    }
+    crash(xc, guard, "the stub domain was destroyed and its guest was not");
+}
+
+bool guard_see_off(const struct guard *guard, int stop)
+{
+    xc_interface *xc = guard->guest < 0 ? NULL : open_xen();
+    bool gone;
+
+    if (!xc)
+        return false;
+    gone = wait_for_stub(xc, guard, stop);
+    if (gone)
+        wait_for_guest(xc, guard, stop);
+    xc_interface_close(xc);
+    return gone;
+}

@@ -1,0 +1,39 @@
+/*
+ * The guest does not outlive its device model: when the stub domain has ended and
+ * nobody is taking the two apart, the guest is shut down with reason crash, so that
+ * xl's on_crash runs. Without that it would hang in its next access to a device.
+ *
+ * The stub domain does this itself when QEMU ends. Here is what it cannot do: its
+ * first process or its kernel has died, or somebody destroyed it alone.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef DM_GUARD_H
+#define DM_GUARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <xenctrl.h>
+
+struct guard {
+    int stub, guest; /* guest -1: not known, nothing is done */
+    xen_domain_handle_t stub_uuid, guest_uuid; /* numbers are given out again */
+};
+
+/* Remembers the two domains. A failure is logged, and nothing will be done. */
+void guard_init(struct guard *guard, int stub, int guest);
+
+/* Some domain has ended: if it is the stub domain, the guest is crashed. */
+void guard_look(const struct guard *guard);
+
+/* Crashes a guest that still runs; WHY begins the line in the log. */
+void guard_crash(const struct guard *guard, const char *why);
+
+/*
+ * We were told to end. libxl destroys a stub domain before its guest, or the stub
+ * domain alone: waits until the guest goes, too, and crashes one that is left behind.
+ * STOP, a signalfd, ends the waiting. Returns whether the stub domain is gone.
+ */
+bool guard_see_off(const struct guard *guard, int stop);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * libxl's way to the QEMU in the stub domain is a process of Xen's in dom0,
+ * vchan-socket-proxy, which nobody watches: when it dies, xl can no longer change
+ * CDs, attach disks or save the guest. Here it is started anew, with the command
+ * line that libxl gave it.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef DM_QMP_PROXY_H
+#define DM_QMP_PROXY_H
+
+#include "loop.h"
+#include "store.h"
+
+#include <sys/types.h>
+
+#define QMP_PROXY_ARGS 8
+
+struct qmp_proxy {
+    struct loop *loop; /* NULL: there is none to look after */
+    int domid;         /* the stub domain */
+    struct loop_fd io; /* its pidfd: readable when it has ended */
+    struct loop_timer again;
+    pid_t child; /* the one that we started last; 0: none */
+    int restarts;
+    int log_fd; /* its stderr */
+    char exe[256], text[1024];
+    char *args[QMP_PROXY_ARGS + 1]; /* within text */
+};
+
+/*
+ * Finds what libxl started and watches it. With all of root's privileges: it looks at
+ * another process. 0, also when libxl started none; or -errno after logging a line.
+ */
+int qmp_proxy_find(struct qmp_proxy *proxy, struct loop *loop, struct store *store);
+
+void qmp_proxy_forget(struct qmp_proxy *proxy); /* closes what is open; idempotent */
+
+/* Ends the one that we started, which libxl may have missed. */
+void qmp_proxy_end(struct qmp_proxy *proxy);
+
+#endif

@@ -1,0 +1,487 @@
+/*
+ * A stub domain that has been taken over (see stub-hostile.h). It runs as root beside our own
+ * process 1, QEMU and kernel, with everything that a stub domain's root may do: its xenstore
+ * folder, hypercalls, grants, event channels, its console's page.
+ *
+ * Whatever it does, dom0 must go on. It need not do it well: random numbers do much of it.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#define __XEN_TOOLS__ 1 /* else sched_op and event_channel_op mean the calls of Xen 3.0 */
+
+#include "stub-hostile.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libxenvchan.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include <xencall.h>
+#include <xenevtchn.h>
+#include <xenforeignmemory.h>
+#include <xengnttab.h>
+#include <xenstore.h>
+#include <xen/event_channel.h>
+#include <xen/io/console.h>
+#include <xen/sched.h>
+
+#define VNC_SLOTS 8
+#define CONSOLES 4
+
+static struct xs_handle *xs;
+static unsigned int self, guest;
+
+/* -------- small things -------- */
+
+static uint32_t any(void)
+{
+    static uint32_t x = 2463534242u;
+
+    x ^= x << 13;
+    x ^= x >> 17;
+    return x ^= x << 5;
+}
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static bool write_node(const char *value, const char *format, ...)
+{
+    char path[128];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(path, sizeof(path), format, args);
+    va_end(args);
+    return xs_write(xs, XBT_NULL, path, value, strlen(value));
+}
+
+static unsigned int read_number(const char *format, ...)
+{
+    unsigned int len, value;
+    char path[128], *text;
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(path, sizeof(path), format, args);
+    va_end(args);
+    text = xs_read(xs, XBT_NULL, path, &len);
+    value = text ? strtoul(text, NULL, 10) : 0;
+    free(text);
+    return value;
+}
+
+/* What could not be done at all must not pass for an attack that dom0 withstood. */
+static void trouble(const char *what)
+{
+    char text[128];
+
+    snprintf(text, sizeof(text), "%s: %s", what, strerror(errno));
+    write_node(text, "data/trouble");
+}
+
+static const char *number(uint32_t value)
+{
+    static char text[16];
+
+    snprintf(text, sizeof(text), "%u", value);
+    return text;
+}
+
+/* -------- its own parts die -------- */
+
+static void kill_qemu(const char *argument)
+{
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+    char path[300], name[32];
+
+    while (proc && (entry = readdir(proc))) {
+        FILE *file;
+
+        snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+        file = fopen(path, "r");
+        if (file && fgets(name, sizeof(name), file) && !strncmp(name, "qemu", 4))
+            kill(atoi(entry->d_name), SIGKILL);
+        if (file)
+            fclose(file);
+    }
+    if (proc)
+        closedir(proc);
+}
+
+/* No signal ends process 1, but a stack full of nonsense does. */
+static void kill_init(const char *argument)
+{
+    FILE *maps = fopen("/proc/1/maps", "r");
+    int mem = open("/proc/1/mem", O_WRONLY);
+    unsigned long from, to;
+    char line[256], page[4096];
+
+    memset(page, 0x41, sizeof(page));
+    while (maps && fgets(line, sizeof(line), maps))
+        if (strstr(line, "[stack]") && sscanf(line, "%lx-%lx", &from, &to) == 2)
+            while ((to -= sizeof(page)) >= from && mem >= 0)
+                if (pwrite(mem, page, sizeof(page), to) < 0)
+                    break;
+    kill(1, SIGCHLD); /* so that it returns from its poll() */
+}
+
+static void hypercall(uint64_t op, uint64_t command, const void *data, size_t size)
+{
+    xencall_handle *call = xencall_open(NULL, 0);
+    void *buffer = call ? xencall_alloc_buffer(call, size) : NULL;
+
+    if (buffer) {
+        memcpy(buffer, data, size);
+        if (xencall2(call, op, command, (uint64_t)buffer) < 0)
+            trouble("hypercall");
+        xencall_free_buffer(call, buffer);
+    } else {
+        trouble("hypercall buffer");
+    }
+    if (call)
+        xencall_close(call);
+}
+
+/* What a kernel says to Xen when it panics, or powers off; the guest is told nothing. */
+static void shut_down(const char *argument)
+{
+    struct sched_shutdown how = { .reason = strcmp(argument, "poweroff") ? SHUTDOWN_crash
+                                                                         : SHUTDOWN_poweroff };
+
+    hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &how, sizeof(how));
+}
+
+/* -------- consoles -------- */
+
+static struct xencons_interface *map_console0(void)
+{
+    static xenforeignmemory_handle *memory;
+    xen_pfn_t frame = read_number("console/ring-ref");
+    struct xencons_interface *ring = NULL;
+
+    if (!memory)
+        memory = xenforeignmemory_open(NULL, 0);
+    if (memory)
+        ring = xenforeignmemory_map(memory, self, PROT_READ | PROT_WRITE, 1, &frame, NULL);
+    if (!ring)
+        trouble("console 0's page");
+    return ring;
+}
+
+/* Events as fast as they go, for so many seconds, on console 0's own channel. */
+static void storm(const char *argument)
+{
+    struct evtchn_send send = { .port = read_number("console/port") };
+    xencall_handle *call = xencall_open(NULL, 0);
+    struct evtchn_send *buffer = call ? xencall_alloc_buffer(call, sizeof(send)) : NULL;
+    double until = now() + atof(argument);
+
+    while (buffer && now() < until) {
+        *buffer = send;
+        for (int i = 0; i < 1000; i++)
+            xencall2(call, __HYPERVISOR_event_channel_op, EVTCHNOP_send, (uint64_t)buffer);
+    }
+    if (!send.port || !buffer)
+        trouble("console 0's port");
+    if (buffer)
+        xencall_free_buffer(call, buffer);
+    if (call)
+        xencall_close(call);
+}
+
+/* Text that dom0 has to write, faster than a kernel would send it: the ring is kept full. */
+static void flood_log(const char *argument)
+{
+    struct xencons_interface *ring = map_console0();
+    struct evtchn_send send = { .port = read_number("console/port") };
+    double until = now() + atof(argument);
+
+    while (ring && now() < until) {
+        memset(ring->out, 'a' + any() % 26, sizeof(ring->out));
+        __atomic_store_n(&ring->out_prod, ring->out_cons + sizeof(ring->out), __ATOMIC_SEQ_CST);
+        hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, &send, sizeof(send));
+    }
+}
+
+/* The log's ring with indices that cannot be. Nothing is read from it afterwards. */
+static void break_log(const char *argument)
+{
+    struct xencons_interface *ring = map_console0();
+    struct evtchn_send send = { .port = read_number("console/port") };
+
+    if (!ring)
+        return;
+    ring->out_prod = ring->out_cons + 0x80000000u;
+    ring->in_cons = any();
+    hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, &send, sizeof(send));
+}
+
+/* Serial consoles: offered with pages and ports of ours or of nobody, closed, offered again. */
+static void reopen_consoles(const char *argument)
+{
+    xengntshr_handle *share = xengntshr_open(NULL, 0);
+    xenevtchn_handle *event = xenevtchn_open(NULL, 0);
+    double until = now() + atof(argument);
+    evtchn_port_t port = event ? xenevtchn_bind_unbound_port(event, 0) : 0;
+    uint32_t ref = 0;
+    uint8_t *page = share ? xengntshr_share_pages(share, 0, 1, &ref, 1) : NULL;
+
+    while (page && now() < until) {
+        unsigned int id = 1 + any() % (CONSOLES - 1);
+
+        for (int i = 0; i < 64; i++)
+            page[any() % 4096] = any();
+        write_node(number(any() % 4 ? ref : any()), "device/console/%u/ring-ref", id);
+        write_node(number(any() % 4 ? port : any()), "device/console/%u/port", id);
+        write_node(number(any() % 10), "device/console/%u/state", id);
+        if (event)
+            xenevtchn_notify(event, port);
+        if (any() % 64 == 0)
+            usleep(30000);
+    }
+    if (!page || !port)
+        trouble("page and port");
+    if (share)
+        xengntshr_close(share);
+    if (event)
+        xenevtchn_close(event);
+}
+
+/* -------- vchans -------- */
+
+/* A VNC slot or the QMP channel, as dom0 finds it. */
+static struct libxenvchan *serve(const char *leaf)
+{
+    char path[128];
+    struct libxenvchan *vchan;
+
+    snprintf(path, sizeof(path), "/local/domain/%u/device-model/%u/%s", self, guest, leaf);
+    vchan = libxenvchan_server_init(NULL, 0, path, 0, 0);
+    if (vchan)
+        vchan->blocking = 0;
+    else
+        trouble(leaf);
+    return vchan;
+}
+
+/* Indices, orders, grants and flags of a vchan at random, while a viewer may be on it. */
+static void break_vnc(const char *argument)
+{
+    double until = now() + atof(argument);
+    char leaf[32];
+
+    while (now() < until) {
+        struct libxenvchan *vchan;
+        unsigned int slot = any() % VNC_SLOTS;
+
+        snprintf(leaf, sizeof(leaf), "vnc-vchan/%u", slot);
+        vchan = serve(leaf);
+        if (!vchan)
+            continue;
+        if (any() % 2)
+            write_node(number(any()), "device-model/%u/%s/ring-ref", guest, leaf);
+        for (int i = 0; i < 8; i++) {
+            ((uint8_t *)vchan->ring)[any() % sizeof(*vchan->ring)] = any();
+            xenevtchn_notify(vchan->event, vchan->event_port);
+            usleep(5000);
+        }
+        libxenvchan_close(vchan);
+    }
+}
+
+/* Bytes at random to every viewer that comes, without end. */
+static void flood_vnc(const char *argument)
+{
+    double until = now() + atof(argument);
+    struct libxenvchan *vchan = serve("vnc-vchan/0");
+    char bytes[4096];
+
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = any();
+    while (vchan && now() < until)
+        if (libxenvchan_is_open(vchan) != 1 || libxenvchan_write(vchan, bytes, sizeof(bytes)) <= 0)
+            usleep(1000);
+    libxenvchan_close(vchan);
+}
+
+/* What answers libxl: nothing, no end of a line, what is no JSON, JSON without end. */
+static const struct {
+    const char *name, *greeting, *reply;
+} answers[] = {
+    { "silent", "", "" },
+    { "endless", "", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" },
+    { "nonsense", "{\"QMP\":{\"version\":{\"qemu\":{\"micro\":0,\"minor\":0,\"major\":10}}}}\r\n",
+      "{\"return\":{\"a\":\\x00\xff}]]}\r\n" },
+    { "deep", "{\"QMP\":{\"version\":{\"qemu\":{\"micro\":0,\"minor\":0,\"major\":10}}}}\r\n",
+      "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[" },
+    { "wrong", "{\"QMP\":{}}\r\n", "{\"return\":{},\"id\":4294967295}\r\n" },
+};
+
+static void answer(struct libxenvchan *vchan, size_t which, double until)
+{
+    const char *greeting = answers[which].greeting, *reply = answers[which].reply;
+    char heard[4096];
+
+    if (*greeting)
+        libxenvchan_write(vchan, greeting, strlen(greeting));
+    while (libxenvchan_is_open(vchan) == 1 && now() < until) {
+        while (libxenvchan_data_ready(vchan) > 0 &&
+               libxenvchan_read(vchan, heard, sizeof(heard)) > 0)
+            ;
+        if (!*reply || libxenvchan_write(vchan, reply, strlen(reply)) <= 0)
+            usleep(2000);
+    }
+}
+
+/* "NAME SECONDS": in our QMP's place. */
+static void fake_qmp(const char *argument)
+{
+    double until = now() + atof(argument + strcspn(argument, " "));
+    size_t which = 0;
+
+    while (which + 1 < sizeof(answers) / sizeof(answers[0]) &&
+           strncmp(argument, answers[which].name, strlen(answers[which].name)))
+        which++;
+    while (now() < until) {
+        struct libxenvchan *vchan = serve("qmp-vchan");
+
+        while (vchan && libxenvchan_is_open(vchan) == 2 && now() < until)
+            usleep(2000);
+        if (vchan && now() < until)
+            answer(vchan, which, until);
+        libxenvchan_close(vchan);
+    }
+}
+
+/* -------- xenstore -------- */
+
+static void huge(char *value, size_t size)
+{
+    memset(value, '9', size - 1);
+    value[size - 1] = '\0';
+}
+
+/* Its own folder: gone, huge, empty, full; states that race. */
+static void break_store(const char *argument)
+{
+    static const char *const nodes[] = {
+        "device/console/3/state", "device/console/3/ring-ref", "device/console/3/port",
+        "device/console/1/state", "device/console/3/output", "device/console/1/output",
+        "device-model/%u/vnc-vchan/0/event-channel", "device-model/%u/vnc-vchan/0/ring-ref",
+        "device-model/%u/qmp-vchan/ring-ref", "device-model/%u/state", "device-model/%u/error",
+    };
+    double until = now() + atof(argument);
+    char value[1900], path[128];
+
+    huge(value, sizeof(value));
+    while (now() < until) {
+        snprintf(path, sizeof(path), nodes[any() % (sizeof(nodes) / sizeof(nodes[0]))], guest);
+        switch (any() % 6) {
+        case 0: xs_rm(xs, XBT_NULL, path); break;
+        case 1: xs_write(xs, XBT_NULL, path, value, sizeof(value) - 1); break;
+        case 2: xs_write(xs, XBT_NULL, path, "\0\xff\n%n", 5); break;
+        case 3: write_node("file:/etc/shadow", "%s", path); break;
+        case 4: xs_write(xs, XBT_NULL, path, "", 0); break;
+        default: write_node(number(any() % 12), "%s", path);
+        }
+    }
+}
+
+/* Folders removed, and as many nodes made as xenstored allows. */
+static void fill_store(const char *argument)
+{
+    char value[1900];
+
+    huge(value, sizeof(value));
+    xs_rm(xs, XBT_NULL, "device/console");
+    for (unsigned int i = 0; i < 2000; i++)
+        if (!write_node(value, "device-model/%u/fill/%u", guest, i))
+            break;
+    if (!strcmp(argument, "all"))
+        xs_rm(xs, XBT_NULL, "device-model");
+}
+
+static void empty_store(const char *argument)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "device-model/%u/fill", guest);
+    xs_rm(xs, XBT_NULL, path);
+}
+
+/* -------- orders -------- */
+
+static const struct {
+    const char *name;
+    void (*run)(const char *argument);
+} verbs[] = {
+    { "kill-qemu", kill_qemu },
+    { "kill-init", kill_init },
+    { "shut-down", shut_down },             /* crash or poweroff */
+    { "storm", storm },                     /* SECONDS, like the others */
+    { "flood-log", flood_log },
+    { "break-log", break_log },
+    { "reopen-consoles", reopen_consoles },
+    { "break-vnc", break_vnc },
+    { "flood-vnc", flood_vnc },
+    { "fake-qmp", fake_qmp },
+    { "break-store", break_store },
+    { "fill-store", fill_store },
+    { "empty-store", empty_store },
+};
+
+static void obey(char *order)
+{
+    char *verb = order + strcspn(order, " "), *argument;
+    unsigned int id = strtoul(order, NULL, 10);
+
+    verb += *verb == ' ';
+    argument = verb + strcspn(verb, " ");
+    if (*argument)
+        *argument++ = '\0';
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        if (!strcmp(verbs[i].name, verb))
+            verbs[i].run(argument);
+    write_node(number(id), "data/did");
+}
+
+int stub_hostile(void)
+{
+    unsigned int count, len, done = 0;
+
+    /* Our /init mounts /dev. */
+    while (access("/dev/xen/xenbus", R_OK) || !(xs = xs_open(0)))
+        usleep(100000);
+    self = read_number("domid");
+    guest = read_number("target");
+    if (!xs_watch(xs, "data/order", "order"))
+        return 1;
+    for (;;) {
+        char **event = xs_read_watch(xs, &count), *order;
+
+        if (!event)
+            return 1;
+        free(event);
+        order = xs_read(xs, XBT_NULL, "data/order", &len);
+        if (order && strtoul(order, NULL, 10) > done) {
+            done = strtoul(order, NULL, 10);
+            obey(order);
+        }
+        free(order);
+    }
+}
