@@ -30,6 +30,15 @@ int vbd_disk(unsigned int devid)
     return disk < 26 ? (int)disk : -1;
 }
 
+bool vbd_is_unserved(struct xs_handle *xs, unsigned int devid)
+{
+    char path[XENSTORE_PATH_MAX];
+    cleanup_free char *backend = NULL;
+
+    snprintf(path, sizeof(path), "device/vbd/%u/backend", devid);
+    return !xenstore_read(xs, path, &backend) && strstr(backend, "/backend/qdisk/");
+}
+
 static struct cdrom *find(struct cdroms *cdroms, unsigned int devid)
 {
     for (unsigned int i = 0; i < cdroms->count; i++)
@@ -131,6 +140,12 @@ static int serve(struct cdroms *cdroms, struct cdrom *cdrom)
         return -ENOMEM;
     if (!empty && disk < 0)
         return -EINVAL;
+    if (vbd_is_unserved(cdroms->xs, cdrom->devid)) {
+        log_error("CD drive %u: its backend is qdisk, which nobody serves for a stub domain: "
+                  "backendtype=phy is missing in the guest's config", cdrom->devid);
+        cdrom->state = CDROM_SERVED;
+        return 0;
+    }
     rc = cdroms->platform->ops->disk_open(cdroms->platform, disk, &fd);
     if (rc)
         return rc;

@@ -44,6 +44,12 @@ struct cdroms {
  */
 int vbd_disk(unsigned int devid);
 
+/*
+ * Whether the toolstack gave this virtual disk to a QEMU in dom0 (backend qdisk). A stub domain's
+ * disks have none there, so such a disk never comes.
+ */
+bool vbd_is_unserved(struct xs_handle *xs, unsigned int devid);
+
 /* Notes the drives that are there: QEMU was started with them and opens them itself. */
 void cdroms_init(struct cdroms *cdroms, struct platform *platform, struct xs_handle *xs,
                  struct qmp_client *qmp);

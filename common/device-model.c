@@ -345,6 +345,22 @@ static void start_qemu(struct device_model *dm)
     ask_status(dm);
 }
 
+/* 0, or -ENOTSUP: the disk will never be there. */
+static int check_backend(struct device_model *dm, unsigned int disk)
+{
+    unsigned int count = 0, devid;
+    cleanup_free char **names = xs_directory(dm->xs, XBT_NULL, "device/vbd", &count);
+
+    for (unsigned int i = 0; names && i < count; i++)
+        if (!parse_uint(names[i], UINT32_MAX, &devid) && vbd_disk(devid) == (int)disk &&
+            vbd_is_unserved(dm->xs, devid)) {
+            snprintf(dm->missing, sizeof(dm->missing),
+                     "disk xvd%c: backend qdisk, not backendtype=phy", 'a' + disk);
+            return -ENOTSUP;
+        }
+    return 0;
+}
+
 /* Each of these: 0, -EAGAIN with dm->missing set, or another error. */
 static int check_disks(struct device_model *dm)
 {
@@ -353,7 +369,7 @@ static int check_disks(struct device_model *dm)
 
         if (rc) {
             snprintf(dm->missing, sizeof(dm->missing), "disk xvd%c", 'a' + i);
-            return rc;
+            return rc == -EAGAIN && check_backend(dm, i) ? -ENOTSUP : rc;
         }
     }
     return 0;

@@ -134,14 +134,23 @@ static int rewrite_netdev(struct walk *walk, const char *option, const char *val
     return rc ? refuse(walk, "-netdev %s: no NIC %u", value, devid) : emit(walk, option, backend);
 }
 
-/* Notes /dev/xvdX, so that QEMU is not started before the disk is there. */
+/*
+ * Notes /dev/xvdX, so that QEMU is not started before the disk is there. libxl calls hda and sda
+ * both xvda, where only one of them can be: the guest would see one disk twice.
+ */
 static int note_drive(struct walk *walk, const char *option, const char *value)
 {
     char file[DM_PATH_MAX];
+    bool *disk;
 
-    if (!find_key(value, "file", file, sizeof(file)) && !strncmp(file, "/dev/xvd", 8) &&
-        file[8] >= 'a' && file[8] <= 'z' && !file[9])
-        walk->needs->disks[file[8] - 'a'] = true;
+    if (find_key(value, "file", file, sizeof(file)) || strncmp(file, "/dev/xvd", 8) ||
+        file[8] < 'a' || file[8] > 'z' || file[9])
+        return emit(walk, option, value);
+    disk = &walk->needs->disks[file[8] - 'a'];
+    if (!walk->out && *disk)
+        return refuse(walk, "-drive %s: %s is given twice; hd%c and sd%c are the same disk here",
+                      value, file, file[8], file[8]);
+    *disk = true;
     return emit(walk, option, value);
 }
 

@@ -17,6 +17,7 @@
 #include <libxlutil.h>
 
 #include "cleanup.h"
+#include "disks.h"
 
 const char *const libxl_key_names[KEY_COUNT] = {
     [KEY_STUBDOMAIN] = "device_model_stubdomain_override",
@@ -232,6 +233,16 @@ static int read_memory(struct config *config, const struct reader *r)
     return rc < 0 ? rc : 0;
 }
 
+static int read_disks(struct config *config, const struct reader *r)
+{
+    const char *type = NULL;
+    int rc = reader_string(r, "hdtype", &type);
+
+    if (rc < 0)
+        return rc;
+    return disks_read(r->xlu, r->source, type && !strcmp(type, "ahci"), &config->disks, r->fault);
+}
+
 static int read_image(struct config *config, const struct reader *r)
 {
     const char *image = NULL;
@@ -259,7 +270,7 @@ static int read_keys(struct config *config, const struct reader *r)
     if (!rc)
         return fault_set(r->fault, -EINVAL, "%s: the guest has no name", r->source);
     if ((rc = check_hvm(r)) || (rc = read_video(config, r)) || (rc = read_image(config, r)) ||
-        (rc = read_memory(config, r)))
+        (rc = read_memory(config, r)) || (rc = read_disks(config, r)))
         return rc;
 
     rc = reader_long(r, "stubdom_firewall", 0, 1, &firewall);
@@ -344,7 +355,25 @@ void config_dispose(struct config *config)
     free(config->source);
     free(config->name);
     free(config->cmdline);
+    free(config->disks);
     for (int key = 0; key < KEY_COUNT; key++)
         free(config->libxl[key]);
     memset(config, 0, sizeof(*config));
+}
+
+char *config_quote(const char *text)
+{
+    char *quoted = malloc(2 * strlen(text) + 3), *out = quoted;
+
+    if (!quoted)
+        return NULL;
+    *out++ = '"';
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\' || *text == '\n')
+            *out++ = '\\';
+        *out++ = *text == '\n' ? 'n' : *text;
+    }
+    *out++ = '"';
+    *out = '\0';
+    return quoted;
 }

@@ -53,6 +53,7 @@ struct config {
     bool debug_image;
     bool firewall;
     char *cmdline; /* more kernel arguments for the stub domain, or NULL */
+    char *disks; /* "disk=[…]" that must replace the config's list, or NULL (disks.h) */
     char *libxl[KEY_COUNT]; /* NULL where the config has no such key */
 };
 
@@ -74,5 +75,11 @@ void config_dispose(struct config *config);
  */
 int config_load(const char *path, const char *extra, char **text, size_t *len,
                 struct fault *fault);
+
+/*
+ * Quotes a string as the config's lexer reads it; malloc'd, or NULL. Only a newline must not appear
+ * as it is; the lexer drops characters given by number (\x0a), so its short names it must be.
+ */
+char *config_quote(const char *text);
 
 #endif

@@ -146,8 +146,8 @@ static int print_config(struct job *job, int count, char **args)
         fault_set(&job->fault, -ENOENT, "%s: no stubdom_flavor in it", args[0]);
         return refuse(job);
     }
-    for (int key = 0; key < KEY_COUNT; key++)
-        printf("%s\n", job->settings.line[key]);
+    for (size_t i = 0; i < job->settings.count; i++)
+        printf("%s\n", job->settings.line[i]);
     return fflush(stdout) ? EXIT_REFUSED : EXIT_SUCCESS;
 }
 
@@ -171,8 +171,8 @@ static int make_config_file(struct job *job, char **name)
                          strerror(errno));
     fwrite(text, 1, len, f);
     fputc('\n', f);
-    for (int key = 0; key < KEY_COUNT; key++)
-        fprintf(f, "%s\n", job->settings.line[key]);
+    for (size_t i = 0; i < job->settings.count; i++)
+        fprintf(f, "%s\n", job->settings.line[i]);
     /* The descriptor is left open: xl has to find it. */
     if (fflush(f) || ferror(f) || asprintf(name, "/proc/self/fd/%d", fd) < 0) {
         *name = NULL;
@@ -184,7 +184,7 @@ static int make_config_file(struct job *job, char **name)
 static int make_argv(struct job *job, int argc, char **argv)
 {
     cleanup_free char *file = NULL;
-    size_t count = job->line.use == CONFIG_INLINE ? KEY_COUNT : 0;
+    size_t count = job->line.use == CONFIG_INLINE ? job->settings.count : 0;
     int rc = 0;
 
     if (job->line.use == CONFIG_FILE)

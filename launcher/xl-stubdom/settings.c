@@ -33,27 +33,6 @@ static int work_out_memory(const struct config *config, long *memory, struct fau
     return 0;
 }
 
-/*
- * Quotes a string as the config's lexer reads it. Only a newline must not appear as it is; the
- * lexer drops characters given by number (\x0a), so its short names it must be.
- */
-static char *quote(const char *text)
-{
-    char *quoted = malloc(2 * strlen(text) + 3), *out = quoted;
-
-    if (!quoted)
-        return NULL;
-    *out++ = '"';
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\' || *text == '\n')
-            *out++ = '\\';
-        *out++ = *text == '\n' ? 'n' : *text;
-    }
-    *out++ = '"';
-    *out = '\0';
-    return quoted;
-}
-
 /* A config may repeat what we would say (pasted from --print-config), not contradict it. */
 static int check_conflict(const struct config *config, enum libxl_key key, const char *ours,
                           bool number, struct fault *fault)
@@ -76,7 +55,7 @@ static int check_conflict(const struct config *config, enum libxl_key key, const
 static int add(struct settings *settings, const struct config *config, enum libxl_key key,
                const char *value, bool number, struct fault *fault)
 {
-    cleanup_free char *text = number ? strdup(value) : quote(value);
+    cleanup_free char *text = number ? strdup(value) : config_quote(value);
     int rc = check_conflict(config, key, value, number, fault);
 
     if (rc)
@@ -85,6 +64,19 @@ static int add(struct settings *settings, const struct config *config, enum libx
         settings->line[key] = NULL;
         return fault_set(fault, -ENOMEM, "%s: out of memory", config->source);
     }
+    settings->count++;
+    return 0;
+}
+
+/* The one list among the settings, and only there when the config's own will not do. */
+static int add_disks(struct settings *settings, const struct config *config, struct fault *fault)
+{
+    if (!config->disks)
+        return 0;
+    settings->line[settings->count] = strdup(config->disks);
+    if (!settings->line[settings->count])
+        return fault_set(fault, -ENOMEM, "%s: out of memory", config->source);
+    settings->count++;
     return 0;
 }
 
@@ -131,7 +123,8 @@ static int init_linux(struct settings *settings, const struct config *config,
         (rc = add(settings, config, KEY_RAMDISK, settings->ramdisk, false, fault)) ||
         (rc = add(settings, config, KEY_CMDLINE, cmdline, false, fault)))
         return rc;
-    return add(settings, config, KEY_MEMORY, memory_text, true, fault);
+    rc = add(settings, config, KEY_MEMORY, memory_text, true, fault);
+    return rc ? rc : add_disks(settings, config, fault);
 }
 
 int settings_init(struct settings *settings, const struct config *config,
@@ -151,7 +144,7 @@ void settings_dispose(struct settings *settings)
 {
     free(settings->kernel);
     free(settings->ramdisk);
-    for (int key = 0; key < KEY_COUNT; key++)
-        free(settings->line[key]);
+    for (size_t i = 0; i < SETTINGS_MAX; i++)
+        free(settings->line[i]);
     memset(settings, 0, sizeof(*settings));
 }

@@ -9,6 +9,8 @@
 #include "config.h"
 #include "fault.h"
 
+#define SETTINGS_MAX (KEY_COUNT + 1) /* and the disk list */
+
 /* Where the parts of a stub domain are on this host. */
 struct places {
     const char *firmware; /* Xen's boot directory: kernels and images */
@@ -18,7 +20,8 @@ struct places {
 struct settings {
     char *kernel;  /* files that must be in order before a domain is made */
     char *ramdisk; /* NULL: the flavour has none */
-    char *line[KEY_COUNT]; /* key=value, as in a guest's config; NULL: none */
+    char *line[SETTINGS_MAX]; /* key=value, as in a guest's config: the first `count` of them */
+    size_t count;
 };
 
 /*

@@ -25,6 +25,7 @@
 #   refused N                            the last `run` said one line, ended with N, and
 #                                        left neither domain nor log
 #   disk_copy IMAGE                      prints a scratch, writable copy of a guest's disk
+#   add_disk SPEC                        one more disk in $cfg
 #   qemu_processes                       QEMU processes in dom0
 # Times are dom0's; on the instruction-counted clock that is virtual time.
 set -eEuo pipefail
@@ -135,6 +136,7 @@ disk_copy() {
     echo "$scratch/$1"
 }
 
+add_disk() { sed -i "s|^disk = \[ \(.*\) \]\$|disk = [ \1, \"$1\" ]|" "$cfg"; }
 qemu_processes() {
     local p exe
     for p in /proc/[0-9]*; do

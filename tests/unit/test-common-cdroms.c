@@ -221,6 +221,18 @@ static void ejected(void **state)
     assert_int_equal(disk_opened, DISK_NONE);
 }
 
+static void unserved(void **state)
+{
+    fake_xs_set("device/vbd/5632", NULL);
+    cdroms_update(&cdroms);
+    set_vbd(5632, "cdrom", "aio:/x.iso");
+    fake_xs_set("device/vbd/5632/backend", "/local/domain/0/backend/qdisk/3/5632");
+    fake_xs_set("/local/domain/0/backend/qdisk/3/5632/params", "aio:/x.iso");
+    assert_false(cdroms_update(&cdroms));
+    assert_int_equal(disk_opened, -2);
+    assert_non_null(strstr(log_text, "CD drive 5632: its backend is qdisk"));
+}
+
 /* Changed so fast that the drive is new without ever having been seen to be gone. */
 static void gone_before_the_answer(void **state)
 {
@@ -330,6 +342,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_changed, setup, teardown),
         cmocka_unit_test_setup_teardown(exchanged, setup, teardown),
         cmocka_unit_test_setup_teardown(ejected, setup, teardown),
+        cmocka_unit_test_setup_teardown(unserved, setup, teardown),
         cmocka_unit_test_setup_teardown(gone_before_the_answer, setup, teardown),
         cmocka_unit_test_setup_teardown(no_monitor, setup, teardown),
         cmocka_unit_test_setup_teardown(strange_disks, setup, teardown),

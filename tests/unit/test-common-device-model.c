@@ -564,6 +564,16 @@ static void missing_devices(void **state)
     }
 }
 
+/* The toolstack gave it to a QEMU in dom0 that is not there: said at once. */
+static void unserved_disk(void **state)
+{
+    host.disk_rc = -EAGAIN;
+    fake_xs_set("device/vbd/51728/backend", "/local/domain/0/backend/qdisk/8/51728");
+    fake_xs_set("target", "7");
+    device_model_start(&dm);
+    assert_ended("disk xvdb: backend qdisk, not backendtype=phy: ");
+}
+
 static void broken_device(void **state)
 {
     host.nic_rc = -EPERM;
@@ -734,6 +744,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_guests_arguments, setup, teardown),
         cmocka_unit_test_setup_teardown(late_devices, setup, teardown),
         cmocka_unit_test_setup_teardown(missing_devices, setup, teardown),
+        cmocka_unit_test_setup_teardown(unserved_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(broken_device, setup, teardown),
         cmocka_unit_test_setup_teardown(vif_without_address, setup, teardown),
         cmocka_unit_test_setup_teardown(qemu_does_not_start, setup, teardown),

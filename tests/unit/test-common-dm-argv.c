@@ -160,6 +160,8 @@ static void refused(void **state)
         { { "-initrd", "/boot/initrd" }, "-initrd /boot/initrd: this file is in dom0" },
         { { "-netdev" }, "-netdev: its value is missing" },
         { { "-netdev", "type=tap,id=net1", "-netdev", "type=tap,id=net1" }, "given twice" },
+        { { "-drive", "file=/dev/xvdb,if=ide", "-drive", "file=/dev/xvdb,if=none" },
+          "/dev/xvdb is given twice; hdb and sdb are the same disk here" },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

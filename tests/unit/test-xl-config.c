@@ -1,5 +1,6 @@
-// sources: launcher/xl-stubdom/config.c launcher/xl-stubdom/settings.c launcher/xl-stubdom/fault.c
-// libs: xlutil
+// sources: launcher/xl-stubdom/config.c launcher/xl-stubdom/settings.c
+// sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c
+// libs: xlutil xenlight
 /*
  * What xl-stubdom makes of a guest's config: the settings for libxl, or one line that says what is
  * wrong. The parser is the real libxlutil.

@@ -1,8 +1,8 @@
 // sources: launcher/xl-stubdom/command-line.c launcher/xl-stubdom/config.c
-// sources: launcher/xl-stubdom/fault.c launcher/xl-stubdom/image.c launcher/xl-stubdom/log-tail.c
-// sources: launcher/xl-stubdom/run-xl.c launcher/xl-stubdom/settings.c
-// sources: launcher/xl-stubdom/saved-guest.c
-// libs: xlutil json-c
+// sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c launcher/xl-stubdom/image.c
+// sources: launcher/xl-stubdom/log-tail.c launcher/xl-stubdom/run-xl.c
+// sources: launcher/xl-stubdom/settings.c launcher/xl-stubdom/saved-guest.c
+// libs: xlutil xenlight json-c
 /*
  * The whole of xl-stubdom, run as a process, with a script in the place of xl and a scripted view
  * of the stub domain in the place of Xen.
@@ -182,6 +182,8 @@ static void test_create(void **state)
     assert_string_equal(get("err"), "");
     assert_int_equal(RUN("create", "-n", "g.cfg"), 0);
     assert_string_equal(get("args"), "create\n-n\ng.cfg\n" SETTINGS);
+    assert_int_equal(RUN("create", "g.cfg", "disk=['vdev=hdc,cdrom']"), 0);
+    assert_non_null(strstr(get("args"), SETTINGS "disk=[\"backendtype=phy,vdev=hdc,cdrom\"]\n"));
     assert_string_equal(get("g.cfg"), GUEST);
 }
 

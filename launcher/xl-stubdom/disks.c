@@ -1,0 +1,196 @@
+/*
+ * disks: the disk list of a guest's config. See disks.h.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "disks.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <libxl.h>
+
+#include "cleanup.h"
+#include "config.h"
+
+#define LETTERS 26 /* libxl names the first 26 disks to QEMU, /dev/xvda to /dev/xvdz */
+#define IDE_DISKS 4
+#define AHCI_DISKS 6
+
+/* A disk list on its way from the config to libxl. */
+struct list {
+    const char *source;
+    struct fault *fault;
+    bool ahci;
+    char *taken[LETTERS]; /* the vdev that has this letter, or NULL */
+    char *specs;          /* "spec","spec": those so far, quoted */
+    bool changed;
+};
+
+static void list_dispose(struct list *list)
+{
+    for (int i = 0; i < LETTERS; i++)
+        free(list->taken[i]);
+    free(list->specs);
+}
+
+static int out_of_memory(const struct list *list)
+{
+    return fault_set(list->fault, -ENOMEM, "%s: out of memory", list->source);
+}
+
+/* hdc, sdc, xvdc, xvdc1 → 2; -1: another kind of name, or beyond z. */
+static int vdev_letter(const char *vdev)
+{
+    static const char *const prefixes[] = {"hd", "sd", "xvd"};
+
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        const char *letter = vdev + strlen(prefixes[i]);
+
+        if (strncmp(vdev, prefixes[i], strlen(prefixes[i])))
+            continue;
+        if (*letter >= 'a' && *letter <= 'z' && !(letter[1] >= 'a' && letter[1] <= 'z'))
+            return *letter - 'a';
+    }
+    return -1;
+}
+
+/* libxl would take qdisk for all of these. */
+static int check_backend(const struct list *list, const libxl_device_disk *disk)
+{
+    struct stat st;
+
+    if (disk->backend != LIBXL_DISK_BACKEND_UNKNOWN && disk->backend != LIBXL_DISK_BACKEND_PHY)
+        return fault_set(list->fault, -EINVAL,
+                         "%s: disk %s: backendtype=%s needs a program in dom0 that no stub domain "
+                         "has: remove it, phy serves files as well",
+                         list->source, disk->vdev, libxl_disk_backend_to_string(disk->backend));
+    if (disk->format != LIBXL_DISK_FORMAT_RAW && disk->format != LIBXL_DISK_FORMAT_EMPTY)
+        return fault_set(list->fault, -EINVAL,
+                         "%s: disk %s: format=%s needs a QEMU in dom0: convert the image "
+                         "(qemu-img convert -O raw)",
+                         list->source, disk->vdev, libxl_disk_format_to_string(disk->format));
+    if (libxl_defbool_val(disk->colo_enable))
+        return fault_set(list->fault, -EINVAL, "%s: disk %s: colo needs a QEMU in dom0",
+                         list->source, disk->vdev);
+    /* What is not there is left to libxl: the guest may be sent to a host where it is. */
+    if (disk->format == LIBXL_DISK_FORMAT_RAW && !disk->script && !disk->backend_domname &&
+        disk->pdev_path && !stat(disk->pdev_path, &st) && !S_ISREG(st.st_mode) &&
+        !S_ISBLK(st.st_mode))
+        return fault_set(list->fault, -EINVAL,
+                         "%s: disk %s: %s is neither a file nor a block device", list->source,
+                         disk->vdev, disk->pdev_path);
+    return 0;
+}
+
+/* libxl finds this out only when the guest is half made. */
+static int check_read_only(const struct list *list, const libxl_device_disk *disk)
+{
+    int limit = list->ahci ? AHCI_DISKS : IDE_DISKS, letter = vdev_letter(disk->vdev);
+
+    if (disk->readwrite || disk->is_cdrom || !strncmp(disk->vdev, "sd", 2) || letter < 0 ||
+        letter >= limit)
+        return 0;
+    return fault_set(list->fault, -EINVAL,
+                     "%s: disk %s: QEMU has no read-only IDE or AHCI disks: use vdev=sd%c (SCSI), "
+                     "or devtype=cdrom",
+                     list->source, disk->vdev, 'a' + letter);
+}
+
+/* hda and sda are one disk to a stub domain: QEMU would get /dev/xvda for both. */
+static int check_letter(struct list *list, const libxl_device_disk *disk)
+{
+    int letter = vdev_letter(disk->vdev);
+
+    if (letter < 0)
+        return 0;
+    if (list->taken[letter])
+        return fault_set(list->fault, -EINVAL,
+                         "%s: disks %s and %s: in the stub domain both would be xvd%c: give one "
+                         "another letter",
+                         list->source, list->taken[letter], disk->vdev, 'a' + letter);
+    list->taken[letter] = strdup(disk->vdev);
+    return list->taken[letter] ? 0 : out_of_memory(list);
+}
+
+static int append(struct list *list, const char *spec, const libxl_device_disk *disk)
+{
+    /* libxl's default for CD drives is qdisk. First, because target= takes all that follows. */
+    bool phy = disk->is_cdrom && disk->backend == LIBXL_DISK_BACKEND_UNKNOWN;
+    cleanup_free char *text = NULL, *quoted = NULL, *before = list->specs;
+
+    list->specs = NULL;
+    list->changed |= phy;
+    if (asprintf(&text, "%s%s", phy ? "backendtype=phy," : "", spec) < 0) {
+        text = NULL;
+        return out_of_memory(list);
+    }
+    quoted = config_quote(text);
+    if (!quoted || asprintf(&list->specs, "%s%s%s", before ? before : "", before ? "," : "",
+                            quoted) < 0) {
+        list->specs = NULL;
+        return out_of_memory(list);
+    }
+    return 0;
+}
+
+/* xl's own parser, which writes what is wrong to a stream. */
+static int parse_spec(const struct list *list, const char *spec, libxl_device_disk *disk)
+{
+    cleanup_free char *report = NULL;
+    size_t size;
+    FILE *out = open_memstream(&report, &size);
+    XLU_Config *xlu = out ? xlu_cfg_init(out, list->source) : NULL;
+    int e = xlu ? xlu_disk_parse(xlu, 1, &spec, disk) : ENOMEM;
+
+    if (xlu)
+        xlu_cfg_destroy(xlu);
+    if (out)
+        fclose(out);
+    if (!xlu)
+        return out_of_memory(list);
+    return e ? fault_set(list->fault, -EINVAL, "%.*s", (int)strcspn(report, "\n"), report) : 0;
+}
+
+static int add(struct list *list, const char *spec)
+{
+    libxl_device_disk disk;
+    int rc;
+
+    libxl_device_disk_init(&disk);
+    rc = parse_spec(list, spec, &disk);
+    libxl_defbool_setdefault(&disk.colo_enable, false);
+    if (!rc)
+        rc = check_backend(list, &disk);
+    if (!rc)
+        rc = check_read_only(list, &disk);
+    if (!rc)
+        rc = check_letter(list, &disk);
+    if (!rc)
+        rc = append(list, spec, &disk);
+    libxl_device_disk_dispose(&disk);
+    return rc;
+}
+
+int disks_read(XLU_Config *xlu, const char *source, bool ahci, char **line, struct fault *fault)
+{
+    struct list list = {.source = source, .fault = fault, .ahci = ahci};
+    XLU_ConfigList *specs;
+    const char *spec;
+    int rc = 0;
+
+    *line = NULL;
+    if (xlu_cfg_get_list(xlu, "disk", &specs, NULL, 1))
+        return 0;
+    for (int i = 0; !rc && (spec = xlu_cfg_get_listitem(specs, i)); i++)
+        rc = add(&list, spec);
+    if (!rc && list.changed && asprintf(line, "disk=[%s]", list.specs) < 0) {
+        *line = NULL;
+        rc = out_of_memory(&list);
+    }
+    list_dispose(&list);
+    return rc;
+}

@@ -1,0 +1,136 @@
+// sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/config.c launcher/xl-stubdom/fault.c
+// libs: xlutil xenlight
+/*
+ * What xl-stubdom makes of a guest's disks. The parser is the real libxlutil.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include "cleanup.h"
+#include "config.h"
+
+#define GUEST "name = \"g\"\ntype = \"hvm\"\nstubdom_flavor = \"linux\"\n"
+
+static struct config config;
+static struct fault fault;
+
+/* The rest of a config → 0 and config.disks, or the fault. */
+static int read_guest(const char *rest)
+{
+    char text[2048];
+
+    config_dispose(&config);
+    fault.text[0] = '\0';
+    snprintf(text, sizeof(text), GUEST "%s\n", rest);
+    return config_init_text(&config, "g.cfg", text, strlen(text), &fault);
+}
+
+static int forget(void **state)
+{
+    config_dispose(&config);
+    return 0;
+}
+
+/* These reach libxl as they are. */
+static void test_untouched(void **state)
+{
+    static const char *const lists[] = {
+        "",
+        "disk = [ ]",
+        "disk = [ '/dev/null.img,raw,hda,rw', 'format=raw, vdev=hdb, access=rw, target=/x,y' ]",
+        "disk = [ 'backendtype=phy, vdev=hdc, devtype=cdrom, format=empty, access=ro' ]",
+        "disk = [ 'script=block-iscsi, vdev=hda, target=iqn=x' ]",
+        "disk = [ 'backend=storage, vdev=hda, target=/dev/vg/x' ]",
+        "disk = [ 'vdev=sda, access=ro, target=/x', 'vdev=hdb, discard, direct-io-safe, target=/y' ]",
+        "disk = [ 'vdev=hde, access=ro, target=/x' ]",
+        "disk = [ '/x,raw,hda,rw', '/y,raw,xvdaa,rw', '/z,raw,hdb,rw' ]",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        assert_int_equal(read_guest(lists[i]), 0);
+        assert_null(config.disks);
+    }
+}
+
+/* CD drives get a backend that is served; what else is in the list stays, in its place. */
+static void test_cdroms(void **state)
+{
+    static const struct { const char *list, *line; } cases[] = {
+        { "disk = [ '/x.iso,raw,hdc:cdrom,r' ]",
+          "disk=[\"backendtype=phy,/x.iso,raw,hdc:cdrom,r\"]" },
+        { "disk = [ 'file:/x.iso,hdc:cdrom,r' ]",
+          "disk=[\"backendtype=phy,file:/x.iso,hdc:cdrom,r\"]" },
+        { "disk = [ ',hdc:cdrom,r' ]", "disk=[\"backendtype=phy,,hdc:cdrom,r\"]" },
+        { "disk = [ ' vdev=hdc,cdrom' ]", "disk=[\"backendtype=phy, vdev=hdc,cdrom\"]" },
+        { "disk = [ '/x,raw,hda,rw', 'vdev=hdc, devtype=cdrom, target=/a \"b\", c.iso',"
+          "         'vdev=hdd,cdrom,backendtype=phy' ]",
+          "disk=[\"/x,raw,hda,rw\",\"backendtype=phy,vdev=hdc, devtype=cdrom, "
+          "target=/a \\\"b\\\", c.iso\",\"vdev=hdd,cdrom,backendtype=phy\"]" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        cleanup_free char *line = NULL;
+
+        assert_int_equal(read_guest(cases[i].list), 0);
+        assert_non_null(config.disks);
+        assert_string_equal(config.disks, cases[i].line);
+        /* Once done there is nothing left to do: the result means to xl what was meant. */
+        line = strdup(config.disks);
+        assert_int_equal(read_guest(line), 0);
+        assert_null(config.disks);
+    }
+}
+
+static void test_refused(void **state)
+{
+    static const struct { const char *list, *fault; } cases[] = {
+        { "disk = [ 'backendtype=qdisk, vdev=hda, target=/x' ]", "disk hda: backendtype=qdisk" },
+        { "disk = [ 'backendtype=qdisk, vdev=hdc, cdrom' ]", "disk hdc: backendtype=qdisk" },
+        { "disk = [ 'backendtype=tap, vdev=hda, target=/x' ]", "disk hda: backendtype=tap" },
+        { "disk = [ '/x,qcow2,hda,rw' ]", "disk hda: format=qcow2 needs a QEMU in dom0: convert" },
+        { "disk = [ 'vhd:/x,hda,rw' ]", "disk hda: format=vhd" },
+        { "disk = [ 'colo, vdev=hda, target=/x' ]", "disk hda: colo" },
+        { "disk = [ '/dev/null,raw,hda,rw' ]",
+          "disk hda: /dev/null is neither a file nor a block device" },
+        { "disk = [ '/,raw,hdc:cdrom,r' ]", "disk hdc: / is neither" },
+        { "disk = [ '/x,raw,hda,ro' ]", "disk hda: QEMU has no read-only IDE or AHCI disks: use "
+          "vdev=sda (SCSI), or devtype=cdrom" },
+        { "disk = [ '/x,raw,xvdd,ro' ]", "disk xvdd: QEMU has no read-only" },
+        { "disk = [ '/x,raw,hdf,ro' ]\nhdtype = 'ahci'", "disk hdf: QEMU has no read-only" },
+        { "disk = [ '/x,raw,hda,rw', '/y,raw,sda,rw' ]", "disks hda and sda: in the stub domain "
+          "both would be xvda: give one another letter" },
+        { "disk = [ '/x,raw,hda,rw' , '/y,raw,xvda1,rw' ]", "disks hda and xvda1" },
+        { "disk = [ '/x,raw' ]", "no vdev specified" },
+        { "disk = [ 'vdev=hda, access=maybe, target=/x' ]", "unknown value for access" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(read_guest(cases[i].list), -EINVAL);
+        assert_non_null(strstr(fault.text, cases[i].fault));
+        assert_ptr_equal(strstr(fault.text, "g.cfg: "), fault.text);
+        assert_null(strchr(fault.text, '\n'));
+    }
+}
+
+/* hde is only read-only where it is no AHCI disk; a guest without a stub domain is left alone. */
+static void test_not_ours(void **state)
+{
+    static const char text[] = "name='g'\ntype='hvm'\ndisk = [ '/x,qcow2,hda,ro', 'vdev=hdc,cdrom' ]";
+
+    assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), &fault), 0);
+    assert_int_equal(config.flavour, FLAVOUR_NONE);
+    assert_null(config.disks);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_untouched, forget),
+        cmocka_unit_test_teardown(test_cdroms, forget),
+        cmocka_unit_test_teardown(test_refused, forget),
+        cmocka_unit_test_teardown(test_not_ours, forget),
+    };
+
+    return cmocka_run_group_tests_name("xl-disks", tests, NULL, NULL);
+}
