@@ -5,6 +5,7 @@
  */
 #include "device-model.h"
 
+#include "frame-filter.h"
 #include "log.h"
 #include "xs-read.h"
 
@@ -375,19 +376,51 @@ static int check_disks(struct device_model *dm)
     return 0;
 }
 
-static int check_nic(struct device_model *dm, struct dm_nic *nic)
+/* The vif's ip=; where there is none, *ip stays NULL. */
+static int read_nic_addresses(struct device_model *dm, unsigned int devid, char **ip)
 {
     char path[XENSTORE_PATH_MAX];
-    cleanup_free char *mac = NULL;
+    cleanup_free char *backend = NULL;
+    int rc = format_text(path, sizeof(path), "device/vif/%u/backend", devid);
+
+    if (!rc)
+        rc = xenstore_read(dm->xs, path, &backend);
+    if (!rc)
+        rc = format_text(path, sizeof(path), "%s/ip", backend);
+    if (!rc)
+        rc = xenstore_read(dm->xs, path, ip);
+    return rc == -ENOENT && backend ? 0 : rc;
+}
+
+static int read_nic_rules(struct device_model *dm, unsigned int devid,
+                          struct frame_filter_rules *rules)
+{
+    char path[XENSTORE_PATH_MAX];
+    cleanup_free char *mac = NULL, *ip = NULL;
+    int rc = format_text(path, sizeof(path), "device/vif/%u/mac", devid);
+
+    if (!rc)
+        rc = xenstore_read(dm->xs, path, &mac);
+    if (!rc && dm->platform->firewall)
+        rc = read_nic_addresses(dm, devid, &ip);
+    if (rc)
+        return rc == -ENOENT ? -EAGAIN : rc;
+    rc = frame_filter_rules_init(rules, mac, ip);
+    if (rc)
+        log_error("NIC %u: firewall: mac=%s, ip=%s: %s", devid, mac, ip ? ip : "",
+                  rc == -E2BIG ? "too many addresses" : "not IPv4 or IPv6 addresses");
+    return rc;
+}
+
+static int check_nic(struct device_model *dm, struct dm_nic *nic)
+{
+    struct frame_filter_rules rules;
     int rc;
 
     snprintf(dm->missing, sizeof(dm->missing), "NIC %u", nic->devid);
-    snprintf(path, sizeof(path), "device/vif/%u/mac", nic->devid);
-    rc = xenstore_read(dm->xs, path, &mac);
-    if (rc)
-        return rc == -ENOENT ? -EAGAIN : rc;
-    return dm->platform->ops->nic_attach(dm->platform, nic->devid, mac, nic->backend,
-                                         sizeof(nic->backend));
+    rc = read_nic_rules(dm, nic->devid, &rules);
+    return rc ? rc : dm->platform->ops->nic_attach(dm->platform, nic->devid, &rules, nic->backend,
+                                                   sizeof(nic->backend));
 }
 
 static int check_nics(struct device_model *dm)

@@ -11,6 +11,7 @@
 #ifndef PLATFORM_H
 #define PLATFORM_H
 
+#include "frame-filter.h"
 #include "loop.h"
 
 #include <stdbool.h>
@@ -40,11 +41,12 @@ struct platform_ops {
     /* What QEMU's -serial gets for console n. -EAGAIN when it is not there yet. */
     int (*console_chardev)(struct platform *platform, unsigned int n, char *chardev, size_t size);
     /*
-     * Joins the vif whose address is mac (aa:bb:cc:dd:ee:ff) to QEMU; backend gets what
-     * -netdev says up to the id, e.g. "tap,fd=5". -EAGAIN when the vif is not there yet.
+     * Joins the vif whose address is in rules to QEMU, so that the guest sends only what
+     * they allow (unless the firewall is off); backend gets what -netdev says up to the
+     * id, e.g. "tap,fd=5". -EAGAIN when the vif is not there yet.
      */
-    int (*nic_attach)(struct platform *platform, unsigned int devid, const char *mac,
-                      char *backend, size_t size);
+    int (*nic_attach)(struct platform *platform, unsigned int devid,
+                      const struct frame_filter_rules *rules, char *backend, size_t size);
     /* Is the disk (0: xvda) there? 0, or -EAGAIN. */
     int (*disk_check)(struct platform *platform, unsigned int disk);
     /* QEMU inherits fd by the same number; takes it over when it succeeds. */
@@ -79,6 +81,7 @@ struct platform {
     const struct platform_ops *ops;
     const char *qemu;                             /* argv[0] */
     const char *qmp_path, *vnc_path;              /* as QEMU names its sockets */
+    bool firewall;                                /* for the guest's NICs */
     struct device_model *model;                   /* to report to; set by the core */
 };
 

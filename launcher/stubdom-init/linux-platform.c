@@ -164,6 +164,7 @@ int linux_platform_init(struct linux_platform *platform, struct loop *loop, int 
         .qemu = QEMU,
         .qmp_path = "/run/qmp",
         .vnc_path = "/run/vnc",
+        .firewall = true,
     };
     platform->loop = loop;
     platform->console_fd = console_fd;

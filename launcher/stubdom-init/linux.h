@@ -7,6 +7,7 @@
 #define LINUX_H
 
 #include "device-model.h"
+#include "frame-filter.h"
 #include "platform.h"
 
 #include <stdbool.h>
@@ -36,8 +37,15 @@ int linux_platform_init(struct linux_platform *platform, struct loop *loop, int 
 int linux_pass_fd(struct linux_platform *platform, int fd);
 
 /* linux-nic.c: the operation of platform.h. */
-int linux_nic_attach(struct platform *base, unsigned int devid, const char *mac,
-                     char *backend, size_t size);
+int linux_nic_attach(struct platform *base, unsigned int devid,
+                     const struct frame_filter_rules *rules, char *backend, size_t size);
+
+/*
+ * linux-tc.c: every frame that interface from receives and the program passes is sent by
+ * interface to; every other one is dropped. Both by index. 0 or -errno; after an error
+ * less passes, never more.
+ */
+int linux_tc_connect(int from, const struct frame_filter *filter, int to);
 
 /* linux-guest.c: the operations of platform.h. */
 int linux_guest_crash(struct platform *base, unsigned int guest);

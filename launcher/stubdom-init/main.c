@@ -5,7 +5,8 @@
  * sees as the domain's crash.
  *
  * Output: lines with the seconds since boot on console 0 (/dev/hvc0).
- * Kernel command line: "stubdom.debug" adds debug lines.
+ * Kernel command line: "stubdom.debug" adds debug lines, "stubdom.firewall=0" lets the
+ * guest's NICs send what they like.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -23,7 +24,7 @@
 #include <xenstore.h>
 
 static int console = -1;
-static bool debug;
+static bool debug, firewall = true;
 
 static int64_t now_ms(void)
 {
@@ -67,11 +68,17 @@ static void write_file(const char *path, const char *text)
 
 static void read_command_line(void)
 {
-    char text[1024] = "";
+    char text[2048] = "", *rest = text;
     cleanup_close int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
 
-    if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
-        debug = strstr(text, "stubdom.debug") != NULL;
+    if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+        return;
+    for (char *word; (word = strsep(&rest, " \n"));) {
+        if (!strcmp(word, "stubdom.debug"))
+            debug = true;
+        if (!strcmp(word, "stubdom.firewall=0"))
+            firewall = false;
+    }
 }
 
 static void prepare(void)
@@ -109,6 +116,7 @@ int main(void)
     loop_init(&loop, now_ms);
     if (linux_platform_init(&platform, &loop, console))
         power_off();
+    platform.base.firewall = firewall;
     xs = xs_open(0);
     if (!xs) {
         log_error("cannot open xenstore: %s", strerror(errno));

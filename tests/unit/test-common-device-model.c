@@ -1,6 +1,6 @@
 // sources: common/device-model.c common/dm-argv.c common/xs-read.c common/vchan-bridge.c
 // sources: common/cdroms.c common/qmp-client.c common/vnc-slots.c common/output-lines.c common/loop.c common/log.c
-// sources: common/str-list.c common/util.c common/state-relay.c common/state-stream.c
+// sources: common/str-list.c common/util.c common/state-relay.c common/state-stream.c common/frame-filter.c
 // sources: tests/unit/fake-xs.c tests/unit/fake-vchan.c
 /*
  * The device model's life on a platform that the test plays: the way up, everything
@@ -35,7 +35,8 @@ static struct {
     int starts, confines, crashes, power_offs, opened[8], open_count;
     unsigned int crashed_guest, s_state;
     int sleep_rc;
-    char mac[32], argv[4096];
+    char argv[4096];
+    struct frame_filter_rules rules;
     int connects[2], sockets[32], socket_count, monitor;
     int consoles[3], pipes[2], pipe_count; /* dom0's ends; QEMU's: restore, save */
 } host;
@@ -71,10 +72,10 @@ static int fake_console_chardev(struct platform *p, unsigned int n, char *charde
     return host.chardev_rc;
 }
 
-static int fake_nic_attach(struct platform *p, unsigned int devid, const char *mac, char *backend,
-                           size_t size)
+static int fake_nic_attach(struct platform *p, unsigned int devid,
+                           const struct frame_filter_rules *rules, char *backend, size_t size)
 {
-    snprintf(host.mac, sizeof(host.mac), "%s", mac);
+    host.rules = *rules;
     snprintf(backend, size, "tap,fd=9");
     return host.nic_rc;
 }
@@ -193,6 +194,8 @@ static int setup(void **state)
     fake_vchan_reset();
     fake_xs_set("domid", "3");
     fake_xs_set("device/vif/0/mac", "00:16:3e:01:02:03");
+    fake_xs_set("device/vif/0/backend", "/local/domain/0/backend/vif/3/0");
+    host.base.firewall = true;
     set_args((const char *const[]){
         "-xen-domid", "7", "-netdev", "type=tap,id=net0,ifname=vif7.0-emu,br=xenbr0", "-serial",
         "/dev/hvc3", "-drive", "file=/dev/xvdb,if=ide", NULL });
@@ -294,7 +297,8 @@ static void all_the_way_up(void **state)
         "chardev=stubdom-own,mode=control -xen-domid-restrict -vnc none "
         "-add-fd fd=%d,set=1,opaque=save ", host.monitor, host.pipes[0]);
     assert_string_equal(host.argv, expected);
-    assert_string_equal(host.mac, "00:16:3e:01:02:03");
+    assert_memory_equal(host.rules.mac, "\x00\x16\x3e\x01\x02\x03", 6);
+    assert_false(host.rules.by_address);
     assert_int_equal(host.open_count, 1);
     assert_int_equal(host.opened[0], CONSOLE_SAVE);
     assert_int_equal(host.confines, 1);
@@ -591,6 +595,39 @@ static void vif_without_address(void **state)
     assert_ended("waited 15 s for NIC 0");
 }
 
+static void nic_addresses(void **state)
+{
+    fake_xs_set("/local/domain/0/backend/vif/3/0/ip", "192.168.77.10 2001:db8::1");
+    run_qemu();
+    assert_true(host.rules.by_address);
+    assert_int_equal(host.rules.address_count, 3);
+}
+
+/* Never started with less of a firewall than was asked for. */
+static void bad_nic_addresses(void **state)
+{
+    fake_xs_set("/local/domain/0/backend/vif/3/0/ip", "192.168.77.10,192.168.77.11");
+    fake_xs_set("target", "7");
+    device_model_start(&dm);
+    assert_logged("NIC 0: firewall: mac=00:16:3e:01:02:03, ip=192.168.77.10,192.168.77.11: not IPv4 or IPv6");
+    assert_ended("NIC 0: Invalid argument");
+    teardown(state);
+    setup(state);
+    host.base.firewall = false;
+    fake_xs_set("/local/domain/0/backend/vif/3/0/ip", "rubbish");
+    run_qemu();
+}
+
+/* Whose addresses cannot be known has to wait. */
+static void nic_without_backend(void **state)
+{
+    fake_xs_set("device/vif/0/backend", NULL);
+    fake_xs_set("target", "7");
+    device_model_start(&dm);
+    pass_ms(15000);
+    assert_ended("waited 15 s for NIC 0");
+}
+
 static void qemu_does_not_start(void **state)
 {
     host.start_rc = -ENOEXEC;
@@ -747,6 +784,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(unserved_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(broken_device, setup, teardown),
         cmocka_unit_test_setup_teardown(vif_without_address, setup, teardown),
+        cmocka_unit_test_setup_teardown(nic_addresses, setup, teardown),
+        cmocka_unit_test_setup_teardown(bad_nic_addresses, setup, teardown),
+        cmocka_unit_test_setup_teardown(nic_without_backend, setup, teardown),
         cmocka_unit_test_setup_teardown(qemu_does_not_start, setup, teardown),
         cmocka_unit_test_setup_teardown(qemu_exits_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(qemu_is_killed, setup, teardown),

@@ -1,8 +1,8 @@
-// sources: launcher/stubdom-init/linux-nic.c common/log.c common/util.c
+// sources: launcher/stubdom-init/linux-nic.c common/frame-filter.c common/log.c common/util.c
 // wrap: ioctl open
 /*
- * Joining vifs to taps: which interface belongs to which NIC, and what is done to it,
- * with a kernel that the test plays.
+ * Joining vifs to taps: which interface belongs to which NIC, and what is done to it in
+ * which order, with a kernel that the test plays.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -19,7 +19,7 @@
 static struct linux_platform platform;
 static char backend[64], calls[1024];
 static unsigned long failing_request;
-static int open_error;
+static int open_error, failing_connection;
 
 /* eth0 and eth1 came up in the order opposite to their NICs'; eth2 repeats eth1's address. */
 static const unsigned char addresses[][6] = {
@@ -62,19 +62,10 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
     case SIOCGIFINDEX:
         ifr->ifr_ifindex = !strncmp(ifr->ifr_name, "eth", 3) ? 10 + ifr->ifr_name[3] - '0' : 20;
         return 0;
-    case SIOCBRADDBR:
-        note("bridge", arg);
-        return 0;
-    case SIOCBRADDIF: {
-        char text[16];
-
-        sprintf(text, "%.5s+%d", ifr->ifr_name, ifr->ifr_ifindex);
-        note("port", text);
-        return 0;
-    }
     case TUNSETIFF:
         note("tap", ifr->ifr_name);
         assert_true(ifr->ifr_flags & IFF_TAP);
+        assert_int_equal(!!(ifr->ifr_flags & IFF_VNET_HDR), !platform.base.firewall);
         return 0;
     case SIOCGIFFLAGS:
         ifr->ifr_flags = 0;
@@ -88,6 +79,12 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
     return -1;
 }
 
+int linux_tc_connect(int from, const struct frame_filter *filter, int to)
+{
+    sprintf(calls + strlen(calls), "%d>%s>%d ", from, filter->count == 1 ? "all" : "checked", to);
+    return from == failing_connection ? -EPERM : 0;
+}
+
 int linux_pass_fd(struct linux_platform *p, int fd)
 {
     p->passed_fds[p->passed_count++] = fd;
@@ -99,7 +96,8 @@ static int setup(void **state)
     memset(&platform, 0, sizeof(platform));
     calls[0] = '\0';
     failing_request = 0;
-    open_error = 0;
+    open_error = failing_connection = 0;
+    platform.base.firewall = true;
     return 0;
 }
 
@@ -112,41 +110,50 @@ static int teardown(void **state)
 
 static int attach(unsigned int devid, const char *mac)
 {
-    return linux_nic_attach(&platform.base, devid, mac, backend, sizeof(backend));
+    struct frame_filter_rules rules;
+
+    assert_int_equal(frame_filter_rules_init(&rules, mac, NULL), 0);
+    return linux_nic_attach(&platform.base, devid, &rules, backend, sizeof(backend));
 }
 
+/* Nothing is up before the firewall stands. */
 static void by_address(void **state)
 {
     char expected[32];
 
     assert_int_equal(attach(0, "00:16:3E:00:00:0a"), 0);
-    assert_string_equal(calls, "tap:tap0 bridge:br0 port:br0+11 up:eth1 port:br0+20 up:tap0 up:br0 ");
+    assert_string_equal(calls, "tap:tap0 20>checked>11 11>all>20 up:tap0 up:eth1 ");
     snprintf(expected, sizeof(expected), "tap,fd=%d", platform.passed_fds[0]);
     assert_string_equal(backend, expected);
     calls[0] = '\0';
     assert_int_equal(attach(1, "00:16:3e:00:00:0b"), 0);
-    assert_string_equal(calls, "tap:tap1 bridge:br1 port:br1+10 up:eth0 port:br1+20 up:tap1 up:br1 ");
+    assert_string_equal(calls, "tap:tap1 20>checked>10 10>all>20 up:tap1 up:eth0 ");
+}
+
+static void firewall_off(void **state)
+{
+    platform.base.firewall = false;
+    assert_int_equal(attach(0, "00:16:3e:00:00:0a"), 0);
+    assert_string_equal(calls, "tap:tap0 20>all>11 11>all>20 up:tap0 up:eth1 ");
 }
 
 static void same_address_twice(void **state)
 {
     assert_int_equal(attach(0, "00:16:3e:00:00:0a"), 0);
     assert_int_equal(attach(1, "00:16:3e:00:00:0a"), 0);
-    assert_non_null(strstr(calls, "port:br1+12"));
+    assert_non_null(strstr(calls, ">12 "));
     assert_int_equal(attach(2, "00:16:3e:00:00:0a"), -EAGAIN);
 }
 
 static void not_there_yet(void **state)
 {
     assert_int_equal(attach(0, "00:16:3e:99:99:99"), -EAGAIN);
-    assert_int_equal(attach(0, "rubbish"), -EAGAIN);
     assert_string_equal(calls, "");
 }
 
 static void failures(void **state)
 {
-    static const unsigned long requests[] = { SIOCBRADDBR, SIOCBRADDIF, TUNSETIFF, SIOCGIFINDEX,
-                                              SIOCGIFFLAGS, SIOCSIFFLAGS };
+    static const unsigned long requests[] = { TUNSETIFF, SIOCGIFINDEX, SIOCGIFFLAGS, SIOCSIFFLAGS };
 
     for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
         failing_request = requests[i];
@@ -154,6 +161,12 @@ static void failures(void **state)
         assert_int_equal(platform.passed_count, 0);
     }
     failing_request = 0;
+    for (failing_connection = 11; failing_connection <= 20; failing_connection += 9) {
+        calls[0] = '\0';
+        assert_int_equal(attach(0, "00:16:3e:00:00:0a"), -EPERM);
+        assert_int_equal(platform.passed_count, 0);
+        assert_null(strstr(calls, "up:"));
+    }
     open_error = ENOENT;
     assert_int_equal(attach(0, "00:16:3e:00:00:0a"), -ENOENT);
 }
@@ -162,6 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(by_address, setup, teardown),
+        cmocka_unit_test_setup_teardown(firewall_off, setup, teardown),
         cmocka_unit_test_setup_teardown(same_address_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(not_there_yet, setup, teardown),
         cmocka_unit_test_setup_teardown(failures, setup, teardown),

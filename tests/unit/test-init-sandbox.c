@@ -10,6 +10,8 @@
 #include "linux.h"
 
 #include <fcntl.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -75,6 +77,37 @@ static void denies(void **state)
     assert_int_equal(in_sandbox(denied_calls), 0);
 }
 
+/* The firewall is traffic control's; a raw socket would go around it. */
+static int network_calls(void)
+{
+    struct {
+        struct nlmsghdr header;
+        struct tcmsg tc;
+    } remove = {
+        .header = { .nlmsg_len = sizeof(remove), .nlmsg_type = RTM_DELQDISC,
+                    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
+        .tc = { .tcm_ifindex = 1, .tcm_parent = TC_H_CLSACT },
+    };
+    struct {
+        struct nlmsghdr header;
+        struct nlmsgerr error;
+    } answer;
+    int netlink = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+
+    if (socket(AF_PACKET, SOCK_RAW, 0) != -1 || errno != EPERM)
+        return 1;
+    if (netlink < 0 || send(netlink, &remove, sizeof(remove), 0) < 0 ||
+        recv(netlink, &answer, sizeof(answer), 0) < (ssize_t)sizeof(answer))
+        return 2;
+    return answer.error.error == -EPERM ? 0 : 3;
+}
+
+static void leaves_the_network_alone(void **state)
+{
+    needs_root();
+    assert_int_equal(in_sandbox(network_calls), 0);
+}
+
 static int usual_calls(void)
 {
     int fd = open("/dev/null", O_RDWR), pair[2];
@@ -107,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(drops_everything),
         cmocka_unit_test(denies),
+        cmocka_unit_test(leaves_the_network_alone),
         cmocka_unit_test(leaves_the_rest),
         cmocka_unit_test(kills_foreign_calls),
     };
