@@ -177,7 +177,7 @@ static struct xencons_interface *map_console0(void)
     if (!memory)
         memory = xenforeignmemory_open(NULL, 0);
     if (memory)
-        ring = xenforeignmemory_map(memory, self, PROT_READ | PROT_WRITE, 1, &frame, NULL);
+        ring = xenforeignmemory_map(memory, DOMID_SELF, PROT_READ | PROT_WRITE, 1, &frame, NULL);
     if (!ring)
         trouble("console 0's page");
     return ring;
