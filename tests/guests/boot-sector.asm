@@ -3,7 +3,8 @@
 ; Every second until it has heard something it sends "boot sector: tick". A line
 ; (ended by CR) is answered by "you said: LINE"; the line "off" powers off, which
 ; for a one-CPU HVM guest is a halt with interrupts disabled. After "flood" it
-; writes to both without end and hears nothing more.
+; writes to both without end and hears nothing more. "!N" tells Xen that it has
+; shut down for reason N (xen/sched.h), as a guest with Xen's drivers does.
 ; It sleeps between timer ticks (18.2 Hz), so that an idle guest costs nothing.
 ; SPDX-License-Identifier: GPL-2.0-or-later
 bits 16
@@ -84,6 +85,8 @@ answer:
         mov di, LINE
         cmp word [di], 'fl'
         je flood
+        cmp byte [di], '!'
+        je shutdown
         cmp word [di], 'of'
         jne .echo
         cmp word [di + 2], 'f'
@@ -100,6 +103,16 @@ flood:
         mov si, tick
         call print
         jmp flood
+
+shutdown:                       ; sched_op(SCHEDOP_shutdown, &reason)
+        movzx eax, byte [di + 1]
+        sub al, '0'
+        mov [di], eax
+        movzx ecx, di
+        mov ebx, 2
+        mov eax, 29
+        vmmcall                 ; the lab's CPU is an AMD one
+        jmp wait_tick           ; resumed
 
 off:
         mov si, bye

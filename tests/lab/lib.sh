@@ -9,10 +9,14 @@
 #   hvm_config NAME IMAGE [LINE...]      writes $cfg: an HVM guest with a stub domain, a
 #                                        copy of that disk image, and more config lines
 #   create [ARG...]                      $XL create $cfg; must succeed
-#   serial_open GUEST                    attaches to its serial console as a person would
+#   serial_open GUEST                    attaches to its serial console as a person would;
+#                                        again after a restore or a reboot: it has a new one
 #   serial_wait REGEX [SECONDS]          a line that matches appears on it
 #   serial_send TEXT                     sends a line
 #   guest_run COMMAND [SECONDS]          the Linux guest runs it: $guest_output
+#   life_begin GUEST, life_check GUEST   the Linux guest (with vnc=1) begins to check
+#                                        its memory, to write to its disk, shows a picture; and
+#                                        says, after whatever happened, that all of it is whole
 #   no_domain NAME, no_process NAME
 #   domid GUEST                          its number, or fails
 #   stub_image FILE                      our image is FILE until the scenario ends
@@ -99,12 +103,13 @@ no_process() { ! pidof "$1" >/dev/null; }
 
 serial_open() {
     serial_log=$OUT/serial.txt
-    mkfifo "$scratch/serial.in"
+    [ -z "${serial_pid:-}" ] || { kill "$serial_pid" && wait "$serial_pid"; } 2>/dev/null || true
+    [ -p "$scratch/serial.in" ] || mkfifo "$scratch/serial.in"
     exec 8<>"$scratch/serial.in"
     # On a terminal of its own: without one xl's console only listens.
     socat - "EXEC:xl console -t serial $1,pty,setsid,ctty,raw,echo=0" <&8 >>"$serial_log" 2>&1 8>&- &
     serial_pid=$!
-    serial_from=1
+    serial_from=$(($(cat "$serial_log" 2>/dev/null | wc -l) + 1))
 }
 # Each wait looks at what came after the last match.
 serial_wait() {
@@ -129,6 +134,40 @@ guest_run() {
     serial_wait "^done $guest_runs [0-9]+" "${2:-60}"
     guest_output=$(tail -n "+$from" "$serial_log" | tr -d '\r' | sed "/^done $guest_runs /,\$d")
     [ "${serial_line##* }" = 0 ] || fail "guest: $1: status ${serial_line##* }: $(tail -n 1 <<<"$guest_output")"
+}
+
+screen_of() {
+    local port
+    port=$(xenstore-read "/local/domain/$(domid "$1")/console/vnc-port")
+    timeout 30 vncsnapshot -quiet -quality 100 "127.0.0.1:$((port - 5900))" "$2" >/dev/null 2>&1 ||
+        fail "no picture of $1"
+}
+
+# The disk is written to block by block all the while, from a copy in memory.
+life_begin() {
+    guest_run 'memory-pattern 12 /tmp/pattern'
+    guest_run 'mount -t ext2 /dev/sda1 /mnt && head -c 800k /dev/urandom >/tmp/blob && cp /tmp/blob /mnt/before'
+    life_write
+    guest_run 'printf "\\033[?25l\\033[2J\\033[H a picture that must stay \\n" >/dev/tty0; seq 1 15 >/dev/tty0'
+    life_screen=$scratch/screen.jpg
+    screen_of "$1" "$life_screen"
+    life_round=0
+}
+life_write() {
+    guest_run 'rm -f /tmp/written; (i=0; while [ $i -lt 200 ]; do dd if=/tmp/blob of=/mnt/across bs=4k skip=$i seek=$i count=1 conv=notrunc,fsync 2>/dev/null; i=$((i + 1)); done; cmp /tmp/blob /mnt/across && echo same >/tmp/written) </dev/null >/dev/null 2>&1 &'
+}
+life_check() {
+    for _ in 1 2; do
+        sleep 0.5
+        guest_run 'cat /tmp/pattern'
+        [[ $guest_output =~ ^round\ ([0-9]+),\ errors\ 0$ ]] || fail "memory: $guest_output"
+        [ "${BASH_REMATCH[1]}" -gt "$life_round" ] || fail "memory is not checked any more: $guest_output"
+        life_round=${BASH_REMATCH[1]}
+    done
+    guest_run 'while [ ! -e /tmp/written ]; do sleep 0.2; done; echo 3 >/proc/sys/vm/drop_caches; cmp /tmp/blob /mnt/before && cmp /tmp/blob /mnt/across && cat /tmp/written'
+    [ "$guest_output" = same ] || fail "disk: $guest_output"
+    screen_of "$1" "$OUT/screen-after.jpg"
+    cmp "$life_screen" "$OUT/screen-after.jpg" || fail "the screen has changed"
 }
 
 disk_copy() {
