@@ -24,12 +24,13 @@
  * named in the log before.
  */
 static const struct {
-    const char *waiting_for;
+    const char *waiting_for; /* NULL: dm->missing says it */
     int deadline_ms; /* 0: none */
     bool fatal;
 } states[] = {
     [DM_ARGS] = { "the toolstack to write target and dm-argv", 10000, true },
-    [DM_DEVICES] = { "devices", 15000, true },
+    [DM_FETCHING] = { NULL, 25000, true },
+    [DM_DEVICES] = { NULL, 15000, true },
     [DM_STARTING] = { "QEMU to say that it is running", 10000, false },
     [DM_RUNNING] = { "the end", 0, false },
     [DM_ENDED] = { "power off", 0, false },
@@ -65,6 +66,7 @@ static void finish(struct device_model *dm, const char *reason)
     int rc = 0;
 
     enter(dm, DM_ENDED);
+    boot_files_stop(&dm->files);
     vchan_bridge_stop(&dm->qmp);
     vnc_slots_stop(&dm->vnc);
     qmp_client_dispose(&dm->own_qmp);
@@ -100,8 +102,11 @@ static void fail(struct device_model *dm, const char *fmt, ...)
 static void deadline_passed(void *data)
 {
     struct device_model *dm = data;
-    const char *detail = dm->state == DM_DEVICES ? dm->missing : states[dm->state].waiting_for;
+    const char *detail = states[dm->state].waiting_for ?: dm->missing;
     int seconds = states[dm->state].deadline_ms / 1000;
+
+    if (dm->state == DM_FETCHING)
+        boot_files_describe(&dm->files, dm->missing, sizeof(dm->missing));
 
     if (states[dm->state].fatal)
         fail(dm, "waited %d s for %s: giving up", seconds, detail);
@@ -219,6 +224,9 @@ static void became_running(struct device_model *dm)
     vchan_bridge_start(&dm->qmp);
     vnc_slots_start(&dm->vnc);
     cdroms_init(&dm->cdroms, dm->platform, dm->xs, &dm->own_qmp);
+    /* QEMU has read them; later there is no writing to the file system any more. */
+    if (dm->needs.files[DM_FILE_KERNEL].name || dm->needs.files[DM_FILE_INITRD].name)
+        dm->platform->ops->files_remove(dm->platform);
     if (dm->platform->ops->qemu_confine(dm->platform))
         log_warning("QEMU keeps the privileges that it needed only to start");
 }
@@ -526,6 +534,34 @@ static void recheck(void *data)
     device_model_devices_changed(data);
 }
 
+static void files_arrived(void *data)
+{
+    struct device_model *dm = data;
+
+    enter(dm, DM_DEVICES);
+    check_devices(dm);
+}
+
+static void files_failed(void *data, const char *reason)
+{
+    finish(data, reason);
+}
+
+static int init_files(struct device_model *dm)
+{
+    char path[XENSTORE_PATH_MAX];
+    unsigned int self;
+    int rc = xenstore_read_uint(dm->xs, "domid", UINT16_MAX, &self);
+
+    if (rc)
+        return rc;
+    snprintf(path, sizeof(path), "/local/domain/%u/device-model/%u/files", self, dm->guest);
+    return boot_files_init(&dm->files, &(struct boot_files_config){
+        .loop = dm->loop, .platform = dm->platform, .wanted = dm->needs.files,
+        .folder = path, .done = files_arrived, .failed = files_failed, .data = dm,
+    });
+}
+
 /* target is written after dm-argv: once it is there, the arguments are complete. */
 static void check_args(struct device_model *dm)
 {
@@ -537,6 +573,8 @@ static void check_args(struct device_model *dm)
     if (!rc)
         rc = init_services(dm);
     if (!rc)
+        rc = init_files(dm);
+    if (!rc)
         rc = xenstore_read_dm_argv(dm->xs, dm->guest, &dm->argv);
     if (rc) {
         fail(dm, "cannot read target and dm-argv: %s", strerror(-rc));
@@ -547,12 +585,13 @@ static void check_args(struct device_model *dm)
         return;
     }
     log_info("device model of guest %u: %zu arguments", dm->guest, dm->argv.count);
-    enter(dm, DM_DEVICES);
-    check_devices(dm);
+    enter(dm, DM_FETCHING);
+    boot_files_start(&dm->files);
 }
 
 static void (*const on_xenstore[])(struct device_model *) = {
     [DM_ARGS] = check_args,
+    [DM_FETCHING] = NULL,
     [DM_DEVICES] = check_devices,
     [DM_RUNNING] = check_cdroms,
     [DM_ENDED] = NULL,
@@ -594,6 +633,7 @@ int device_model_init(struct device_model *dm, struct loop *loop, struct platfor
 
 void device_model_dispose(struct device_model *dm)
 {
+    boot_files_stop(&dm->files);
     vchan_bridge_stop(&dm->qmp);
     vnc_slots_stop(&dm->vnc);
     qmp_client_dispose(&dm->own_qmp);

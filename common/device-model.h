@@ -8,6 +8,7 @@
 #ifndef DEVICE_MODEL_H
 #define DEVICE_MODEL_H
 
+#include "boot-files.h"
 #include "cdroms.h"
 #include "dm-argv.h"
 #include "loop.h"
@@ -21,6 +22,7 @@
 
 enum dm_state {
     DM_ARGS,     /* for xenstore: target and dm-argv */
+    DM_FETCHING, /* for dom0's files of a direct kernel boot */
     DM_DEVICES,  /* for the disks, NICs and consoles that the arguments name */
     DM_STARTING, /* QEMU runs, but has not said "running" */
     DM_RUNNING,
@@ -46,9 +48,10 @@ struct device_model {
     char vnc_password[VNC_PASSWORD_MAX + 1]; /* wiped once QEMU has it */
     struct qmp_client own_qmp;
     struct cdroms cdroms;
+    struct boot_files files;
     struct loop_fd xs_fd;
     struct loop_timer deadline, recheck;
-    char missing[64];       /* the device that is waited for */
+    char missing[300];      /* what is waited for, when that differs */
 };
 
 /*

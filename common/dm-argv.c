@@ -18,7 +18,15 @@ struct walk {
     const struct dm_extras *extras;
     struct str_list *out;
     char *error;
-    bool has_vnc, has_no_acpi;
+    const struct rule *rule; /* the one that is followed */
+    bool has_vnc, has_no_acpi, has_sound, has_audio;
+};
+
+struct rule {
+    const char *option;
+    bool has_value;
+    int (*action)(struct walk *walk, const char *option, const char *value);
+    const char *reason; /* for actions that may refuse: why */
 };
 
 static int refuse(const struct walk *walk, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -79,10 +87,96 @@ static int drop(struct walk *walk, const char *option, const char *value)
     return 0;
 }
 
-static int refuse_dom0_file(struct walk *walk, const char *option, const char *value)
+static int refuse_always(struct walk *walk, const char *option, const char *value)
 {
-    return refuse(walk, "%s %s: this file is in dom0, the stub domain cannot see it",
-                  option, value);
+    return refuse(walk, "%s%s%s: %s", option, value ? " " : "", value ? value : "",
+                  walk->rule->reason);
+}
+
+/* Is text (up to a comma or a colon) one of these words? */
+static bool starts_with_word(const char *text, const char *const *words, size_t count)
+{
+    size_t len = strcspn(text, ",:");
+
+    for (size_t i = 0; i < count; i++)
+        if (strlen(words[i]) == len && !strncmp(text, words[i], len))
+            return true;
+    return false;
+}
+
+/* Only "none": the rest has no counterpart in the stub domain. */
+static int refuse_but_none(struct walk *walk, const char *option, const char *value)
+{
+    static const char *const words[] = { "none", "null", "driver=none" };
+
+    if (starts_with_word(value, words, ARRAY_SIZE(words)))
+        return emit(walk, option, value);
+    return refuse_always(walk, option, value);
+}
+
+/* Backends that need nothing of dom0's; stdio is the stub domain's log. */
+static int check_chardev(struct walk *walk, const char *option, const char *value)
+{
+    static const char *const words[] = {
+        "none", "null", "stdio", "vc", "ringbuf", "memory", "chardev", "msmouse", "testdev",
+    };
+
+    if (starts_with_word(value, words, ARRAY_SIZE(words)))
+        return emit(walk, option, value);
+    return refuse_always(walk, option, value);
+}
+
+/* For options of many kinds: none of those that name a file. */
+static int check_no_file(struct walk *walk, const char *option, const char *value)
+{
+    static const char *const keys[] = { "file", "filename", "path", "mem-path", "romfile" };
+    char file[DM_PATH_MAX];
+
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        int rc = find_key(value, keys[i], file, sizeof(file));
+
+        if (rc == -ENAMETOOLONG || (rc == 0 && file[0]))
+            return refuse_always(walk, option, value);
+    }
+    return emit(walk, option, value);
+}
+
+static bool is_stub_disk(const char *file)
+{
+    return !strncmp(file, "/dev/xvd", 8) && file[8] >= 'a' && file[8] <= 'z' && !file[9];
+}
+
+static int check_disk_file(struct walk *walk, const char *option, const char *value)
+{
+    if (!is_stub_disk(value))
+        return refuse_always(walk, option, value);
+    walk->needs->disks[value[8] - 'a'] = true;
+    return emit(walk, option, value);
+}
+
+/* The file comes from dom0 before QEMU is started (boot-files.h). */
+static int take_file(struct walk *walk, enum dm_file_kind kind, const char *option,
+                     const char *value)
+{
+    struct dm_file *file = &walk->needs->files[kind];
+
+    if (walk->out)
+        return file->path[0] ? emit(walk, option, file->path)
+                             : refuse(walk, "%s %s: it has not been fetched", option, value);
+    if (file->name)
+        return refuse(walk, "%s %s: given twice, the other one is %s", option, value, file->name);
+    file->name = value;
+    return 0;
+}
+
+static int take_kernel(struct walk *walk, const char *option, const char *value)
+{
+    return take_file(walk, DM_FILE_KERNEL, option, value);
+}
+
+static int take_initrd(struct walk *walk, const char *option, const char *value)
+{
+    return take_file(walk, DM_FILE_INITRD, option, value);
 }
 
 static int check_domid(struct walk *walk, const char *option, const char *value)
@@ -120,11 +214,13 @@ static int rewrite_netdev(struct walk *walk, const char *option, const char *val
     unsigned int devid;
     int rc;
 
-    /* Another type, or a tap that is not libxl's, is the user's own business. */
+    if (!strncmp(value, "hubport,", 8))
+        return emit(walk, option, value);
+    /* Only libxl's own taps have a counterpart here. */
     if (find_key(value, "type", type, sizeof(type)) || strcmp(type, "tap") ||
         find_key(value, "id", id, sizeof(id)) || strncmp(id, "net", 3) ||
         parse_uint(id + 3, UINT16_MAX, &devid))
-        return emit(walk, option, value);
+        return refuse_always(walk, option, value);
     if (!walk->out)
         return need_nic(walk, value, devid);
 
@@ -138,18 +234,21 @@ static int rewrite_netdev(struct walk *walk, const char *option, const char *val
  * Notes /dev/xvdX, so that QEMU is not started before the disk is there. libxl calls hda and sda
  * both xvda, where only one of them can be: the guest would see one disk twice.
  */
-static int note_drive(struct walk *walk, const char *option, const char *value)
+static int check_drive(struct walk *walk, const char *option, const char *value)
 {
+    const char *key = !strcmp(option, "-blockdev") ? "filename" : "file";
     char file[DM_PATH_MAX];
+    int rc = find_key(value, key, file, sizeof(file));
     bool *disk;
 
-    if (find_key(value, "file", file, sizeof(file)) || strncmp(file, "/dev/xvd", 8) ||
-        file[8] < 'a' || file[8] > 'z' || file[9])
+    if (rc == -ENAMETOOLONG || (rc == 0 && !is_stub_disk(file) && strcmp(file, "/dev/null")))
+        return refuse_always(walk, option, value);
+    if (rc || !is_stub_disk(file))
         return emit(walk, option, value);
     disk = &walk->needs->disks[file[8] - 'a'];
     if (!walk->out && *disk)
-        return refuse(walk, "-drive %s: %s is given twice; hd%c and sd%c are the same disk here",
-                      value, file, file[8], file[8]);
+        return refuse(walk, "%s %s: %s is given twice; hd%c and sd%c are the same disk here",
+                      option, value, file, file[8], file[8]);
     *disk = true;
     return emit(walk, option, value);
 }
@@ -160,7 +259,7 @@ static int rewrite_serial(struct walk *walk, const char *option, const char *val
     unsigned int console;
 
     if (strncmp(value, "/dev/hvc", 8) || parse_uint(value + 8, 255, &console))
-        return emit(walk, option, value);
+        return check_chardev(walk, option, value);
     if (walk->out) {
         for (unsigned int i = 0; i < needs->serial_count; i++)
             if (needs->serials[i].console == console)
@@ -177,8 +276,10 @@ static int rewrite_incoming(struct walk *walk, const char *option, const char *v
 {
     char fd[16];
 
-    if (strcmp(value, RESTORE_PLACEHOLDER))
+    if (!strcmp(value, "defer"))
         return emit(walk, option, value);
+    if (strcmp(value, RESTORE_PLACEHOLDER))
+        return refuse_always(walk, option, value);
     walk->needs->restore = true;
     snprintf(fd, sizeof(fd), "fd:%d", walk->needs->restore_fd);
     return emit(walk, option, fd);
@@ -187,7 +288,39 @@ static int rewrite_incoming(struct walk *walk, const char *option, const char *v
 static int note_vnc(struct walk *walk, const char *option, const char *value)
 {
     walk->has_vnc = true;
-    return emit(walk, option, value);
+    return refuse_but_none(walk, option, value);
+}
+
+static int note_audio(struct walk *walk, const char *option, const char *value)
+{
+    walk->has_audio = true;
+    return refuse_but_none(walk, option, value);
+}
+
+/* libxl gives a sound card no audio backend, and QEMU then does not start. */
+static int check_device(struct walk *walk, const char *option, const char *value)
+{
+    static const char *const sound[] = {
+        "AC97", "ac97", "ES1370", "es1370", "adlib", "cs4231a", "gus", "sb16", "hda-duplex",
+        "hda-micro", "hda-output",
+    };
+    static const char *const of_dom0[] = { "usb-host", "vfio-pci", "scsi-generic", "scsi-block" };
+
+    if (starts_with_word(value, of_dom0, ARRAY_SIZE(of_dom0)))
+        return refuse(walk, "%s %s: a device of dom0's, which the stub domain cannot reach",
+                      option, value);
+    if (starts_with_word(value, sound, ARRAY_SIZE(sound)))
+        walk->has_sound = true;
+    return check_no_file(walk, option, value);
+}
+
+static int check_usbdevice(struct walk *walk, const char *option, const char *value)
+{
+    static const char *const emulated[] = { "tablet", "mouse", "keyboard" };
+
+    if (starts_with_word(value, emulated, ARRAY_SIZE(emulated)) && !strpbrk(value, ",:"))
+        return emit(walk, option, value);
+    return refuse_always(walk, option, value);
 }
 
 static int note_no_acpi(struct walk *walk, const char *option, const char *value)
@@ -208,42 +341,94 @@ static int rewrite_machine(struct walk *walk, const char *option, const char *va
     return emit(walk, option, changed);
 }
 
-static const struct rule {
-    const char *option;
-    bool has_value;
-    int (*action)(struct walk *walk, const char *option, const char *value);
-} rules[] = {
+#define DOM0_FILE "a file of dom0, which the stub domain cannot see"
+#define NO_NETWORK "the stub domain has no network of its own"
+#define NO_SCREEN "the stub domain has no screen; vnc= in the config gives the guest one"
+#define NO_PEER "nobody can reach it in the stub domain"
+
+static const struct rule rules[] = {
     /* Must be ours: a wrong number would attach QEMU to another domain. */
-    { "-xen-domid", true, check_domid },
+    { "-xen-domid", true, check_domid, NULL },
     /* dom0's tap, bridge and script do not exist here; the vif is joined to QEMU by us. */
-    { "-netdev", true, rewrite_netdev },
-    { "-drive", true, note_drive },
+    { "-netdev", true, rewrite_netdev, NO_NETWORK "; vif= in the config gives the guest a NIC" },
+    { "-net", true, refuse_but_none, NO_NETWORK },
+    { "-nic", true, refuse_but_none, NO_NETWORK },
+    /* Disks are the stub domain's own; what it does not have, it cannot open. */
+    { "-drive", true, check_drive, DOM0_FILE "; it has the disks of disk= as /dev/xvdX" },
+    { "-blockdev", true, check_drive, DOM0_FILE "; it has the disks of disk= as /dev/xvdX" },
+    { "-hda", true, check_disk_file, DOM0_FILE },
+    { "-hdb", true, check_disk_file, DOM0_FILE },
+    { "-hdc", true, check_disk_file, DOM0_FILE },
+    { "-hdd", true, check_disk_file, DOM0_FILE },
+    { "-cdrom", true, check_disk_file, DOM0_FILE },
+    { "-fda", true, check_disk_file, DOM0_FILE },
+    { "-fdb", true, check_disk_file, DOM0_FILE },
+    { "-sd", true, check_disk_file, DOM0_FILE },
+    { "-mtdblock", true, check_disk_file, DOM0_FILE },
+    { "-pflash", true, check_disk_file, DOM0_FILE },
     /* Consoles have other names on another flavour. */
-    { "-serial", true, rewrite_serial },
-    { "-incoming", true, rewrite_incoming },
-    /* Files of dom0. */
-    { "-kernel", true, refuse_dom0_file },
-    { "-initrd", true, refuse_dom0_file },
+    { "-serial", true, rewrite_serial, NO_PEER "; serial= in the config is served by dom0" },
+    { "-parallel", true, check_chardev, NO_PEER },
+    { "-debugcon", true, check_chardev, NO_PEER "; \"stdio\" is the stub domain's log" },
+    { "-chardev", true, check_chardev, NO_PEER },
+    { "-monitor", true, refuse_but_none, NO_PEER "; use xl qemu-monitor-command" },
+    { "-qmp", true, refuse_but_none, NO_PEER },
+    { "-qmp-pretty", true, refuse_but_none, NO_PEER },
+    { "-gdb", true, refuse_but_none, NO_NETWORK },
+    { "-s", false, refuse_always, NO_NETWORK },
+    { "-incoming", true, rewrite_incoming, NO_PEER },
+    /* Files of dom0 that are brought here. */
+    { "-kernel", true, take_kernel, NULL },
+    { "-initrd", true, take_initrd, NULL },
+    /* Others, which are not. */
+    { "-bios", true, refuse_always, DOM0_FILE "; bios= in the config chooses the firmware" },
+    { "-dtb", true, refuse_always, DOM0_FILE },
+    { "-option-rom", true, refuse_always, DOM0_FILE },
+    { "-L", true, refuse_always, DOM0_FILE },
+    { "-readconfig", true, refuse_always, DOM0_FILE },
+    { "-mem-path", true, refuse_always, DOM0_FILE },
+    { "-D", true, refuse_always, DOM0_FILE "; QEMU's messages are in the stub domain's log" },
+    { "-pidfile", true, refuse_always, DOM0_FILE },
+    { "-fsdev", true, refuse_always, "a folder of dom0, which the stub domain cannot see" },
+    { "-virtfs", true, refuse_always, "a folder of dom0, which the stub domain cannot see" },
+    { "-tpmdev", true, refuse_always, "a device of dom0's, which the stub domain cannot reach" },
+    { "-object", true, check_no_file, DOM0_FILE },
+    { "-fw_cfg", true, check_no_file, DOM0_FILE },
+    { "-smbios", true, check_no_file, DOM0_FILE },
+    { "-acpitable", true, refuse_always, DOM0_FILE },
+    { "-trace", true, check_no_file, DOM0_FILE },
+    { "-device", true, check_device, DOM0_FILE },
+    /* dom0's own buses and screens. */
+    { "-usbdevice", true, check_usbdevice,
+      "the stub domain can emulate \"tablet\", \"mouse\" and \"keyboard\" only" },
+    { "-display", true, refuse_but_none, NO_SCREEN },
+    { "-sdl", false, refuse_always, NO_SCREEN },
+    { "-spice", true, refuse_always, NO_NETWORK "; VNC is carried to dom0, SPICE is not" },
+    { "-audiodev", true, note_audio, "the stub domain has no sound; VNC viewers hear the guest" },
+    { "-audio", true, note_audio, "the stub domain has no sound; VNC viewers hear the guest" },
+    { "-daemonize", false, refuse_always, "the stub domain ends when the program it started ends" },
     /* dm_restrict=1: users and folders of dom0. QEMU is always confined here, by us. */
-    { "-xen-domid-restrict", false, drop },
-    { "-runas", true, drop },
-    { "-chroot", true, drop },
-    { "-run-with", true, drop },
+    { "-xen-domid-restrict", false, drop, NULL },
+    { "-runas", true, drop, NULL },
+    { "-chroot", true, drop, NULL },
+    { "-run-with", true, drop, NULL },
     /* QEMU 9 removed it in favour of a machine property; libxl 4.20 still says it. */
-    { "-no-acpi", false, note_no_acpi },
-    { "-machine", true, rewrite_machine },
-    /* We say where VNC is served, unless the user did. */
-    { "-vnc", true, note_vnc },
+    { "-no-acpi", false, note_no_acpi, NULL },
+    { "-machine", true, rewrite_machine, NULL },
+    /* We say where VNC is served. */
+    { "-vnc", true, note_vnc, NO_NETWORK "; vnc=, vnclisten= and vncdisplay= are served by dom0" },
     /*
      * Nothing to do, but their values may look like options (a guest may be named
      * "-kernel"), so that they must be known to have one.
      */
-    { "-name", true, keep },
-    { "-append", true, keep },
+    { "-name", true, keep, NULL },
+    { "-append", true, keep, NULL },
 };
 
+/* QEMU takes its options with two dashes as well. */
 static const struct rule *find_rule(const char *option)
 {
+    option += option[0] == '-' && option[1] == '-';
     for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
         if (!strcmp(rules[i].option, option))
             return &rules[i];
@@ -258,14 +443,15 @@ static int walk_args(struct walk *walk, const struct str_list *argv)
         const char *option = argv->items[i];
         const struct rule *rule = find_rule(option);
 
+        walk->rule = rule;
         if (!rule) {
             rc = emit(walk, option, NULL);
         } else if (!rule->has_value) {
-            rc = rule->action(walk, option, NULL);
+            rc = rule->action(walk, rule->option, NULL);
         } else if (i + 1 == argv->count) {
             rc = refuse(walk, "%s: its value is missing", option);
         } else {
-            rc = rule->action(walk, option, argv->items[++i]);
+            rc = rule->action(walk, rule->option, argv->items[++i]);
         }
     }
     return rc;
@@ -279,6 +465,28 @@ int dm_argv_scan(const struct str_list *argv, struct dm_needs *needs, char error
     needs->restore_fd = -1;
     error[0] = '\0';
     return walk_args(&walk, argv);
+}
+
+int dm_argv_check_extras(const struct str_list *argv, char error[DM_ERROR_MAX])
+{
+    struct dm_needs needs;
+    struct walk walk = { .needs = &needs, .error = error };
+    int rc = dm_argv_scan(argv, &needs, error);
+
+    if (rc)
+        return rc;
+    for (int i = 0; i < DM_FILES; i++)
+        if (needs.files[i].name)
+            return refuse(&walk, "%s %s: say %s = in the config instead",
+                          i == DM_FILE_KERNEL ? "-kernel" : "-initrd", needs.files[i].name,
+                          i == DM_FILE_KERNEL ? "kernel" : "ramdisk");
+    if (needs.nic_count)
+        return refuse(&walk, "-netdev type=tap,id=net%u: " NO_NETWORK "; vif= in the config gives "
+                      "the guest a NIC", needs.nics[0].devid);
+    if (needs.serial_count)
+        return refuse(&walk, "-serial /dev/hvc%u: " NO_PEER "; serial= in the config is served "
+                      "by dom0", needs.serials[0].console);
+    return 0;
 }
 
 static int add_toolstack_monitor(struct str_list *out, const char *path)
@@ -320,6 +528,11 @@ static int add_extras(const struct walk *walk)
             rc = !extras->vnc_path ? str_list_add(out, "none") :
                  str_list_addf(out, "unix:%s%s", extras->vnc_path,
                                extras->vnc_password ? ",password=on" : "");
+    }
+    if (!rc && walk->has_sound && !walk->has_audio) {
+        rc = str_list_add(out, "-audio");
+        if (!rc)
+            rc = str_list_add(out, "none");
     }
     if (!rc && extras->save_fd >= 0) {
         rc = str_list_add(out, "-add-fd");

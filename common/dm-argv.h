@@ -37,12 +37,21 @@ struct dm_serial {
     char chardev[DM_PATH_MAX];     /* answer: what -serial gets, e.g. "/dev/hvc3" */
 };
 
+/* Files of dom0 that QEMU reads once, at its start. */
+enum dm_file_kind { DM_FILE_KERNEL, DM_FILE_INITRD, DM_FILES };
+
+struct dm_file {
+    const char *name;              /* dom0's, within the arguments; NULL: not asked for */
+    char path[DM_PATH_MAX];        /* answer: where it is here */
+};
+
 struct dm_needs {
     bool disks[DM_MAX_DISKS];
     struct dm_nic nics[DM_MAX_NICS];
     unsigned int nic_count;
     struct dm_serial serials[DM_MAX_SERIALS];
     unsigned int serial_count;
+    struct dm_file files[DM_FILES];
     bool restore;                  /* QEMU's state comes in by console 2 */
     int restore_fd;                /* answer: the descriptor's number in QEMU */
 };
@@ -61,11 +70,18 @@ struct dm_extras {
 
 /*
  * Both return 0, -EINVAL for an argument that cannot work in a stub domain, with the
- * reason in error (one line that names the argument), or -ENOMEM.
+ * reason in error (one line that names the argument), or -ENOMEM. needs points into
+ * argv. dom0's programs scan, too: what cannot work is better known early.
  */
 int dm_argv_scan(const struct str_list *argv, struct dm_needs *needs, char error[DM_ERROR_MAX]);
 int dm_argv_rewrite(const struct str_list *argv, const struct dm_needs *needs,
                     const struct dm_extras *extras, struct str_list *out,
                     char error[DM_ERROR_MAX]);
+
+/*
+ * What the user adds (device_model_args=): 0, or -EINVAL when one of them cannot work, or
+ * has a setting of its own in the guest's config; or -ENOMEM.
+ */
+int dm_argv_check_extras(const struct str_list *argv, char error[DM_ERROR_MAX]);
 
 #endif

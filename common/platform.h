@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The consoles that libxl gives a stub domain; the guest's serial ports follow. */
 enum { CONSOLE_LOG, CONSOLE_SAVE, CONSOLE_RESTORE, CONSOLE_SERIAL };
@@ -56,6 +57,16 @@ struct platform_ops {
      * stands for an empty drive. -EAGAIN when it is not there yet.
      */
     int (*disk_open)(struct platform *platform, int disk, int *fd);
+    /* How many bytes of memory are to be had. */
+    uint64_t (*memory_available)(struct platform *platform);
+    /*
+     * Makes an empty file for QEMU to read, takes no more memory than is written to it,
+     * and says by which path QEMU finds it. n tells files apart; an old file n is gone.
+     */
+    int (*file_create)(struct platform *platform, unsigned int n, int *fd, char *path,
+                       size_t size);
+    /* Removes all of them. What QEMU has mapped stays with it. */
+    void (*files_remove)(struct platform *platform);
     /*
      * Starts QEMU. Its output goes line by line to device_model_qemu_said() and its end
      * to device_model_qemu_ended(), both from the loop. argv is not kept.

@@ -31,7 +31,8 @@ struct keeper {
     struct loop loop;
     struct loop_fd store_io, worker_io, signal_io, ask_io;
     struct loop_timer tell;
-    struct subject consoles[MESSAGE_MAX_CONSOLES], slots[MESSAGE_MAX_SLOTS];
+    struct subject consoles[MESSAGE_MAX_CONSOLES], slots[MESSAGE_MAX_SLOTS],
+        files[MESSAGE_MAX_FILES];
     enum child_status status;
 };
 
@@ -75,6 +76,10 @@ static void tell_worker(void *data)
     }
     for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++) {
         w = tell_one(keeper, &keeper->slots[i], i, store_read_slot);
+        wait = w > 0 && (!wait || w < wait) ? w : wait;
+    }
+    for (unsigned int i = 0; i < MESSAGE_MAX_FILES; i++) {
+        w = tell_one(keeper, &keeper->files[i], i, store_read_file);
         wait = w > 0 && (!wait || w < wait) ? w : wait;
     }
     if (wait)
@@ -121,6 +126,8 @@ static void store_ready(void *data, short revents)
             keeper->consoles[index].changed = true;
         else if (event == STORE_EVENT_SLOT)
             keeper->slots[index].changed = true;
+        else if (event == STORE_EVENT_FILE)
+            keeper->files[index].changed = true;
         else if (event == STORE_EVENT_RELEASE)
             released = true;
     }
@@ -191,7 +198,7 @@ static int keeper_start(struct keeper *keeper)
 
     loop_init(&keeper->loop, clock_now_ms);
     keeper->tell = (struct loop_timer){ .fired = tell_worker, .data = keeper };
-    rc = store_watch(job->store, job->consoles, job->console_count, job->vnc);
+    rc = store_watch(job->store, job->consoles, job->console_count, job->vnc, job->files);
     if (rc)
         return rc;
     keeper->store_io = (struct loop_fd){ .fd = store_fd(job->store), .events = POLLIN,

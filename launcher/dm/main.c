@@ -13,6 +13,7 @@
  */
 #include "clock.h"
 #include "confine.h"
+#include "dm-argv.h"
 #include "guard.h"
 #include "keeper.h"
 #include "log.h"
@@ -169,11 +170,34 @@ static int open_pipe(struct setup *setup)
     return loop_add_fd(&setup->loop, &setup->asked);
 }
 
+/* -kernel and -initrd of the guest's QEMU: the stub domain fetches them from us. */
+static int open_files(struct setup *setup)
+{
+    cleanup_str_list struct str_list argv;
+    struct dm_needs needs;
+    char error[DM_ERROR_MAX];
+    int rc;
+
+    str_list_init(&argv);
+    rc = store_read_dm_argv(&setup->store, &argv);
+    if (rc)
+        return rc;
+    rc = dm_argv_scan(&argv, &needs, error);
+    if (rc)
+        log_error("QEMU's arguments: %s", rc == -EINVAL ? error : strerror(-rc));
+    for (int i = 0; i < DM_FILES && !rc; i++)
+        if (needs.files[i].name)
+            rc = file_server_add(&setup->worker.files, i, needs.files[i].name);
+    return rc;
+}
+_Static_assert(DM_FILES == MESSAGE_MAX_FILES, "a message for each file");
+
 static int open_all(struct setup *setup)
 {
     int rc = store_open(&setup->store, setup->options.domid);
 
     rc = rc ?: open_consoles(setup);
+    rc = rc ?: open_files(setup);
     rc = rc ?: worker_listen(&setup->worker, &setup->options);
     if (!rc && setup->worker.vnc.io.fd >= 0)
         rc = store_write_guest_vnc(&setup->store, setup->worker.vnc.host, setup->worker.vnc.port);
@@ -244,7 +268,8 @@ static enum child_status run_keeper(void *data, int fd)
     struct setup *setup = data;
     struct keeper_job job = { .store = &setup->store, .consoles = setup->consoles,
                               .console_count = setup->console_count,
-                              .vnc = setup->worker.vnc.io.fd >= 0, .worker_fd = fd,
+                              .vnc = setup->worker.vnc.io.fd >= 0,
+                              .files = file_server_has_any(&setup->worker.files), .worker_fd = fd,
                               .ask_fd = setup->ask_fd, .signal_fd = setup->signal_fd };
 
     stderr_sink_init("keeper", setup->options.domid);

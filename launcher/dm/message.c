@@ -18,9 +18,16 @@ int message_send(int fd, const struct message *message)
     return n < 0 ? -errno : 0;
 }
 
+static const uint32_t limits[MESSAGE_TYPES] = {
+    [MESSAGE_READY] = 1,
+    [MESSAGE_BACKEND_STATE] = MESSAGE_MAX_CONSOLES,
+    [MESSAGE_FRONTEND] = MESSAGE_MAX_CONSOLES,
+    [MESSAGE_SLOT] = MESSAGE_MAX_SLOTS,
+    [MESSAGE_FILE] = MESSAGE_MAX_FILES,
+};
+
 int message_receive(int fd, struct message *message)
 {
-    uint32_t limit;
     ssize_t n;
 
     do
@@ -32,6 +39,5 @@ int message_receive(int fd, struct message *message)
         return -EPIPE;
     if (n != sizeof(*message) || message->type >= MESSAGE_TYPES)
         return -EPROTO;
-    limit = message->type == MESSAGE_SLOT ? MESSAGE_MAX_SLOTS : MESSAGE_MAX_CONSOLES;
-    return message->index < limit ? 1 : -EPROTO;
+    return message->index < limits[message->type] ? 1 : -EPROTO;
 }

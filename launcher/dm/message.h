@@ -13,6 +13,7 @@
 
 #define MESSAGE_MAX_CONSOLES 12
 #define MESSAGE_MAX_SLOTS 8
+#define MESSAGE_MAX_FILES 2
 
 enum message_type {
     /* worker to keeper */
@@ -22,12 +23,13 @@ enum message_type {
     /* keeper to worker: the last word of what the stub domain wrote */
     MESSAGE_FRONTEND, /* console index, state, ring_ref, port */
     MESSAGE_SLOT,     /* VNC slot index, ring_ref, port; both 0: not offered */
+    MESSAGE_FILE,     /* boot file index, ring_ref, port; likewise */
     MESSAGE_TYPES
 };
 
 struct message {
     uint32_t type;
-    uint32_t index;    /* below MESSAGE_MAX_CONSOLES or MESSAGE_MAX_SLOTS */
+    uint32_t index;    /* below MESSAGE_MAX_CONSOLES, _SLOTS or _FILES */
     uint32_t state;    /* enum xenbus_state */
     uint32_t ring_ref; /* a grant reference that the stub domain chose */
     uint32_t port;     /* an event channel of the stub domain, likewise */

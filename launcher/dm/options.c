@@ -96,8 +96,13 @@ static int option_chardev(struct options *options, const char *value, struct opt
     char field[sizeof(monitor.path) + 16];
     const char *rest = option_next_field(value, field, sizeof(field));
 
-    if (!rest || strcmp(field, "socket"))
-        return option_fail(error, "-chardev: only sockets for QMP are served", value);
+    /* libxl's are sockets; another is the user's, for QEMU (see options_parse). */
+    if (strncmp(value, "socket,", 7)) {
+        options->ignored++;
+        return 0;
+    }
+    if (!rest)
+        return option_fail(error, "-chardev: wrong or unknown setting", value);
     while (*rest) {
         rest = option_next_field(rest, field, sizeof(field));
         if (!rest || option_chardev_field(&monitor, field))
@@ -122,8 +127,8 @@ static int option_mon(struct options *options, const char *value, struct option_
                 options->monitors[i].used = true;
                 return 0;
             }
-    return option_fail(error, "-mon: must be chardev=ID,mode=control of an earlier -chardev",
-                       value);
+    options->ignored++;
+    return 0;
 }
 
 static int option_domid(struct options *options, const char *value, struct option_error *error)
@@ -140,8 +145,10 @@ static int option_machine(struct options *options, const char *value, struct opt
 {
     if (!strcmp(value, "none,accel=xen"))
         options->probe = true;
-    else if (strcmp(value, "xenpv"))
-        return option_fail(error, "-machine: only xenpv (and libxl's probe) is served", value);
+    else if (!strcmp(value, "xenpv"))
+        options->xenpv = true;
+    else
+        options->ignored++;
     return 0;
 }
 
@@ -183,9 +190,8 @@ static int option_vnc(struct options *options, const char *value, struct option_
 
 static int option_display(struct options *options, const char *value, struct option_error *error)
 {
-    if (!strcmp(value, "none"))
-        return 0;
-    return option_fail(error, "-display: the stub domain's screen is served by VNC only", value);
+    options->ignored += strcmp(value, "none") != 0;
+    return 0;
 }
 
 static int option_attach(struct options *options, const char *value, struct option_error *error)
@@ -254,8 +260,9 @@ static int option_check(const struct options *options, struct option_error *erro
     for (unsigned int i = 0; i < options->monitor_count; i++)
         if (!options->monitors[i].used)
             return option_fail(error, "-chardev: no -mon uses it", options->monitors[i].id);
-    if (!options->probe && (options->domid < 0 || !options->attach))
-        return option_fail(error, "needs both -xen-domid and -xen-attach", "see --help");
+    if (!options->probe && (options->domid < 0 || !options->attach || !options->xenpv))
+        return option_fail(error, "needs -xen-domid, -xen-attach and -machine xenpv",
+                           "see --help");
     if (options->probe && options->monitor_count == 0)
         return option_fail(error, "-machine none: needs a QMP socket", "see --help");
     return 0;
@@ -271,9 +278,15 @@ int options_parse(struct options *options, int argc, char *const argv[], char *t
         const char *value = NULL;
         int rc;
 
-        if (!option)
-            return option_fail(&error, "unknown option (for QEMU in the stub domain use "
-                                       "device_model_args_hvm=)", argv[i]);
+        /*
+         * libxl gives device_model_args= to us as well as to the QEMU in the stub domain, and
+         * device_model_args_pv= to us alone: QEMU's options, with values that we cannot tell
+         * from options.
+         */
+        if (!option) {
+            options->ignored++;
+            continue;
+        }
         if (option->has_value && !(value = argv[++i]))
             return option_fail(&error, "option without its value", option->name);
         if (value && strlen(value) > OPTIONS_MAX_TEXT)

@@ -36,6 +36,8 @@ struct options {
     bool probe; /* -machine none: libxl asks what we can do; no domain */
     bool paused; /* -S */
     bool attach; /* -xen-attach */
+    bool xenpv;  /* -machine xenpv */
+    unsigned int ignored; /* words that are not for us */
     int domid;   /* -1: none given */
     struct options_monitor monitors[OPTIONS_MAX_MONITORS];
     unsigned int monitor_count;
@@ -43,8 +45,9 @@ struct options {
 };
 
 /*
- * Fills OPTIONS from ARGV (ARGV[0] is skipped). 0, or -EINVAL with one line in
- * ERROR that names the argument. Does not touch descriptors or files.
+ * Fills OPTIONS from ARGV (ARGV[0] is skipped). What is no option of ours is skipped:
+ * libxl hands on what the user adds for QEMU. 0, or -EINVAL with one line in ERROR that
+ * names the argument. Does not touch descriptors or files.
  */
 int options_parse(struct options *options, int argc, char *const argv[], char *error, size_t size);
 

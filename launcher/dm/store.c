@@ -7,6 +7,8 @@
  *   /local/domain/S/device/console/N/{output,tty}              dom0's, in S's folder
  *   /local/domain/S/device/console/N/{state,ring-ref,port}     S's
  *   /local/domain/S/device-model/G/vnc-vchan/SLOT/{ring-ref,event-channel}     S's
+ *   /local/domain/S/device-model/G/files/N/{ring-ref,event-channel}            S's
+ *   /local/domain/G/vm, and below it image/dm-argv/NNN                         dom0's
  *   /local/domain/0/device-model/S/state         "running" when all is served
  *   /local/domain/S/image/qmp-proxy-pid          libxl's; the stub domain only reads it
  *   /local/domain/G/serial/N/tty, /local/domain/G/console/vnc-{listen,port}   for xl
@@ -17,6 +19,7 @@
 
 #include "log.h"
 #include "util.h"
+#include "xs-read.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -36,11 +39,12 @@ static int frontend_path(const struct store *store, unsigned int id, const char 
                        leaf);
 }
 
-static int slot_path(const struct store *store, unsigned int slot, const char *leaf,
-                     char path[STORE_PATH])
+/* FOLDER: vnc-vchan or files, with vchan servers by number. */
+static int offer_path(const struct store *store, const char *folder, unsigned int n,
+                      const char *leaf, char path[STORE_PATH])
 {
-    return format_text(path, STORE_PATH, "/local/domain/%d/device-model/%d/vnc-vchan/%u/%s",
-                       store->domid, store->target, slot, leaf);
+    return format_text(path, STORE_PATH, "/local/domain/%d/device-model/%d/%s/%u/%s",
+                       store->domid, store->target, folder, n, leaf);
 }
 
 /* A number that may be anything: what is no number of at most MAX reads as -EINVAL. */
@@ -204,17 +208,48 @@ int store_read_frontend(struct store *store, unsigned int id, struct message *me
     return 0;
 }
 
-int store_read_slot(struct store *store, unsigned int slot, struct message *message)
+static int read_offer(struct store *store, const char *folder, struct message *message)
 {
     char path[STORE_PATH];
 
-    *message = (struct message){ .type = MESSAGE_SLOT, .index = slot };
-    if (slot_path(store, slot, "ring-ref", path) ||
+    if (offer_path(store, folder, message->index, "ring-ref", path) ||
         read_number(store, path, UINT32_MAX, &message->ring_ref) ||
-        slot_path(store, slot, "event-channel", path) ||
+        offer_path(store, folder, message->index, "event-channel", path) ||
         read_number(store, path, UINT32_MAX, &message->port))
         message->ring_ref = message->port = 0;
     return 0;
+}
+
+int store_read_slot(struct store *store, unsigned int slot, struct message *message)
+{
+    *message = (struct message){ .type = MESSAGE_SLOT, .index = slot };
+    return read_offer(store, "vnc-vchan", message);
+}
+
+int store_read_file(struct store *store, unsigned int index, struct message *message)
+{
+    *message = (struct message){ .type = MESSAGE_FILE, .index = index };
+    return read_offer(store, "files", message);
+}
+
+int store_read_dm_argv(struct store *store, struct str_list *argv)
+{
+    char path[STORE_PATH];
+    cleanup_free char *vm = NULL;
+    int rc;
+
+    if (store->target < 0)
+        return 0;
+    snprintf(path, sizeof(path), "/local/domain/%d/vm", store->target);
+    rc = owned_by_dom0(store, path) ? xenstore_read(store->xs, path, &vm) : -EPERM;
+    if (!rc)
+        rc = format_text(path, sizeof(path), "%s/image/dm-argv", vm);
+    if (!rc && !owned_by_dom0(store, path))
+        rc = -EPERM;
+    rc = rc ?: xenstore_read_dm_argv(store->xs, store->target, argv);
+    if (rc)
+        log_error("%s: cannot read what libxl wants of QEMU: %s", path, strerror(-rc));
+    return rc;
 }
 
 int store_write_backend_state(struct store *store, unsigned int id, unsigned int state)
@@ -307,7 +342,20 @@ static int watch(struct store *store, const char *path, char kind, unsigned int 
     return 0;
 }
 
-int store_watch(struct store *store, const struct store_console *consoles, int count, bool vnc)
+static int watch_offers(struct store *store, const char *folder, char kind, unsigned int count)
+{
+    char path[STORE_PATH];
+    int rc = 0;
+
+    for (unsigned int n = 0; n < count && !rc; n++) {
+        rc = offer_path(store, folder, n, "event-channel", path);
+        rc = rc ?: watch(store, path, kind, n);
+    }
+    return rc;
+}
+
+int store_watch(struct store *store, const struct store_console *consoles, int count, bool vnc,
+                bool files)
 {
     char path[STORE_PATH];
     int rc = watch(store, "@releaseDomain", 'r', 0);
@@ -318,10 +366,10 @@ int store_watch(struct store *store, const struct store_console *consoles, int c
         frontend_path(store, consoles[i].id, "state", path);
         rc = watch(store, path, 'c', consoles[i].id);
     }
-    for (unsigned int slot = 0; vnc && slot < MESSAGE_MAX_SLOTS && !rc; slot++) {
-        rc = slot_path(store, slot, "event-channel", path);
-        rc = rc ?: watch(store, path, 's', slot);
-    }
+    if (!rc && vnc)
+        rc = watch_offers(store, "vnc-vchan", 's', MESSAGE_MAX_SLOTS);
+    if (!rc && files)
+        rc = watch_offers(store, "files", 'f', MESSAGE_MAX_FILES);
     return rc;
 }
 
@@ -347,6 +395,8 @@ enum store_event store_next_event(struct store *store, unsigned int *index)
         return STORE_EVENT_FRONTEND;
     case 's':
         return *index < MESSAGE_MAX_SLOTS ? STORE_EVENT_SLOT : STORE_EVENT_OTHER;
+    case 'f':
+        return *index < MESSAGE_MAX_FILES ? STORE_EVENT_FILE : STORE_EVENT_OTHER;
     default:
         return STORE_EVENT_OTHER;
     }

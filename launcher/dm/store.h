@@ -10,6 +10,7 @@
 #define DM_STORE_H
 
 #include "message.h"
+#include "str-list.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,6 +36,7 @@ enum store_event {
     STORE_EVENT_NONE,     /* nothing is pending */
     STORE_EVENT_FRONTEND, /* a console's frontend; index is its number */
     STORE_EVENT_SLOT,     /* a VNC slot */
+    STORE_EVENT_FILE,     /* a boot file */
     STORE_EVENT_RELEASE,  /* some domain went away */
     STORE_EVENT_OTHER,
 };
@@ -56,6 +58,16 @@ int store_read_frontend(struct store *store, unsigned int id, struct message *me
 /* A VNC slot: 0; ring_ref and port are 0 when the stub domain does not offer it. */
 int store_read_slot(struct store *store, unsigned int slot, struct message *message);
 
+/* A boot file's vchan, likewise. */
+int store_read_file(struct store *store, unsigned int index, struct message *message);
+
+/*
+ * What libxl wants of the guest's QEMU, into ARGV (initialised, empty); nothing when the
+ * stub domain has no guest. It names files of dom0, so that it counts only while dom0 owns
+ * it. 0 or -errno after logging a line.
+ */
+int store_read_dm_argv(struct store *store, struct str_list *argv);
+
 /* Writes, 0 or -errno. */
 int store_write_backend_state(struct store *store, unsigned int id, unsigned int state);
 int store_write_tty(struct store *store, unsigned int id, const char *tty);
@@ -71,8 +83,12 @@ int store_write_running(struct store *store);
 int store_read_proxy_pid(struct store *store, unsigned int *pid);
 int store_write_proxy_pid(struct store *store, unsigned int pid);
 
-/* Watches the frontends of consoles 1 to COUNT - 1, the VNC slots, and domains ending. */
-int store_watch(struct store *store, const struct store_console *consoles, int count, bool vnc);
+/*
+ * Watches the frontends of consoles 1 to COUNT - 1, the VNC slots, the boot files, and
+ * domains ending.
+ */
+int store_watch(struct store *store, const struct store_console *consoles, int count, bool vnc,
+                bool files);
 int store_fd(struct store *store); /* readable: call store_next_event() until it says NONE */
 enum store_event store_next_event(struct store *store, unsigned int *index);
 

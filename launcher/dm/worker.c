@@ -32,6 +32,7 @@ void worker_init(struct worker *worker)
     loop_init(&worker->loop, clock_now_ms);
     worker->keeper_fd = worker->opener_fd = -1;
     worker->vnc.io.fd = -1;
+    file_server_init(&worker->files, &worker->loop);
 }
 
 void worker_dispose(struct worker *worker)
@@ -41,6 +42,7 @@ void worker_dispose(struct worker *worker)
     worker->console_count = 0;
     qmp_server_close(&worker->qmp);
     vnc_server_close(&worker->vnc);
+    file_server_close(&worker->files);
     xen_close(&worker->xen);
 }
 
@@ -100,6 +102,8 @@ static void hear(struct worker *worker, const struct message *message)
 {
     if (message->type == MESSAGE_SLOT)
         vnc_server_offer(&worker->vnc, message);
+    if (message->type == MESSAGE_FILE)
+        file_server_offer(&worker->files, message);
     for (int i = 0; i < worker->console_count; i++)
         if (message->type == MESSAGE_FRONTEND && worker->consoles[i].id == message->index)
             pv_console_frontend(&worker->consoles[i], message);
@@ -147,6 +151,7 @@ static int worker_start(struct worker *worker, int domid, int signal_fd)
     rc = rc ?: vnc_server_start(&worker->vnc, &worker->xen);
     if (rc)
         return rc;
+    file_server_start(&worker->files, &worker->xen);
     for (int i = 0; i < worker->console_count; i++) {
         worker->consoles[i].output.opener_fd = worker->opener_fd;
         pv_console_start(&worker->consoles[i], &worker->xen, send_state, worker);

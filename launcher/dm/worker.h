@@ -7,6 +7,7 @@
 #ifndef DM_WORKER_H
 #define DM_WORKER_H
 
+#include "file-server.h"
 #include "message.h"
 #include "options.h"
 #include "pv-console.h"
@@ -20,6 +21,7 @@ struct worker {
     struct xen_handles xen;
     struct qmp_server qmp;
     struct vnc_server vnc;
+    struct file_server files;
     struct pv_console consoles[MESSAGE_MAX_CONSOLES];
     int console_count;
     int keeper_fd, opener_fd;

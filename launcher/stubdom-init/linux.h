@@ -51,6 +51,11 @@ int linux_tc_connect(int from, const struct frame_filter *filter, int to);
 int linux_guest_crash(struct platform *base, unsigned int guest);
 int linux_guest_sleep(struct platform *base, unsigned int guest, unsigned int s_state);
 
+/* linux-files.c: operations of platform.h. */
+uint64_t linux_memory_available(struct platform *base);
+int linux_file_create(struct platform *base, unsigned int n, int *fd, char *path, size_t size);
+void linux_files_remove(struct platform *base);
+
 /* linux-qemu.c: the operations of platform.h, and the signal that a child ended. */
 int linux_qemu_init(struct linux_platform *platform);
 int linux_qemu_start(struct platform *base, char *const argv[]);

@@ -29,6 +29,11 @@ const char *const libxl_key_names[KEY_COUNT] = {
     [KEY_MEMORY] = "stubdomain_memory",
 };
 
+const char *const args_key_names[ARGS_COUNT] = {
+    [ARGS_ALL] = "device_model_args",
+    [ARGS_HVM] = "device_model_args_hvm",
+};
+
 /* A parsed config together with what a message about it needs. */
 struct reader {
     XLU_Config *xlu;
@@ -259,6 +264,53 @@ static int read_image(struct config *config, const struct reader *r)
     return 0;
 }
 
+/* A single string for a list is for xl to complain about. */
+static int reader_list(const struct reader *r, const char *key, char ***items)
+{
+    XLU_ConfigList *list;
+    int count;
+
+    if (xlu_cfg_get_list(r->xlu, key, &list, &count, 1))
+        return 0;
+    *items = calloc(count + 1, sizeof(**items));
+    for (int i = 0; *items && i < count; i++) {
+        const char *text = xlu_cfg_get_listitem(list, i);
+
+        (*items)[i] = strdup(text ? text : "");
+        if (!(*items)[i])
+            return fault_set(r->fault, -ENOMEM, "%s: out of memory", r->source);
+    }
+    return *items ? 0 : fault_set(r->fault, -ENOMEM, "%s: out of memory", r->source);
+}
+
+/* xl, too, ignores a kernel of this name: old configs have it. */
+static bool is_hvmloader(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return !strcmp(slash ? slash + 1 : path, "hvmloader");
+}
+
+static int read_boot(struct config *config, const struct reader *r)
+{
+    int rc = reader_copy(r, "kernel", &config->guest_kernel);
+
+    if (rc >= 0)
+        rc = reader_copy(r, "ramdisk", &config->guest_ramdisk);
+    if (rc < 0)
+        return rc;
+    if (config->guest_kernel && is_hvmloader(config->guest_kernel)) {
+        free(config->guest_kernel);
+        config->guest_kernel = NULL;
+    }
+    for (int key = 0; key < ARGS_COUNT; key++) {
+        rc = reader_list(r, args_key_names[key], &config->args[key]);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
 static int read_keys(struct config *config, const struct reader *r)
 {
     long firewall = 1;
@@ -270,7 +322,8 @@ static int read_keys(struct config *config, const struct reader *r)
     if (!rc)
         return fault_set(r->fault, -EINVAL, "%s: the guest has no name", r->source);
     if ((rc = check_hvm(r)) || (rc = read_video(config, r)) || (rc = read_image(config, r)) ||
-        (rc = read_memory(config, r)) || (rc = read_disks(config, r)))
+        (rc = read_memory(config, r)) || (rc = read_disks(config, r)) ||
+        (rc = read_boot(config, r)))
         return rc;
 
     rc = reader_long(r, "stubdom_firewall", 0, 1, &firewall);
@@ -356,6 +409,13 @@ void config_dispose(struct config *config)
     free(config->name);
     free(config->cmdline);
     free(config->disks);
+    free(config->guest_kernel);
+    free(config->guest_ramdisk);
+    for (int key = 0; key < ARGS_COUNT; key++) {
+        for (char **item = config->args[key]; item && *item; item++)
+            free(*item);
+        free(config->args[key]);
+    }
     for (int key = 0; key < KEY_COUNT; key++)
         free(config->libxl[key]);
     memset(config, 0, sizeof(*config));

@@ -18,6 +18,7 @@
 #define STUBDOM_MEMORY_MIN 16
 #define STUBDOM_MEMORY_MAX 4096
 #define STUBDOM_MEMORY_DEFAULT 32
+#define STUBDOM_MEMORY_LEAST 26 /* what QEMU and a Linux guest were seen to start with */
 #define STUBDOM_MEMORY_DEFAULT_DEBUG 128 /* the debug image holds much more */
 
 /* A longer file is not a guest's config. */
@@ -43,12 +44,20 @@ enum libxl_key {
 
 extern const char *const libxl_key_names[KEY_COUNT];
 
+/* What the user adds to QEMU's command line. device_model_args_pv is not for an HVM guest. */
+enum args_key { ARGS_ALL, ARGS_HVM, ARGS_COUNT };
+
+extern const char *const args_key_names[ARGS_COUNT];
+
 struct config {
     char *source; /* the file's name, for messages */
     char *name;   /* the guest's name */
     enum flavour flavour;
     long memory; /* MiB of the whole stub domain */
     bool memory_given;
+    char *guest_kernel, *guest_ramdisk; /* of a direct kernel boot, or NULL */
+    char **args[ARGS_COUNT]; /* NULL-terminated; NULL where the config has no such key */
+    long files;  /* MiB more that QEMU takes for these; the caller finds out */
     long video; /* MiB of video memory that libxl will give the guest */
     bool debug_image;
     bool firewall;

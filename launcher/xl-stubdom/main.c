@@ -17,7 +17,9 @@
 #include "cleanup.h"
 #include "command-line.h"
 #include "config.h"
+#include "dm-args.h"
 #include "fault.h"
+#include "guest-files.h"
 #include "image.h"
 #include "log-tail.h"
 #include "run-xl.h"
@@ -115,6 +117,11 @@ static int prepare(struct job *job, const char *config, const char *extra)
     int rc = config_init(&job->config, config, extra, &job->fault);
 
     if (rc || job->config.flavour == FLAVOUR_NONE)
+        return rc;
+    rc = dm_args_check(&job->config, &job->fault);
+    if (!rc)
+        rc = guest_files_measure(&job->config, &job->config.files, &job->fault);
+    if (rc)
         return rc;
     rc = settings_init(&job->settings, &job->config, &places, &job->fault);
     return rc ? rc : check_files(job);

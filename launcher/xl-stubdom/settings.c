@@ -22,13 +22,18 @@
 /* stubdomain_memory comes without the video memory, which libxl adds to it (libxl_dm.c). */
 static int work_out_memory(const struct config *config, long *memory, struct fault *fault)
 {
-    long total = config->memory;
+    long total = config->memory + (config->memory_given ? 0 : config->files);
 
     if (total < config->video && config->memory_given)
         return fault_set(fault, -EINVAL,
                          "%s: stubdom_memory = %ld is too small: libxl gives the stub domain the "
                          "%ld MiB of the guest's video memory already",
                          config->source, total, config->video);
+    if (config->files && total < STUBDOM_MEMORY_LEAST + config->files)
+        return fault_set(fault, -EINVAL,
+                         "%s: stubdom_memory = %ld is too small: QEMU takes %d MiB, and %ld more "
+                         "for kernel and ramdisk while it starts",
+                         config->source, total, STUBDOM_MEMORY_LEAST, config->files);
     *memory = total < config->video ? 0 : total - config->video;
     return 0;
 }

@@ -17,7 +17,8 @@
 static bool has_value(const char *option)
 {
     static const char *const options[] = { "-name", "-append", "-vnc", "-netdev", "-drive",
-                                           "-serial", "-machine", "-incoming" };
+                                           "-serial", "-machine", "-incoming", "-blockdev",
+                                           "-device", "-object", "-fw_cfg", "-smbios", "-trace" };
 
     for (size_t i = 0; i < ARRAY_SIZE(options); i++)
         if (!strcmp(options[i], option))
@@ -32,8 +33,8 @@ static void check_output(const struct str_list *out)
             i++;
         else if (!strcmp(out->items[i], "-xen-domid"))
             MUST(atoi(out->items[i + 1]) == 7);
-        else
-            MUST(strcmp(out->items[i], "-kernel") && strcmp(out->items[i], "-initrd"));
+        else if (!strcmp(out->items[i], "-kernel") || !strcmp(out->items[i], "-initrd"))
+            MUST(!strncmp(out->items[i + 1], "/run/files/", 11));
     }
     MUST(!out->items[out->count]);
 }
@@ -51,6 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     str_list_init(&out);
     while ((line = strsep(&rest, "\n")))
         MUST(!str_list_add(&in, line));
+    if (dm_argv_check_extras(&in, error))
+        MUST(error[0]);
     if (dm_argv_scan(&in, &needs, error)) {
         MUST(error[0]);
     } else {
@@ -58,6 +61,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             strcpy(needs.nics[i].backend, "tap,fd=9");
         for (unsigned int i = 0; i < needs.serial_count; i++)
             strcpy(needs.serials[i].chardev, "/dev/hvc3");
+        for (unsigned int i = 0; i < DM_FILES; i++)
+            if (needs.files[i].name)
+                snprintf(needs.files[i].path, sizeof(needs.files[i].path), "/run/files/%u", i);
         if (!dm_argv_rewrite(&in, &needs, &extras, &out, error))
             check_output(&out);
         else

@@ -1,4 +1,4 @@
-// sources: common/device-model.c common/dm-argv.c common/xs-read.c common/vchan-bridge.c
+// sources: common/device-model.c common/boot-files.c common/dm-argv.c common/xs-read.c common/vchan-bridge.c
 // sources: common/cdroms.c common/qmp-client.c common/vnc-slots.c common/output-lines.c common/loop.c common/log.c
 // sources: common/str-list.c common/util.c common/state-relay.c common/state-stream.c common/frame-filter.c
 // sources: tests/unit/fake-xs.c tests/unit/fake-vchan.c
@@ -15,6 +15,7 @@
 #include "fake-xs.h"
 #include "log.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <xenstore.h>
@@ -32,7 +33,7 @@ static char log_text[16384];
 static struct {
     struct platform base;
     int disk_rc, nic_rc, chardev_rc, open_rc, start_rc, confine_rc, crash_rc, inherit_rc;
-    int starts, confines, crashes, power_offs, opened[8], open_count;
+    int starts, confines, crashes, power_offs, removals, opened[8], open_count;
     unsigned int crashed_guest, s_state;
     int sleep_rc;
     char argv[4096];
@@ -144,7 +145,27 @@ static void fake_power_off(struct platform *p)
     host.power_offs++;
 }
 
+static uint64_t fake_memory_available(struct platform *p)
+{
+    return 64 << 20;
+}
+
+static int fake_file_create(struct platform *p, unsigned int n, int *fd, char *path, size_t size)
+{
+    snprintf(path, size, "/tmp/boot-%u", n);
+    *fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    return *fd < 0 ? -errno : 0;
+}
+
+static void fake_files_remove(struct platform *p)
+{
+    host.removals++;
+}
+
 static const struct platform_ops fake_ops = {
+    .memory_available = fake_memory_available,
+    .file_create = fake_file_create,
+    .files_remove = fake_files_remove,
     .console_open = fake_console_open,
     .console_chardev = fake_console_chardev,
     .nic_attach = fake_nic_attach,
@@ -510,9 +531,58 @@ static void no_argv(void **state)
 static void refused_argument(void **state)
 {
     fake_xs_set("target", "7");
-    set_args((const char *const[]){ "-kernel", "/boot/vmlinuz", NULL });
+    set_args((const char *const[]){ "-bios", "/boot/bios", NULL });
     device_model_start(&dm);
-    assert_ended("-kernel /boot/vmlinuz: this file is in dom0");
+    assert_ended("-bios /boot/bios: a file of dom0");
+}
+
+#define FILES_PATH "/local/domain/3/device-model/7/files/"
+
+/* The kernel comes from dom0 before QEMU is started, and goes when QEMU has read it. */
+static void boot_file(void **state)
+{
+    static const char bytes[] = { 4, 0, 0, 0, 0, 0, 0, 0, 'b', 'o', 'o', 't' };
+
+    set_args((const char *const[]){ "-kernel", "/boot/vmlinuz", NULL });
+    fake_xs_set("target", "7");
+    device_model_start(&dm);
+    settle();
+    assert_int_equal(dm.state, DM_FETCHING);
+    assert_int_equal(host.starts, 0);
+    fake_vchan_client_write(fake_vchan_connect(FILES_PATH "0"), bytes, sizeof(bytes));
+    settle();
+    assert_int_equal(dm.state, DM_STARTING);
+    assert_non_null(strstr(host.argv, "-kernel /tmp/boot-0 "));
+    assert_int_equal(host.removals, 0);
+    greet();
+    qemu_says("{\"return\": {\"status\": \"running\", \"running\": true}}\n");
+    assert_int_equal(dm.state, DM_RUNNING);
+    assert_int_equal(host.removals, 1);
+    unlink("/tmp/boot-0");
+}
+
+static void boot_file_does_not_come(void **state)
+{
+    set_args((const char *const[]){ "-initrd", "/boot/initrd", NULL });
+    fake_xs_set("target", "7");
+    device_model_start(&dm);
+    pass_ms(24000);
+    assert_int_equal(host.power_offs, 0);
+    pass_ms(1001);
+    assert_ended("waited 25 s for the guest's ramdisk, dom0's /boot/initrd, of which 0 KiB");
+}
+
+static void boot_file_too_big(void **state)
+{
+    static const char bytes[] = { 0, 0, 0, 8, 0, 0, 0, 0 };
+
+    set_args((const char *const[]){ "-kernel", "/boot/vmlinuz", NULL });
+    fake_xs_set("target", "7");
+    device_model_start(&dm);
+    fake_vchan_client_write(fake_vchan_connect(FILES_PATH "0"), bytes, sizeof(bytes));
+    settle();
+    assert_ended("the guest's kernel, dom0's /boot/vmlinuz: too big for the stub domain");
+    assert_int_equal(host.starts, 0);
 }
 
 static void another_guests_arguments(void **state)
@@ -778,6 +848,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(bad_target, setup, teardown),
         cmocka_unit_test_setup_teardown(no_argv, setup, teardown),
         cmocka_unit_test_setup_teardown(refused_argument, setup, teardown),
+        cmocka_unit_test_setup_teardown(boot_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(boot_file_does_not_come, setup, teardown),
+        cmocka_unit_test_setup_teardown(boot_file_too_big, setup, teardown),
         cmocka_unit_test_setup_teardown(another_guests_arguments, setup, teardown),
         cmocka_unit_test_setup_teardown(late_devices, setup, teardown),
         cmocka_unit_test_setup_teardown(missing_devices, setup, teardown),

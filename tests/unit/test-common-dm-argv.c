@@ -116,13 +116,20 @@ static void each_rule(void **state)
         { { "-chroot", "/var/run/xen/qemu-root-7" }, { NULL } },
         { { "-run-with", "user=1:1" }, { NULL } },
         { { "-serial", "null" }, { "-serial", "null" } },
-        { { "-serial", "/dev/hvcx" }, { "-serial", "/dev/hvcx" } },
-        { { "-netdev", "user,id=n0" }, { "-netdev", "user,id=n0" } },
-        { { "-netdev", "type=tap,id=mine,ifname=x" }, { "-netdev", "type=tap,id=mine,ifname=x" } },
-        { { "-netdev", "type=tap" }, { "-netdev", "type=tap" } },
-        { { "-netdev", "type=tap,id=net99999" }, { "-netdev", "type=tap,id=net99999" } },
-        { { "-drive", "file=/dev/xvdaa,if=ide" }, { "-drive", "file=/dev/xvdaa,if=ide" } },
+        { { "-netdev", "hubport,id=h,hubid=0" }, { "-netdev", "hubport,id=h,hubid=0" } },
+        { { "-net", "none" }, { "-net", "none" } },
         { { "-drive", "if=none,id=x" }, { "-drive", "if=none,id=x" } },
+        { { "-drive", "file=/dev/null,if=none" }, { "-drive", "file=/dev/null,if=none" } },
+        { { "-hdb", "/dev/xvdb" }, { "-hdb", "/dev/xvdb" } },
+        { { "-debugcon", "stdio" }, { "-debugcon", "stdio" } },
+        { { "-chardev", "ringbuf,id=x" }, { "-chardev", "ringbuf,id=x" } },
+        { { "-monitor", "none" }, { "-monitor", "none" } },
+        { { "-display", "none" }, { "-display", "none" } },
+        { { "-usbdevice", "mouse" }, { "-usbdevice", "mouse" } },
+        { { "-device", "e1000,romfile=" }, { "-device", "e1000,romfile=" } },
+        { { "-object", "iothread,id=i" }, { "-object", "iothread,id=i" } },
+        { { "-audiodev", "none,id=a" }, { "-audiodev", "none,id=a" } },
+        { { "--display", "none" }, { "-display", "none" } },
         /* A value that looks like an option stays a value. */
         { { "-name", "-kernel" }, { "-name", "-kernel" } },
         { { "-append", "-initrd" }, { "-append", "-initrd" } },
@@ -156,8 +163,34 @@ static void refused(void **state)
     static const struct {
         const char *in[5], *reason;
     } cases[] = {
-        { { "-kernel", "/boot/vmlinuz" }, "-kernel /boot/vmlinuz: this file is in dom0" },
-        { { "-initrd", "/boot/initrd" }, "-initrd /boot/initrd: this file is in dom0" },
+        { { "-kernel", "/a", "-kernel", "/b" }, "-kernel /b: given twice, the other one is /a" },
+        { { "-serial", "/dev/hvcx" }, "-serial /dev/hvcx: nobody can reach it" },
+        { { "-serial", "pty" }, "nobody can reach it" },
+        { { "-chardev", "file,id=a,path=/a" }, "nobody can reach it" },
+        { { "-chardev", "stdioo,id=a" }, "nobody can reach it" },
+        { { "-monitor", "stdio" }, "xl qemu-monitor-command" },
+        { { "-netdev", "user,id=n0" }, "no network of its own" },
+        { { "-netdev", "type=tap,id=mine,ifname=x" }, "no network of its own" },
+        { { "-netdev", "type=tap" }, "no network of its own" },
+        { { "-netdev", "type=tap,id=net99999" }, "no network of its own" },
+        { { "-nic", "user" }, "no network of its own" },
+        { { "-drive", "file=/dev/xvdaa,if=ide" }, "file of dom0" },
+        { { "-drive", "if=none,id=a,file=/root/stick.img" }, "file of dom0" },
+        { { "--drive", "file=/root/stick.img" }, "-drive file=/root/stick.img: a file of dom0" },
+        { { "-blockdev", "driver=file,filename=/x,node-name=a" }, "file of dom0" },
+        { { "-hda", "/dev/xvd" }, "file of dom0" },
+        { { "-bios", "/usr/share/bios.bin" }, "bios= in the config" },
+        { { "-device", "e1000,romfile=/a/rom" }, "file of dom0" },
+        { { "-device", "usb-host,vendorid=1" }, "device of dom0's" },
+        { { "-usbdevice", "host:1.2" }, "can emulate" },
+        { { "-usbdevice", "tabletop" }, "can emulate" },
+        { { "-vnc", ":1" }, "vncdisplay= are served by dom0" },
+        { { "-display", "gtk" }, "no screen" },
+        { { "-spice", "port=1" }, "SPICE is not" },
+        { { "-audiodev", "wav,id=a" }, "no sound" },
+        { { "-daemonize" }, "ends when" },
+        { { "-incoming", "tcp:0:4444" }, "nobody can reach it" },
+        { { "-fw_cfg", "name=opt/x,file=/etc/shadow" }, "file of dom0" },
         { { "-netdev" }, "-netdev: its value is missing" },
         { { "-netdev", "type=tap,id=net1", "-netdev", "type=tap,id=net1" }, "given twice" },
         { { "-drive", "file=/dev/xvdb,if=ide", "-drive", "file=/dev/xvdb,if=none" },
@@ -254,6 +287,79 @@ static void own_vnc(void **state)
         assert_null(strstr(out.items[i], "/run/vnc"));
 }
 
+/* Where they are here is known only once they have been fetched. */
+static void boot_files(void **state)
+{
+    static const char *const in_args[] = { "-kernel", "/boot/k", "-initrd", "/boot/i", "-append",
+                                           "a b", NULL };
+    static const char *const expected[] = { "/usr/bin/qemu", "-kernel", "/run/0", "-initrd",
+                                            "/run/1", "-append", "a b" };
+    struct dm_extras extras = extras_plain();
+
+    assert_int_equal(scan(in_args), 0);
+    assert_string_equal(needs.files[DM_FILE_KERNEL].name, "/boot/k");
+    assert_string_equal(needs.files[DM_FILE_INITRD].name, "/boot/i");
+    assert_int_equal(rewrite(&extras), -EINVAL);
+    assert_non_null(strstr(error, "-kernel /boot/k: it has not been fetched"));
+    strcpy(needs.files[DM_FILE_KERNEL].path, "/run/0");
+    strcpy(needs.files[DM_FILE_INITRD].path, "/run/1");
+    assert_int_equal(rewrite(&extras), 0);
+    for (size_t n = 0; n < ARRAY_LEN(expected); n++)
+        assert_string_equal(out.items[n], expected[n]);
+}
+
+static bool has_audio(void)
+{
+    for (size_t i = 0; i + 1 < out.count; i++)
+        if (!strcmp(out.items[i], "-audio"))
+            return !strcmp(out.items[i + 1], "none");
+    return false;
+}
+
+/* libxl gives sound cards no backend; a user's own stays alone. */
+static void sound_gets_a_backend(void **state)
+{
+    static const char *const cards[] = { "ac97", "es1370", "sb16", "hda-duplex", "adlib" };
+    struct dm_extras extras = extras_plain();
+
+    for (size_t i = 0; i < ARRAY_LEN(cards); i++) {
+        assert_int_equal(scan((const char *const[]){ "-device", cards[i], NULL }), 0);
+        assert_int_equal(rewrite(&extras), 0);
+        assert_true(has_audio());
+    }
+    assert_int_equal(scan((const char *const[]){ "-device", "VGA", NULL }), 0);
+    assert_int_equal(rewrite(&extras), 0);
+    assert_false(has_audio());
+    assert_int_equal(scan((const char *const[]){ "-device", "ac97,audiodev=a", "-audiodev",
+                                                 "none,id=a", NULL }), 0);
+    assert_int_equal(rewrite(&extras), 0);
+    assert_false(has_audio());
+}
+
+/* What has a setting of its own in the guest's config is not for device_model_args=. */
+static void extras_of_the_user(void **state)
+{
+    static const struct {
+        const char *in[5], *reason; /* NULL: all right */
+    } cases[] = {
+        { { "-device", "usb-storage,drive=s", "-drive", "file=/dev/xvdb,if=none,id=s" }, NULL },
+        { { "-kernel", "/boot/k" }, "say kernel = in the config" },
+        { { "-initrd", "/boot/i" }, "say ramdisk = in the config" },
+        { { "-netdev", "type=tap,id=net0" }, "vif= in the config" },
+        { { "-serial", "/dev/hvc3" }, "serial= in the config" },
+        { { "-drive", "file=/root/x" }, "file of dom0" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        set_in(cases[i].in);
+        assert_int_equal(dm_argv_check_extras(&in, error), cases[i].reason ? -EINVAL : 0);
+        if (cases[i].reason)
+            assert_non_null(strstr(error, cases[i].reason));
+    }
+    str_list_dispose(&in);
+    assert_int_equal(dm_argv_check_extras(&in, error), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +372,9 @@ int main(void)
         cmocka_unit_test_teardown(unanswered, dispose),
         cmocka_unit_test_teardown(everything_added, dispose),
         cmocka_unit_test_teardown(own_vnc, dispose),
+        cmocka_unit_test_teardown(boot_files, dispose),
+        cmocka_unit_test_teardown(sound_gets_a_backend, dispose),
+        cmocka_unit_test_teardown(extras_of_the_user, dispose),
     };
 
     return cmocka_run_group_tests_name("dm-argv", tests, NULL, NULL);

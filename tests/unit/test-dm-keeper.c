@@ -35,7 +35,8 @@ static int store_pipe[2];
 bool store_domain_exists(struct store *store) { return shared->exists; }
 int store_fd(struct store *store) { return store_pipe[0]; }
 
-int store_watch(struct store *store, const struct store_console *consoles, int count, bool vnc)
+int store_watch(struct store *store, const struct store_console *consoles, int count, bool vnc,
+                bool files)
 {
     return 0;
 }
@@ -65,6 +66,12 @@ int store_read_frontend(struct store *store, unsigned int id, struct message *me
 int store_read_slot(struct store *store, unsigned int slot, struct message *message)
 {
     *message = (struct message){ .type = MESSAGE_SLOT, .index = slot };
+    return 0;
+}
+
+int store_read_file(struct store *store, unsigned int index, struct message *message)
+{
+    *message = (struct message){ .type = MESSAGE_FILE, .index = index };
     return 0;
 }
 

@@ -1,4 +1,4 @@
-// sources: launcher/dm/store.c common/util.c common/log.c
+// sources: launcher/dm/store.c common/xs-read.c common/str-list.c common/util.c common/log.c
 /*
  * Xenstore as the stub domain may write it: what it says is read with care, and
  * what dom0 said is believed only while it is dom0's.
@@ -99,10 +99,13 @@ char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path, u
 struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t t,
                                           const char *path, unsigned int *num)
 {
-    struct xs_permissions *perms = calloc(2, sizeof(*perms));
+    struct node *node = find(path);
+    struct xs_permissions *perms = node ? calloc(2, sizeof(*perms)) : NULL;
 
+    if (!node)
+        return NULL;
     *num = 2;
-    perms[0].id = find(path)->owner;
+    perms[0].id = node->owner;
     return perms;
 }
 
@@ -312,8 +315,8 @@ static void test_watches(void **state)
     consoles[0].id = 0;
     consoles[1].id = 3;
     consoles[2].id = 11;
-    assert_int_equal(store_watch(&store, consoles, 3, true), 0);
-    assert_int_equal(watch_count, 1 + 2 + MESSAGE_MAX_SLOTS);
+    assert_int_equal(store_watch(&store, consoles, 3, true, true), 0);
+    assert_int_equal(watch_count, 1 + 2 + MESSAGE_MAX_SLOTS + MESSAGE_MAX_FILES);
     assert_int_equal(store_next_event(&store, &index), STORE_EVENT_RELEASE);
     assert_int_equal(store_next_event(&store, &index), STORE_EVENT_FRONTEND);
     assert_int_equal(index, 3);
@@ -323,13 +326,53 @@ static void test_watches(void **state)
         assert_int_equal(store_next_event(&store, &index), STORE_EVENT_SLOT);
         assert_int_equal(index, i);
     }
+    for (unsigned int i = 0; i < MESSAGE_MAX_FILES; i++) {
+        assert_int_equal(store_next_event(&store, &index), STORE_EVENT_FILE);
+        assert_int_equal(index, i);
+    }
     assert_int_equal(store_next_event(&store, &index), STORE_EVENT_NONE);
+    strcpy(tokens[watch_count++], "f2");
     strcpy(tokens[watch_count++], "s9");
     strcpy(tokens[watch_count++], "c12");
     strcpy(tokens[watch_count++], "");
     strcpy(tokens[watch_count++], "x1");
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         assert_int_equal(store_next_event(&store, &index), STORE_EVENT_OTHER);
+}
+
+/* It names files that root opens: nobody's but dom0's is read. */
+static void test_dm_argv(void **state)
+{
+    cleanup_str_list struct str_list argv;
+
+    str_list_init(&argv);
+    assert_int_equal(store_read_dm_argv(&store, &argv), -EPERM);
+    set("/local/domain/6/vm", "/vm/u");
+    assert_int_equal(store_read_dm_argv(&store, &argv), -EPERM);
+    set_bytes("/vm/u/image/dm-argv", "", 0, 7);
+    set("/vm/u/image/dm-argv/001", "-kernel");
+    set("/vm/u/image/dm-argv/002", "/etc/shadow");
+    assert_int_equal(store_read_dm_argv(&store, &argv), -EPERM);
+    set("/vm/u/image/dm-argv", "");
+    assert_int_equal(store_read_dm_argv(&store, &argv), 0);
+    assert_int_equal(argv.count, 2);
+    assert_string_equal(argv.items[1], "/etc/shadow");
+    set_bytes("/local/domain/6/vm", "/vm/u", 5, 6);
+    assert_int_equal(store_read_dm_argv(&store, &argv), -EPERM);
+}
+
+static void test_boot_files(void **state)
+{
+    struct message message;
+
+    set_bytes("/local/domain/7/device-model/6/files/1/ring-ref", "12", 2, 7);
+    set_bytes("/local/domain/7/device-model/6/files/1/event-channel", "34", 2, 7);
+    assert_int_equal(store_read_file(&store, 1, &message), 0);
+    assert_int_equal(message.type, MESSAGE_FILE);
+    assert_int_equal(message.ring_ref, 12);
+    assert_int_equal(message.port, 34);
+    assert_int_equal(store_read_file(&store, 0, &message), 0);
+    assert_int_equal(message.port, 0);
 }
 
 int main(void)
@@ -344,6 +387,8 @@ int main(void)
         TEST(test_backend_state_is_only_changed_where_it_is),
         TEST(test_proxy_is_only_named_where_libxl_named_one),
         TEST(test_what_xl_looks_for),
+        TEST(test_dm_argv),
+        TEST(test_boot_files),
         TEST(test_watches),
     };
 

@@ -2,7 +2,7 @@
 // sources: launcher/dm/xen-handles.c launcher/dm/console-ring.c launcher/dm/output.c
 // sources: launcher/dm/output-pty.c launcher/dm/output-peer.c launcher/dm/log-file.c
 // sources: launcher/dm/output-spec.c launcher/dm/qmp-server.c launcher/dm/qmp-session.c
-// sources: launcher/dm/vnc-server.c launcher/dm/vchan-client.c launcher/dm/stderr-sink.c
+// sources: launcher/dm/file-server.c launcher/dm/vnc-server.c launcher/dm/vchan-client.c launcher/dm/stderr-sink.c
 // sources: launcher/dm/output-state.c launcher/dm/save-opener.c
 // sources: common/loop.c common/util.c common/log.c common/state-stream.c
 // libs: json-c

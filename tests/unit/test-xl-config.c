@@ -21,6 +21,8 @@
 static const struct places places = {.firmware = "/fw", .daemon = "/dm"};
 
 /* Config text → the fault, or "" and the settings. The caller disposes of the settings. */
+static long files; /* MiB, as guest-files.c would find out */
+
 static const char *work_out(const char *text, struct settings *settings)
 {
     static struct fault fault;
@@ -30,6 +32,7 @@ static const char *work_out(const char *text, struct settings *settings)
     memset(settings, 0, sizeof(*settings));
     if (!rc) {
         assert_int_not_equal(config.flavour, FLAVOUR_NONE);
+        config.files = files;
         rc = settings_init(settings, &config, &places, &fault);
     }
     config_dispose(&config);
@@ -287,6 +290,47 @@ static void test_file_and_inline(void **state)
     config_dispose(&config);
 }
 
+/* Files that QEMU reads make the default grow; a given size must be enough. */
+static void test_boot_files(void **state)
+{
+    struct settings settings;
+
+    (void)state;
+    files = 44;
+    assert_string_equal(work_out(GUEST, &settings), "");
+    assert_string_equal(settings.line[KEY_MEMORY], "stubdomain_memory=68");
+    settings_dispose(&settings);
+    assert_string_equal(work_out(GUEST "stubdom_memory = 69\n", &settings),
+                        "g.cfg: stubdom_memory = 69 is too small: QEMU takes 26 MiB, and 44 more for "
+                        "kernel and ramdisk while it starts");
+    settings_dispose(&settings);
+    assert_string_equal(work_out(GUEST "stubdom_memory = 70\n", &settings), "");
+    settings_dispose(&settings);
+    files = 0;
+}
+
+static void test_boot_keys(void **state)
+{
+    static const char text[] = GUEST "kernel = \"/boot/k\"\nramdisk = \"/boot/i\"\n"
+                                     "device_model_args = [ \"-a\", \"b\" ]\n"
+                                     "device_model_args_hvm = \"not a list\"\n";
+    struct config config;
+    struct fault fault;
+
+    (void)state;
+    assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), &fault), 0);
+    assert_string_equal(config.guest_kernel, "/boot/k");
+    assert_string_equal(config.guest_ramdisk, "/boot/i");
+    assert_string_equal(config.args[ARGS_ALL][1], "b");
+    assert_null(config.args[ARGS_ALL][2]);
+    assert_null(config.args[ARGS_HVM]);
+    config_dispose(&config);
+    assert_int_equal(config_init_text(&config, "g.cfg", GUEST "kernel=\"/usr/lib/hvmloader\"",
+                                      strlen(GUEST) + 27, &fault), 0);
+    assert_null(config.guest_kernel);
+    config_dispose(&config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +343,8 @@ int main(void)
         cmocka_unit_test(test_no_flavour),
         cmocka_unit_test(test_rump_names_its_image),
         cmocka_unit_test(test_file_and_inline),
+        cmocka_unit_test(test_boot_files),
+        cmocka_unit_test(test_boot_keys),
     };
 
     return cmocka_run_group_tests_name("xl-config", tests, NULL, NULL);

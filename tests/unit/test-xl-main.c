@@ -1,4 +1,6 @@
 // sources: launcher/xl-stubdom/command-line.c launcher/xl-stubdom/config.c
+// sources: launcher/xl-stubdom/dm-args.c launcher/xl-stubdom/guest-files.c
+// sources: common/dm-argv.c common/str-list.c common/util.c
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c launcher/xl-stubdom/image.c
 // sources: launcher/xl-stubdom/log-tail.c launcher/xl-stubdom/run-xl.c
 // sources: launcher/xl-stubdom/settings.c launcher/xl-stubdom/saved-guest.c
@@ -460,6 +462,37 @@ static int tear_down(void **state)
     return chdir("/") || rmdir(dir);
 }
 
+/* What cannot work in a stub domain is said before there is one. */
+static void test_boot_files_and_arguments(void **state)
+{
+    static const struct {
+        const char *line, *reason;
+    } cases[] = {
+        { "kernel = \"no-such\"", "kernel = \"no-such\": No such file" },
+        { "ramdisk = \"/\"", "ramdisk = \"/\": not a plain file" },
+        { "kernel = \"g.cfg\"\nstubdom_memory = 26", "stubdom_memory = 26 is too small" },
+        { "device_model_args = [ \"-chardev\", \"pty,id=a\" ]",
+          "device_model_args: -chardev pty,id=a: nobody can reach it" },
+        { "device_model_args_hvm = [ \"-kernel\", \"/boot/k\" ]",
+          "device_model_args_hvm: -kernel /boot/k: say kernel = in the config instead" },
+    };
+
+    (void)state;
+    xl_does("exit 0");
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[400];
+
+        snprintf(text, sizeof(text), "name = \"g\"\ntype = \"hvm\"\nstubdom_flavor = \"linux\"\n%s\n",
+                 cases[i].line);
+        put("boot.cfg", text, 0600);
+        unlink("args");
+        assert_int_equal(RUN("create", "boot.cfg"), 1);
+        assert_int_not_equal(access("args", F_OK), 0);
+        if (!strstr(get("err"), cases[i].reason))
+            fail_msg("%s: %s", cases[i].line, get("err"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_saved_guest),
         cmocka_unit_test(test_refused_before_xl),
         cmocka_unit_test(test_print_config),
+        cmocka_unit_test(test_boot_files_and_arguments),
     };
 
     return cmocka_run_group_tests_name("xl-main", tests, set_up, tear_down);

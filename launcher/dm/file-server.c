@@ -1,0 +1,200 @@
+/*
+ * Sends boot files to the stub domain (see file-server.h).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "file-server.h"
+
+#include "log.h"
+#include "util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* In 10 ms: more than a machine copies, so that only a stub domain that plays games waits. */
+#define SENDER_BYTES (16u << 20)
+#define SENDER_EVENTS 1024
+#define CHUNK 16384
+
+static void sender_disconnect(struct file_sender *sender)
+{
+    loop_stop_timer(sender->server->loop, &sender->timer);
+    vchan_client_close(&sender->vchan);
+    sender->masked = false;
+    sender->sent = 0;
+}
+
+/* The next piece of header and file into BUF: how much, or -errno. */
+static ssize_t sender_read(const struct file_sender *sender, uint8_t buf[CHUNK], size_t room)
+{
+    uint64_t total = sender->size + BOOT_FILE_HEADER;
+    ssize_t len;
+
+    if (sender->sent < BOOT_FILE_HEADER) {
+        uint8_t header[BOOT_FILE_HEADER];
+
+        boot_file_pack(header, sender->size);
+        len = MIN(room, BOOT_FILE_HEADER - sender->sent);
+        memcpy(buf, header + sender->sent, len);
+        return len;
+    }
+    room = MIN(room, (size_t)CHUNK);
+    len = pread(sender->fd, buf, MIN(room, total - sender->sent), sender->sent - BOOT_FILE_HEADER);
+    if (len < 0)
+        return -errno;
+    return len == 0 ? -ENODATA : len; /* it has become shorter */
+}
+
+/* Sends while there is room and budget. 0, or -errno when this cannot come to an end. */
+static int sender_send(struct file_sender *sender)
+{
+    uint8_t buf[CHUNK];
+
+    while (sender->sent < sender->size + BOOT_FILE_HEADER && !budget_is_spent(&sender->budget)) {
+        ssize_t len = vchan_client_room(&sender->vchan);
+
+        if (len <= 0)
+            return len;
+        len = sender_read(sender, buf, len);
+        if (len > 0)
+            len = vchan_client_produce(&sender->vchan, buf, len);
+        if (len < 0)
+            return len;
+        sender->sent += len;
+        budget_take_bytes(&sender->budget, len);
+    }
+    return 0;
+}
+
+static void sender_pump(struct file_sender *sender)
+{
+    struct file_server *server = sender->server;
+    int rc;
+
+    if (!sender->vchan.page)
+        return;
+    /* It closes when it has all, or has given up. */
+    if (!vchan_client_is_open(&sender->vchan)) {
+        sender_disconnect(sender);
+        return;
+    }
+    budget_refresh(&sender->budget, server->loop->now_ms());
+    rc = sender_send(sender);
+    if (rc) {
+        log_error("boot file %u: cannot send it: %s", sender->index, strerror(-rc));
+        sender_disconnect(sender);
+        return;
+    }
+    if (budget_is_spent(&sender->budget)) {
+        loop_start_timer(server->loop, &sender->timer, BUDGET_PERIOD_MS);
+        return;
+    }
+    if (sender->masked) {
+        sender->masked = false;
+        xen_port_unmask(server->xen, &sender->vchan.port);
+    }
+}
+
+static void sender_timer(void *data)
+{
+    sender_pump(data);
+}
+
+static void sender_event(void *data)
+{
+    struct file_sender *sender = data;
+
+    budget_refresh(&sender->budget, sender->server->loop->now_ms());
+    budget_take_event(&sender->budget);
+    sender->masked = true;
+    sender_pump(sender);
+}
+
+void file_server_init(struct file_server *server, struct loop *loop)
+{
+    *server = (struct file_server){ .loop = loop };
+    for (unsigned int i = 0; i < MESSAGE_MAX_FILES; i++) {
+        struct file_sender *sender = &server->senders[i];
+
+        *sender = (struct file_sender){ .server = server, .index = i, .fd = -1 };
+        sender->timer = (struct loop_timer){ .fired = sender_timer, .data = sender };
+        budget_init(&sender->budget, SENDER_BYTES, SENDER_EVENTS);
+    }
+}
+
+void file_server_close(struct file_server *server)
+{
+    if (!server->loop)
+        return;
+    for (unsigned int i = 0; i < MESSAGE_MAX_FILES; i++) {
+        sender_disconnect(&server->senders[i]);
+        cleanup_closep(&server->senders[i].fd);
+        server->senders[i].fd = -1;
+    }
+}
+
+/* Not to be held up by a pipe that has no writer; links are dom0's own business. */
+static int open_plain(const char *name, uint64_t *size)
+{
+    cleanup_close int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st))
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EINVAL;
+    if (st.st_size > BOOT_FILE_MAX)
+        return -EFBIG;
+    *size = st.st_size;
+    return steal_fd(&fd);
+}
+
+int file_server_add(struct file_server *server, unsigned int index, const char *name)
+{
+    struct file_sender *sender = &server->senders[index];
+    int fd = open_plain(name, &sender->size);
+
+    if (fd < 0) {
+        log_error("%s for the guest to boot: %s", name,
+                  fd == -EINVAL ? "not a plain file" : strerror(-fd));
+        return fd;
+    }
+    sender->fd = fd;
+    return 0;
+}
+
+bool file_server_has_any(const struct file_server *server)
+{
+    for (unsigned int i = 0; i < MESSAGE_MAX_FILES; i++)
+        if (server->senders[i].fd >= 0)
+            return true;
+    return false;
+}
+
+void file_server_start(struct file_server *server, struct xen_handles *xen)
+{
+    server->xen = xen;
+}
+
+void file_server_offer(struct file_server *server, const struct message *message)
+{
+    struct file_sender *sender = &server->senders[message->index];
+    int rc;
+
+    /* An offer that is withdrawn is one that is used up: the vchan itself tells more. */
+    if (sender->fd < 0 || !message->port)
+        return;
+    sender_disconnect(sender);
+    sender->vchan.port = (struct xen_port){ .fired = sender_event, .data = sender };
+    rc = vchan_client_open(&sender->vchan, server->xen, message->ring_ref, message->port);
+    if (rc) {
+        if (rc != -ESTALE)
+            log_warning("boot file %u: cannot connect (grant %u, port %u): %s", sender->index,
+                        message->ring_ref, message->port, strerror(-rc));
+        return;
+    }
+    sender->masked = true;
+    sender_pump(sender);
+}
