@@ -228,11 +228,16 @@ static int read_video(struct config *config, const struct reader *r)
     return rc < 0 ? rc : 0;
 }
 
+/* VNC is on unless it is turned off, as in libxl. */
 static int read_memory(struct config *config, const struct reader *r)
 {
-    int rc;
+    long vnc = 1;
+    int rc = reader_long(r, "vnc", LONG_MIN, LONG_MAX, &vnc);
 
-    config->memory = config->debug_image ? STUBDOM_MEMORY_DEFAULT_DEBUG : STUBDOM_MEMORY_DEFAULT;
+    if (rc < 0)
+        return rc;
+    config->memory = config->debug_image ? STUBDOM_MEMORY_DEFAULT_DEBUG :
+                     vnc ? STUBDOM_MEMORY_DEFAULT_VNC : STUBDOM_MEMORY_DEFAULT;
     rc = reader_long(r, "stubdom_memory", STUBDOM_MEMORY_MIN, STUBDOM_MEMORY_MAX, &config->memory);
     config->memory_given = rc > 0;
     return rc < 0 ? rc : 0;

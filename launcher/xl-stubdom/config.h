@@ -18,6 +18,7 @@
 #define STUBDOM_MEMORY_MIN 16
 #define STUBDOM_MEMORY_MAX 4096
 #define STUBDOM_MEMORY_DEFAULT 32
+#define STUBDOM_MEMORY_DEFAULT_VNC 64 /* a viewer: QEMU has the screen up to three times then */
 #define STUBDOM_MEMORY_LEAST 26 /* what QEMU and a Linux guest were seen to start with */
 #define STUBDOM_MEMORY_DEFAULT_DEBUG 128 /* the debug image holds much more */
 

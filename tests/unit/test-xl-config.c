@@ -146,8 +146,10 @@ static void test_default_memory(void **state)
         const char *text;
         long memory;
     } cases[] = {
-        {GUEST, STUBDOM_MEMORY_DEFAULT - 8},
-        {GUEST "vga = \"none\"\n", STUBDOM_MEMORY_DEFAULT},
+        {GUEST, STUBDOM_MEMORY_DEFAULT_VNC - 8},
+        {GUEST "vnc = 1\nvga = \"none\"\n", STUBDOM_MEMORY_DEFAULT_VNC},
+        {GUEST "vnc = 0\n", STUBDOM_MEMORY_DEFAULT - 8},
+        {GUEST "vnc = 0\nvga = \"none\"\n", STUBDOM_MEMORY_DEFAULT},
         {GUEST "videoram = 256\n", 0}, /* gives way to the video memory */
         {GUEST "stubdom_image = \"debug\"\n", STUBDOM_MEMORY_DEFAULT_DEBUG - 8},
     };
@@ -297,7 +299,7 @@ static void test_boot_files(void **state)
 
     (void)state;
     files = 44;
-    assert_string_equal(work_out(GUEST, &settings), "");
+    assert_string_equal(work_out(GUEST "vnc = 0\n", &settings), "");
     assert_string_equal(settings.line[KEY_MEMORY], "stubdomain_memory=68");
     settings_dispose(&settings);
     assert_string_equal(work_out(GUEST "stubdom_memory = 69\n", &settings),
