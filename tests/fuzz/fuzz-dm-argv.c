@@ -9,6 +9,7 @@
 #include "dm-argv.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
