@@ -107,7 +107,7 @@ serial_open() {
     [ -p "$scratch/serial.in" ] || mkfifo "$scratch/serial.in"
     exec 8<>"$scratch/serial.in"
     # On a terminal of its own: without one xl's console only listens.
-    socat - "EXEC:xl console -t serial $1,pty,setsid,ctty,raw,echo=0" <&8 >>"$serial_log" 2>&1 8>&- &
+    socat - "EXEC:xl console -t serial $1,pty,setsid,ctty,raw,echo=0" <&8 >>"$serial_log" 2>>"$OUT/serial-errors.txt" 8>&- &
     serial_pid=$!
     serial_from=$(($(cat "$serial_log" 2>/dev/null | wc -l) + 1))
 }
@@ -117,7 +117,7 @@ serial_wait() {
     until line=$(tail -n "+$serial_from" "$serial_log" 2>/dev/null | tr -d '\r' | grep -Ean -m 1 -- "$1"); do
         [ $((SECONDS - start)) -lt "$limit" ] ||
             fail "serial: no /$1/ within $limit s; last: $(tr -d '\r' <"$serial_log" | tail -n 1 | cut -c1-100)"
-        kill -0 "$serial_pid" 2>/dev/null || fail "serial: the console ended: $(tail -n 1 "$serial_log")"
+        kill -0 "$serial_pid" 2>/dev/null || fail "serial: the console ended: $(tail -n 1 "$OUT/serial-errors.txt")"
         sleep 0.2
     done
     serial_from=$((serial_from + ${line%%:*}))
