@@ -12,6 +12,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "input.h"
 #include "fake-xen.h"
 #include "pv-console.h"
 #include "util.h"
@@ -28,22 +29,6 @@ static int64_t now;
 static struct loop loop;
 static struct xen_handles handles;
 static struct pv_console consoles[CONSOLES];
-
-struct input {
-    const uint8_t *data;
-    size_t size;
-};
-
-static uint32_t take(struct input *in, size_t bytes)
-{
-    uint32_t value = 0;
-
-    while (bytes-- && in->size) {
-        value = value << 8 | *in->data++;
-        in->size--;
-    }
-    return value;
-}
 
 static void *the_page(const uint32_t *refs, uint32_t count)
 {

@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "input.h"
 #include "console-ring.h"
 #include "util.h"
 #include "vchan-client.h"
@@ -65,22 +66,6 @@ void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count, uin
 }
 
 /* -------- the operations -------- */
-
-struct input {
-    const uint8_t *data;
-    size_t size;
-};
-
-static uint32_t take(struct input *in, size_t bytes)
-{
-    uint32_t value = 0;
-
-    while (bytes-- && in->size) {
-        value = value << 8 | *in->data++;
-        in->size--;
-    }
-    return value;
-}
 
 static void scribble(struct input *in, uint8_t *page)
 {
