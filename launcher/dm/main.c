@@ -22,6 +22,7 @@
 #include "qmp-proxy.h"
 #include "save-opener.h"
 #include "store.h"
+#include "stub-clock.h"
 #include "stderr-sink.h"
 #include "supervisor.h"
 #include "util.h"
@@ -203,8 +204,9 @@ static int open_all(struct setup *setup)
         rc = store_write_guest_vnc(&setup->store, setup->worker.vnc.host, setup->worker.vnc.port);
     rc = rc ?: open_pipe(setup);
     if (!rc) {
-        /* Both are better than nothing, but the guest starts without them, too. */
+        /* All are better than nothing, but the guest starts without them, too. */
         guard_init(&setup->guard, setup->store.domid, setup->store.target);
+        stub_clock_set(setup->store.domid);
         qmp_proxy_find(&setup->proxy, &setup->loop, &setup->store);
     }
     store_close(&setup->store);
