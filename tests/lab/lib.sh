@@ -9,8 +9,9 @@
 #   hvm_config NAME IMAGE [LINE...]      writes $cfg: an HVM guest with a stub domain, a
 #                                        copy of that disk image, and more config lines
 #   create [ARG...]                      $XL create $cfg; must succeed
-#   serial_open GUEST                    attaches to its serial console as a person would;
-#                                        again after a restore or a reboot: it has a new one
+#   serial_open GUEST [N]                attaches to its serial console as a person would (N:
+#                                        another port); again after a restore or a reboot: it
+#                                        has a new one
 #   serial_wait REGEX [SECONDS]          a line that matches appears on it
 #   serial_send TEXT                     sends a line
 #   guest_run COMMAND [SECONDS]          the Linux guest runs it: $guest_output
@@ -107,7 +108,7 @@ serial_open() {
     [ -p "$scratch/serial.in" ] || mkfifo "$scratch/serial.in"
     exec 8<>"$scratch/serial.in"
     # On a terminal of its own: without one xl's console only listens.
-    socat - "EXEC:xl console -t serial $1,pty,setsid,ctty,raw,echo=0" <&8 >>"$serial_log" 2>>"$OUT/serial-errors.txt" 8>&- &
+    socat - "EXEC:xl console -t serial -n ${2:-0} $1,pty,setsid,ctty,raw,echo=0" <&8 >>"$serial_log" 2>>"$OUT/serial-errors.txt" 8>&- &
     serial_pid=$!
     serial_from=$(($(cat "$serial_log" 2>/dev/null | wc -l) + 1))
 }
