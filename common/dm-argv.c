@@ -129,7 +129,9 @@ static int check_chardev(struct walk *walk, const char *option, const char *valu
 /* For options of many kinds: none of those that name a file. */
 static int check_no_file(struct walk *walk, const char *option, const char *value)
 {
-    static const char *const keys[] = { "file", "filename", "path", "mem-path", "romfile" };
+    static const char *const keys[] = {
+        "file", "filename", "path", "mem-path", "romfile", "splash", "evdev", "dir",
+    };
     char file[DM_PATH_MAX];
 
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -234,22 +236,37 @@ static int rewrite_netdev(struct walk *walk, const char *option, const char *val
  * Notes /dev/xvdX, so that QEMU is not started before the disk is there. libxl calls hda and sda
  * both xvda, where only one of them can be: the guest would see one disk twice.
  */
-static int check_drive(struct walk *walk, const char *option, const char *value)
+static int note_disk(struct walk *walk, const char *option, const char *value, const char *file)
 {
-    const char *key = !strcmp(option, "-blockdev") ? "filename" : "file";
-    char file[DM_PATH_MAX];
-    int rc = find_key(value, key, file, sizeof(file));
     bool *disk;
 
-    if (rc == -ENAMETOOLONG || (rc == 0 && !is_stub_disk(file) && strcmp(file, "/dev/null")))
-        return refuse_always(walk, option, value);
-    if (rc || !is_stub_disk(file))
-        return emit(walk, option, value);
+    if (!is_stub_disk(file))
+        return strcmp(file, "/dev/null") ? refuse_always(walk, option, value) : 0;
     disk = &walk->needs->disks[file[8] - 'a'];
     if (!walk->out && *disk)
         return refuse(walk, "%s %s: %s is given twice; hd%c and sd%c are the same disk here",
                       option, value, file, file[8], file[8]);
     *disk = true;
+    return 0;
+}
+
+/* file= of -blockdev is the name of another one. */
+static int check_drive(struct walk *walk, const char *option, const char *value)
+{
+    static const char *const keys[] = { "file", "filename", "file.filename" };
+    bool named = !strcmp(option, "-blockdev");
+    char file[DM_PATH_MAX];
+
+    for (size_t i = named ? 1 : 0; i < ARRAY_SIZE(keys); i++) {
+        int rc = find_key(value, keys[i], file, sizeof(file));
+
+        if (rc == -ENAMETOOLONG)
+            return refuse_always(walk, option, value);
+        if (!rc)
+            rc = note_disk(walk, option, value, file);
+        if (rc != 0 && rc != -ENOENT)
+            return rc;
+    }
     return emit(walk, option, value);
 }
 
@@ -374,9 +391,11 @@ static const struct rule rules[] = {
     { "-monitor", true, refuse_but_none, NO_PEER "; use xl qemu-monitor-command" },
     { "-qmp", true, refuse_but_none, NO_PEER },
     { "-qmp-pretty", true, refuse_but_none, NO_PEER },
+    { "-qtest", true, refuse_but_none, NO_PEER },
     { "-gdb", true, refuse_but_none, NO_NETWORK },
     { "-s", false, refuse_always, NO_NETWORK },
     { "-incoming", true, rewrite_incoming, NO_PEER },
+    { "-add-fd", true, refuse_always, "nobody hands the stub domain an open file" },
     /* Files of dom0 that are brought here. */
     { "-kernel", true, take_kernel, NULL },
     { "-initrd", true, take_initrd, NULL },
@@ -389,6 +408,12 @@ static const struct rule rules[] = {
     { "-mem-path", true, refuse_always, DOM0_FILE },
     { "-D", true, refuse_always, DOM0_FILE "; QEMU's messages are in the stub domain's log" },
     { "-pidfile", true, refuse_always, DOM0_FILE },
+    { "-plugin", true, refuse_always, DOM0_FILE },
+    { "-dump-vmstate", true, refuse_always, DOM0_FILE },
+    { "-boot", true, check_no_file, DOM0_FILE },
+    { "-snapshot", false, refuse_always,
+      "the stub domain has no place for what the guest writes then" },
+    { "-loadvm", true, refuse_always, "raw disks have no snapshots; use xl save and xl restore" },
     { "-fsdev", true, refuse_always, "a folder of dom0, which the stub domain cannot see" },
     { "-virtfs", true, refuse_always, "a folder of dom0, which the stub domain cannot see" },
     { "-tpmdev", true, refuse_always, "a device of dom0's, which the stub domain cannot reach" },
@@ -403,6 +428,7 @@ static const struct rule rules[] = {
       "the stub domain can emulate \"tablet\", \"mouse\" and \"keyboard\" only" },
     { "-display", true, refuse_but_none, NO_SCREEN },
     { "-sdl", false, refuse_always, NO_SCREEN },
+    { "-curses", false, refuse_always, NO_SCREEN },
     { "-spice", true, refuse_always, NO_NETWORK "; VNC is carried to dom0, SPICE is not" },
     { "-audiodev", true, note_audio, "the stub domain has no sound; VNC viewers hear the guest" },
     { "-audio", true, note_audio, "the stub domain has no sound; VNC viewers hear the guest" },

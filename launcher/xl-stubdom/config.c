@@ -316,6 +316,33 @@ static int read_boot(struct config *config, const struct reader *r)
     return 0;
 }
 
+/* A list of the config's has an entry with this text in it; NULL: an entry at all. */
+static bool list_mentions(const struct reader *r, const char *key, const char *text)
+{
+    XLU_ConfigList *list;
+    int count;
+
+    if (xlu_cfg_get_list(r->xlu, key, &list, &count, 1))
+        return false;
+    for (int i = 0; i < count; i++) {
+        const char *entry = xlu_cfg_get_listitem(list, i);
+
+        if (entry && (!text || strstr(entry, text)))
+            return true;
+    }
+    return false;
+}
+
+/* Xen's own USB, type=pv, does not go through QEMU. */
+static int check_usb(const struct reader *r)
+{
+    if (!list_mentions(r, "usbdev", NULL) || list_mentions(r, "usbctrl", "type=pv"))
+        return 0;
+    return fault_set(r->fault, -EINVAL,
+                     "%s: usbdev: a USB device of dom0's, which QEMU in a stub domain cannot reach",
+                     r->source);
+}
+
 static int read_keys(struct config *config, const struct reader *r)
 {
     long firewall = 1;
@@ -328,7 +355,7 @@ static int read_keys(struct config *config, const struct reader *r)
         return fault_set(r->fault, -EINVAL, "%s: the guest has no name", r->source);
     if ((rc = check_hvm(r)) || (rc = read_video(config, r)) || (rc = read_image(config, r)) ||
         (rc = read_memory(config, r)) || (rc = read_disks(config, r)) ||
-        (rc = read_boot(config, r)))
+        (rc = check_usb(r)) || (rc = read_boot(config, r)))
         return rc;
 
     rc = reader_long(r, "stubdom_firewall", 0, 1, &firewall);

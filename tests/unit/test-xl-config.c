@@ -199,6 +199,12 @@ static void test_refused(void **state)
         {GUEST "stubdom_firewall = 2\n", "g.cfg: stubdom_firewall = 2 must be from 0 to 1"},
         {GUEST "stubdom_image = \"huge\"\n",
          "g.cfg: stubdom_image = \"huge\" is unknown: use \"release\" or \"debug\""},
+        {GUEST "usbdev = [ \"hostbus=1,hostaddr=2\" ]\n",
+         "g.cfg: usbdev: a USB device of dom0's, which QEMU in a stub domain cannot reach"},
+        {GUEST "usbctrl = [ \"type=devicemodel\" ]\nusbdev = [ \"hostbus=1,hostaddr=2\" ]\n",
+         "g.cfg: usbdev: a USB device of dom0's, which QEMU in a stub domain cannot reach"},
+        {GUEST "usbctrl = [ \"type=pv,version=2\" ]\nusbdev = [ \"hostbus=1,hostaddr=2\" ]\n", ""},
+        {GUEST "usbctrl = [ \"version=2\" ]\nusbdev = [ ]\n", ""},
         {GUEST "device_model_override = \"/bin/qemu\"\n",
          "g.cfg: device_model_override = \"/bin/qemu\" contradicts stubdom_flavor, which sets it to "
          "\"/dm\": remove one of them"},
