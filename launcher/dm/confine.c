@@ -185,12 +185,27 @@ static int limit(int resource, rlim_t max)
     return setrlimit(resource, &both) ? -errno : 0;
 }
 
+/* Its heir cannot serve before we are gone. Linux forgets this when the user changes. */
+static int end_with(pid_t parent)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+        return -errno;
+    return getppid() == parent ? 0 : -ESRCH;
+}
+
 int confine(enum confine_role role)
 {
+    pid_t parent = getppid();
     int rc = become_user();
 
     if (rc) {
         log_error("cannot become an unprivileged user in an empty folder: %s", strerror(-rc));
+        return rc;
+    }
+    if (role != CONFINE_PROBE)
+        rc = end_with(parent);
+    if (rc) {
+        log_error("cannot end with the supervisor: %s", strerror(-rc));
         return rc;
     }
     rc = limit(RLIMIT_NPROC, 0) ?: limit(RLIMIT_NOFILE, MAX_FILES) ?: limit(RLIMIT_CORE, 0) ?:

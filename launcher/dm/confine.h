@@ -16,9 +16,9 @@ enum confine_role {
 
 /*
  * An unprivileged user, an empty root folder, resource limits, and a system call
- * filter for the role. Everything that will be needed must be open, and threads
- * started. 0 or -errno after logging a line: the process must
- * then not go on.
+ * filter for the role; keeper and worker end with their parent. Everything that will
+ * be needed must be open, and threads started. 0 or -errno after logging a line: the
+ * process must then not go on.
  */
 int confine(enum confine_role role);
 

@@ -29,7 +29,7 @@ struct subject {
 struct keeper {
     const struct keeper_job *job;
     struct loop loop;
-    struct loop_fd store_io, worker_io, signal_io, ask_io;
+    struct loop_fd store_io, worker_io, signal_io;
     struct loop_timer tell;
     struct subject consoles[MESSAGE_MAX_CONSOLES], slots[MESSAGE_MAX_SLOTS],
         files[MESSAGE_MAX_FILES];
@@ -93,15 +93,6 @@ static void ask_supervisor(struct keeper *keeper)
 {
     /* A pipe that is full has asked already. */
     (void)!write(keeper->job->ask_fd, "", 1);
-}
-
-/* The pipe's other end is closed. The consoles are still served, until the stub domain goes. */
-static void supervisor_gone(void *data, short revents)
-{
-    struct keeper *keeper = data;
-
-    loop_remove_fd(&keeper->loop, &keeper->ask_io);
-    log_error("the supervisor is gone: what dies from now on stays dead");
 }
 
 /* -------- from xenstore -------- */
@@ -211,9 +202,6 @@ static int keeper_start(struct keeper *keeper)
     rc = loop_add_fd(&keeper->loop, &keeper->signal_io);
     rc = rc ?: loop_add_fd(&keeper->loop, &keeper->worker_io);
     rc = rc ?: loop_add_fd(&keeper->loop, &keeper->store_io);
-    keeper->ask_io = (struct loop_fd){ .fd = job->ask_fd, .ready = supervisor_gone,
-                                       .data = keeper };
-    rc = rc ?: loop_add_fd(&keeper->loop, &keeper->ask_io);
     rc = rc ?: confine(CONFINE_KEEPER);
     /* Console 0 has no frontend state to watch; its ring is ready. */
     if (has_console(keeper, 0))

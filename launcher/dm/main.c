@@ -302,10 +302,24 @@ static void given_up(void *data)
     guard_crash(&setup->guard, "nobody serves the stub domain any more");
 }
 
+/* We were a copy that waited: from now on libxl must find us, and we the proxy. */
+static void inherit(void *data)
+{
+    struct setup *setup = data;
+    int rc = store_open(&setup->store, setup->options.domid);
+
+    rc = rc ?: store_write_own_pid(&setup->store, getpid());
+    if (!rc)
+        qmp_proxy_follow(&setup->proxy, &setup->store);
+    else
+        log_warning("xenstore does not take our number: %s", strerror(-rc));
+    store_close(&setup->store);
+}
+
 static int serve(struct setup *setup)
 {
     struct supervisor_job job = { .run_keeper = run_keeper, .run_worker = run_worker,
-                                  .given_up = given_up, .data = setup,
+                                  .given_up = given_up, .inherit = inherit, .data = setup,
                                   .signal_fd = setup->signal_fd, .loop = &setup->loop };
     int in_child, status;
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -188,6 +189,43 @@ int qmp_proxy_find(struct qmp_proxy *proxy, struct loop *loop, struct store *sto
         qmp_proxy_forget(proxy);
     }
     return rc;
+}
+
+/* Whether PID has the command line that we know: anybody may read that. */
+static bool is_proxy(const struct qmp_proxy *proxy, pid_t pid)
+{
+    struct qmp_proxy other = { .log_fd = -1 };
+
+    if (read_args(&other, pid))
+        return false;
+    for (int i = 0; other.args[i]; i++)
+        if (strcmp(other.args[i], proxy->args[i]))
+            return false;
+    return true;
+}
+
+void qmp_proxy_follow(struct qmp_proxy *proxy, struct store *store)
+{
+    unsigned int pid;
+    int rc, fd;
+
+    if (!proxy->loop)
+        return;
+    loop_remove_fd(proxy->loop, &proxy->io);
+    loop_stop_timer(proxy->loop, &proxy->again);
+    cleanup_closep(&proxy->io.fd);
+    rc = store_read_proxy_pid(store, &pid);
+    fd = rc ? rc : open_pid(pid);
+    if (fd >= 0 && !is_proxy(proxy, pid)) {
+        close(fd);
+        fd = -ESRCH;
+    }
+    proxy->io.fd = fd;
+    proxy->child = fd < 0 ? 0 : pid;
+    if (fd < 0)
+        loop_start_timer(proxy->loop, &proxy->again, RESTART_MS);
+    else if (loop_add_fd(proxy->loop, &proxy->io))
+        log_warning(NAME ": its end will not be noticed");
 }
 
 void qmp_proxy_forget(struct qmp_proxy *proxy)

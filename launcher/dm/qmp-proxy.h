@@ -21,7 +21,7 @@ struct qmp_proxy {
     int domid;         /* the stub domain */
     struct loop_fd io; /* its pidfd: readable when it has ended */
     struct loop_timer again;
-    pid_t child; /* the one that we started last; 0: none */
+    pid_t child; /* not libxl's: the one that we, or whom we follow, started last; 0: none */
     int restarts;
     int log_fd; /* its stderr */
     char exe[256], text[1024];
@@ -33,6 +33,12 @@ struct qmp_proxy {
  * another process. 0, also when libxl started none; or -errno after logging a line.
  */
 int qmp_proxy_find(struct qmp_proxy *proxy, struct loop *loop, struct store *store);
+
+/*
+ * In a process that was forked from the one that called qmp_proxy_find() and takes its
+ * place: watches what runs by now, which may be another than at the fork.
+ */
+void qmp_proxy_follow(struct qmp_proxy *proxy, struct store *store);
 
 void qmp_proxy_forget(struct qmp_proxy *proxy); /* closes what is open; idempotent */
 

@@ -10,7 +10,7 @@
  *   /local/domain/S/device-model/G/files/N/{ring-ref,event-channel}            S's
  *   /local/domain/G/vm, and below it image/dm-argv/NNN                         dom0's
  *   /local/domain/0/device-model/S/state         "running" when all is served
- *   /local/domain/S/image/qmp-proxy-pid          libxl's; the stub domain only reads it
+ *   /local/domain/S/image/{qmp-proxy,device-model}-pid     libxl's; S only reads them
  *   /local/domain/G/serial/N/tty, /local/domain/G/console/vnc-{listen,port}   for xl
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -67,10 +67,10 @@ static int write_text(struct store *store, const char *path, const char *text)
 }
 
 /*
- * Writes what exists already: libxl may be removing the device just now, and a
- * plain write would make its folder anew and leave it behind for ever.
+ * Writes PATH if NODE, it or its folder, exists already: libxl may be removing the device
+ * just now, and a plain write would make its folder anew and leave it behind for ever.
  */
-static int rewrite_text(struct store *store, const char *path, const char *text)
+static int write_beside(struct store *store, const char *node, const char *path, const char *text)
 {
     for (;;) {
         xs_transaction_t t = xs_transaction_start(store->xs);
@@ -80,13 +80,26 @@ static int rewrite_text(struct store *store, const char *path, const char *text)
 
         if (t == XBT_NULL)
             return -errno;
-        old = xs_read(store->xs, t, path, &len);
+        old = xs_read(store->xs, t, node, &len);
         ok = old && xs_write(store->xs, t, path, text, strlen(text));
         if (xs_transaction_end(store->xs, t, !ok))
             return ok ? 0 : -ENOENT;
         if (errno != EAGAIN)
             return -errno;
     }
+}
+
+static int rewrite_text(struct store *store, const char *path, const char *text)
+{
+    return write_beside(store, path, path, text);
+}
+
+static int rewrite_number(struct store *store, const char *path, unsigned int number)
+{
+    char text[16];
+
+    snprintf(text, sizeof(text), "%u", number);
+    return rewrite_text(store, path, text);
 }
 
 int store_open(struct store *store, int domid)
@@ -254,11 +267,10 @@ int store_read_dm_argv(struct store *store, struct str_list *argv)
 
 int store_write_backend_state(struct store *store, unsigned int id, unsigned int state)
 {
-    char path[STORE_PATH], text[16];
+    char path[STORE_PATH];
 
     snprintf(path, sizeof(path), "/local/domain/0/backend/console/%d/%u/state", store->domid, id);
-    snprintf(text, sizeof(text), "%u", state);
-    return rewrite_text(store, path, text);
+    return rewrite_number(store, path, state);
 }
 
 int store_write_tty(struct store *store, unsigned int id, const char *tty)
@@ -299,10 +311,11 @@ int store_write_guest_vnc(struct store *store, const char *host, unsigned int po
 
 int store_write_running(struct store *store)
 {
-    char path[STORE_PATH];
+    char folder[STORE_PATH], path[STORE_PATH + 8];
 
-    snprintf(path, sizeof(path), "/local/domain/0/device-model/%d/state", store->domid);
-    return write_text(store, path, "running");
+    snprintf(folder, sizeof(folder), "/local/domain/0/device-model/%d", store->domid);
+    snprintf(path, sizeof(path), "%s/state", folder);
+    return write_beside(store, folder, path, "running");
 }
 
 static void proxy_pid_path(const struct store *store, char path[STORE_PATH])
@@ -320,11 +333,18 @@ int store_read_proxy_pid(struct store *store, unsigned int *pid)
 
 int store_write_proxy_pid(struct store *store, unsigned int pid)
 {
-    char path[STORE_PATH], text[16];
+    char path[STORE_PATH];
 
     proxy_pid_path(store, path);
-    snprintf(text, sizeof(text), "%u", pid);
-    return rewrite_text(store, path, text);
+    return rewrite_number(store, path, pid);
+}
+
+int store_write_own_pid(struct store *store, unsigned int pid)
+{
+    char path[STORE_PATH];
+
+    snprintf(path, sizeof(path), "/local/domain/%d/image/device-model-pid", store->domid);
+    return rewrite_number(store, path, pid);
 }
 
 /* The token says what the event is about, so that no path from an event is parsed. */

@@ -83,6 +83,9 @@ int store_write_running(struct store *store);
 int store_read_proxy_pid(struct store *store, unsigned int *pid);
 int store_write_proxy_pid(struct store *store, unsigned int pid);
 
+/* Whom libxl is to signal; -ENOENT when the stub domain is going. */
+int store_write_own_pid(struct store *store, unsigned int pid);
+
 /*
  * Watches the frontends of consoles 1 to COUNT - 1, the VNC slots, the boot files, and
  * domains ending.

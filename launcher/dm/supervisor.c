@@ -1,5 +1,9 @@
 /*
- * Starts keeper and worker, and ends them (see supervisor.h).
+ * Starts keeper, worker and heir, and ends them (see supervisor.h).
+ *
+ * The heir waits for the end of a pipe that supervisor, keeper and worker hold open and
+ * nobody writes to: when it ends, all three are gone, and what they had (the stub domain's
+ * event channels) is free. Keeper and worker ask Linux to be killed with their parent.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -10,10 +14,12 @@
 #include "util.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -22,42 +28,58 @@
 #define GOODBYE_MS 2000
 /* One that fails sooner than this after the start would do so again. */
 #define MIN_LIFE_MS 1000
+#define MAX_HEIRS 100
 
-enum { KEEPER, WORKER, CHILDREN };
+enum { KEEPER, WORKER, HEIR, CHILDREN };
+#define PAIR HEIR /* keeper and worker: the first two */
 
 struct child {
-    pid_t pid; /* 0: has ended */
+    pid_t pid; /* 0: has ended, or there is none */
     int status;
 };
 
-static const char *const names[CHILDREN] = { "keeper", "worker" };
+struct team {
+    struct child children[CHILDREN];
+    int lifeline[2]; /* the pipe: the heir's end, the others' end */
+    int heirs;
+};
+
+static const char *const names[CHILDREN] = { "keeper", "worker", "stand-by" };
 
 static enum child_status (*run_of(const struct supervisor_job *job, int which))(void *, int)
 {
     return which == KEEPER ? job->run_keeper : job->run_worker;
 }
 
-/* 0 in the parent, 1 in a child with its run function's result in *RESULT, or -errno. */
-static int start_children(const struct supervisor_job *job, struct child children[CHILDREN],
-                          int *result)
+/* As fork(), without an error: one that could not be made has failed. */
+static pid_t fork_child(struct child *child)
 {
+    *child = (struct child){ .pid = fork() };
+    if (child->pid >= 0)
+        return child->pid;
+    log_error("cannot fork: %s", strerror(errno));
+    *child = (struct child){ .status = W_EXITCODE(CHILD_FAILED, 0) };
+    return -1;
+}
+
+/* 0 in the parent, 1 in a child with its run function's result in *RESULT, or -errno. */
+static int start_pair(const struct supervisor_job *job, struct team *team, int *result)
+{
+    pid_t supervisor = getpid();
     int pair[2];
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
         return -errno;
-    for (int i = 0; i < CHILDREN; i++) {
-        children[i] = (struct child){ .pid = fork() };
-        if (children[i].pid == 0) {
+    for (int i = 0; i < PAIR; i++)
+        if (fork_child(&team->children[i]) == 0) {
+            *result = CHILD_FAILED;
             close(pair[!i]);
-            *result = run_of(job, i)(job->data, pair[i]);
+            close(team->lifeline[0]);
+            /* confine() does so again: Linux forgets it when the user changes. */
+            if (!prctl(PR_SET_PDEATHSIG, SIGKILL) && getppid() == supervisor)
+                *result = run_of(job, i)(job->data, pair[i]);
             return 1;
         }
-        if (children[i].pid < 0) {
-            children[i].pid = 0;
-            children[i].status = W_EXITCODE(CHILD_FAILED, 0);
-            log_error("cannot fork: %s", strerror(errno));
-        }
-    }
     close(pair[0]);
     close(pair[1]);
     return 0;
@@ -78,14 +100,22 @@ static void reap(struct child children[CHILDREN])
         }
 }
 
-/* Waits until N children have ended, for so long; returns whether they have. */
-static bool wait_for(struct child children[CHILDREN], int n, int64_t ms)
+static bool have_ended(const struct child children[CHILDREN], int count)
+{
+    for (int i = 0; i < count; i++)
+        if (children[i].pid)
+            return false;
+    return true;
+}
+
+/* Waits until the first COUNT children have ended, for so long; returns whether they have. */
+static bool wait_for(struct child children[CHILDREN], int count, int64_t ms)
 {
     int64_t until = clock_now_ms() + ms;
 
     for (;;) {
         reap(children);
-        if (!children[KEEPER].pid + !children[WORKER].pid >= n)
+        if (have_ended(children, count))
             return true;
         if (clock_now_ms() >= until)
             return false;
@@ -93,15 +123,15 @@ static bool wait_for(struct child children[CHILDREN], int n, int64_t ms)
     }
 }
 
-static void end_children(struct child children[CHILDREN])
+static void end_children(struct child children[CHILDREN], int count)
 {
     static const int signals[] = { SIGTERM, SIGKILL };
 
     for (size_t s = 0; s < ARRAY_SIZE(signals); s++) {
-        for (int i = 0; i < CHILDREN; i++)
+        for (int i = 0; i < count; i++)
             if (children[i].pid)
                 kill(children[i].pid, signals[s]);
-        if (wait_for(children, CHILDREN, GOODBYE_MS))
+        if (wait_for(children, count, GOODBYE_MS))
             return;
         log_error("a process does not end: killed");
     }
@@ -112,7 +142,7 @@ static enum child_status judge(struct child children[CHILDREN])
 {
     enum child_status verdict = CHILD_ALONE;
 
-    for (int i = 0; i < CHILDREN; i++) {
+    for (int i = 0; i < PAIR; i++) {
         int status = children[i].status;
 
         if (children[i].pid)
@@ -126,29 +156,76 @@ static enum child_status judge(struct child children[CHILDREN])
     return verdict;
 }
 
+/* -------- the heir -------- */
+
+/* Returns whether a signal has told us to end. */
+static bool was_told(int signal_fd)
+{
+    struct signalfd_siginfo info;
+    bool told = false;
+
+    while (read(signal_fd, &info, sizeof(info)) == sizeof(info))
+        told |= info.ssi_signo != SIGCHLD;
+    return told;
+}
+
+/* Until the supervisor is gone; false when told to end instead. */
+static bool wait_to_inherit(int lifeline, int signal_fd)
+{
+    /* No POLLIN: a worker that was taken over could write to it. */
+    struct pollfd p[] = { { .fd = lifeline }, { .fd = signal_fd, .events = POLLIN } };
+
+    for (;;) {
+        if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
+            return false;
+        if (p[1].revents && was_told(signal_fd))
+            return false;
+        if (p[0].revents & POLLHUP)
+            return true;
+    }
+}
+
+/* 0 in the parent, 1 in a heir that was told to end, 2 in one that is to supervise. */
+static int start_heir(const struct supervisor_job *job, struct team *team)
+{
+    bool inherits;
+
+    if (team->children[HEIR].pid || team->heirs++ == MAX_HEIRS)
+        return 0;
+    if (fork_child(&team->children[HEIR]))
+        return 0;
+    close(team->lifeline[1]);
+    inherits = wait_to_inherit(team->lifeline[0], job->signal_fd);
+    close(team->lifeline[0]);
+    return inherits ? 2 : 1;
+}
+
+/* -------- the supervisor -------- */
+
 struct wait {
     const struct supervisor_job *job;
     struct child *children;
     bool told; /* by a signal */
+    bool has_heir;
 };
 
 static void signal_ready(void *data, short revents)
 {
     struct wait *wait = data;
-    struct signalfd_siginfo info;
 
-    while (read(wait->job->signal_fd, &info, sizeof(info)) == sizeof(info))
-        wait->told |= info.ssi_signo != SIGCHLD;
+    wait->told |= was_told(wait->job->signal_fd);
     reap(wait->children);
-    if (wait->told || !wait->children[KEEPER].pid || !wait->children[WORKER].pid)
+    if (wait->told || !wait->children[KEEPER].pid || !wait->children[WORKER].pid ||
+        (wait->has_heir && !wait->children[HEIR].pid))
         loop_stop(wait->job->loop);
 }
 
-/* Until a child ends or we are told to. */
+/* Until keeper or worker ends or we are told to; CHILD_ALONE: only the heir has ended. */
 static enum child_status wait_for_end(const struct supervisor_job *job,
                                       struct child children[CHILDREN])
 {
-    struct wait wait = { .job = job, .children = children };
+    struct wait wait = { .job = job, .children = children,
+                         .has_heir = children[HEIR].pid != 0 };
     struct loop_fd signals = { .fd = job->signal_fd, .events = POLLIN, .ready = signal_ready,
                                .data = &wait };
     enum child_status verdict;
@@ -162,48 +239,108 @@ static enum child_status wait_for_end(const struct supervisor_job *job,
         log_error("cannot wait: %s", strerror(-rc));
     if (wait.told)
         return CHILD_DONE;
+    if (!rc && children[KEEPER].pid && children[WORKER].pid)
+        return CHILD_ALONE;
     verdict = judge(children);
     /* One that was left alone may be seen before the one that counts. */
     if (verdict == CHILD_ALONE) {
-        wait_for(children, CHILDREN, GOODBYE_MS);
+        wait_for(children, PAIR, GOODBYE_MS);
         verdict = judge(children);
     }
     return verdict == CHILD_DONE ? CHILD_DONE : CHILD_FAILED;
 }
 
-int supervise(const struct supervisor_job *job, int *in_child)
-{
-    enum child_status verdict = CHILD_FAILED;
-    struct child children[CHILDREN];
-    int rc, result = CHILD_FAILED;
+/* What LEAD found: all is over with that exit status, or this process is a child. */
+struct outcome {
+    enum { OVER, IN_CHILD, INHERITED } what;
+    int status;
+};
 
-    *in_child = 0;
+/* One pair's life. Returns whether it is all over, or this is a child; *OUT says which. */
+static bool lead_pair(const struct supervisor_job *job, struct team *team, struct outcome *out)
+{
+    enum child_status verdict;
+    int rc;
+
+    do {
+        rc = start_heir(job, team);
+        if (rc) {
+            *out = (struct outcome){ rc == 2 ? INHERITED : IN_CHILD, 0 };
+            return true;
+        }
+        verdict = wait_for_end(job, team->children);
+    } while (verdict == CHILD_ALONE);
+    end_children(team->children, PAIR);
+    *out = (struct outcome){ OVER, verdict == CHILD_DONE ? 0 : 1 };
+    return verdict == CHILD_DONE;
+}
+
+static struct outcome lead(const struct supervisor_job *job, struct team *team)
+{
+    struct outcome out = { OVER, 1 };
+
     for (int restarts = 0;; restarts++) {
         int64_t started = clock_now_ms();
+        int rc = start_pair(job, team, &out.status);
 
-        rc = start_children(job, children, &result);
-        if (rc == 1) {
-            *in_child = 1;
-            return result;
-        }
+        if (rc == 1)
+            return (struct outcome){ IN_CHILD, out.status };
         if (rc) {
             log_error("cannot start keeper and worker: %s", strerror(-rc));
-            job->given_up(job->data);
             break;
         }
-        verdict = wait_for_end(job, children);
-        end_children(children);
-        if (verdict == CHILD_DONE)
-            break;
+        if (lead_pair(job, team, &out))
+            return out;
         if (restarts == SUPERVISOR_MAX_RESTARTS ||
             (restarts == 0 && clock_now_ms() - started < MIN_LIFE_MS)) {
             log_error("given up after %d restarts", restarts);
-            job->given_up(job->data);
             break;
         }
         log_error("starting keeper and worker anew");
     }
+    job->given_up(job->data);
+    return (struct outcome){ OVER, 1 };
+}
+
+/* One supervisor's life: the first one's, then its heir's. */
+static struct outcome reign(const struct supervisor_job *job)
+{
+    struct team team = { .heirs = 0 };
+    struct outcome out;
+
+    if (pipe2(team.lifeline, O_CLOEXEC)) {
+        log_error("cannot make a pipe: %s", strerror(errno));
+        job->given_up(job->data);
+        return (struct outcome){ OVER, 1 };
+    }
+    out = lead(job, &team);
+    if (out.what != OVER)
+        return out; /* a child's; its descriptors are its own matter */
+    end_children(team.children, CHILDREN);
+    close(team.lifeline[0]);
+    close(team.lifeline[1]);
+    return out;
+}
+
+int supervise(const struct supervisor_job *job, int *in_child)
+{
+    struct outcome out = reign(job);
+
+    for (int heirs = 1; out.what == INHERITED; heirs++) {
+        log_error("the supervisor has died: its stand-by takes over");
+        if (heirs > SUPERVISOR_MAX_RESTARTS) {
+            log_error("given up after %d supervisors", heirs);
+            job->given_up(job->data);
+            out = (struct outcome){ OVER, 1 };
+            break;
+        }
+        job->inherit(job->data);
+        out = reign(job);
+    }
+    *in_child = out.what == IN_CHILD;
+    if (*in_child)
+        return out.status;
     for (size_t i = 0; i < SUPERVISOR_MAX_FILES && job->files[i]; i++)
         unlink(job->files[i]);
-    return verdict == CHILD_DONE ? 0 : 1;
+    return out.status;
 }

@@ -1,8 +1,10 @@
 /*
  * The first process: root, known to libxl by its pid. It starts keeper and worker,
  * starts them anew when one of them dies, and removes what they leave in the file
- * system. It is deaf to everyone but signals and what its loop waits for besides: one
- * bit of the keeper's (guard.h) and one request of the worker's (save-opener.h).
+ * system. A copy of it, the heir, waits beside it: when the supervisor itself dies,
+ * keeper and worker die with it, and the heir goes on in its place. Both are deaf to
+ * everyone but signals; the supervisor's loop waits for one bit of the keeper's
+ * (guard.h) and one request of the worker's (save-opener.h) besides.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -26,6 +28,7 @@ struct supervisor_job {
     enum child_status (*run_keeper)(void *data, int fd);
     enum child_status (*run_worker)(void *data, int fd);
     void (*given_up)(void *data); /* they die over and over: nobody will serve any more */
+    void (*inherit)(void *data);  /* in the heir: it is the supervisor from now on */
     void *data;
     int signal_fd; /* HUP, INT, TERM and CHLD are blocked and come here */
     struct loop *loop; /* the supervisor's own; may have other things to wait for */
@@ -33,8 +36,8 @@ struct supervisor_job {
 };
 
 /*
- * Returns an exit status when all is over; in a child process, what its run
- * function returned: *IN_CHILD tells.
+ * Returns an exit status when all is over, perhaps in the heir; in a child process that is
+ * to end now, its exit status, what its run function returned: *IN_CHILD tells.
  */
 int supervise(const struct supervisor_job *job, int *in_child);
 

@@ -218,6 +218,18 @@ static void flood_log(const char *argument)
     }
 }
 
+/* As our own programs do, and the kernel: the console's driver waits for room in the ring. */
+static void say_much(const char *argument)
+{
+    char line[64];
+
+    memset(line, 'y', sizeof(line));
+    line[sizeof(line) - 1] = '\n';
+    for (int i = 0; i < 128; i++)
+        if (write(STDOUT_FILENO, line, sizeof(line)) < 0)
+            trouble("console");
+}
+
 /* The log's ring with indices that cannot be. Nothing is read from it afterwards. */
 static void break_log(const char *argument)
 {
@@ -435,6 +447,7 @@ static const struct {
     { "shut-down", shut_down },             /* crash or poweroff */
     { "storm", storm },                     /* SECONDS, like the others */
     { "flood-log", flood_log },
+    { "say-much", say_much },               /* 8 KiB to the console */
     { "break-log", break_log },
     { "reopen-consoles", reopen_consoles },
     { "break-vnc", break_vnc },

@@ -104,6 +104,33 @@ static void test_the_rest_is_death(void **state)
             fail_msg("row %zu: not killed by the filter", i);
 }
 
+/* A worker is not left behind by its supervisor: the pipe that it holds open ends. */
+static void test_ends_with_its_parent(void **state)
+{
+    struct pollfd p = { .events = POLLIN };
+    int ends[2], status;
+    pid_t parent;
+
+    assert_int_equal(pipe(ends), 0);
+    parent = fork();
+    if (parent == 0) {
+        if (fork() == 0) {
+            if (!worker() && write(ends[1], "", 1) == 1)
+                poll(NULL, 0, 20000);
+            syscall(SYS_exit_group, WRONG);
+        }
+        pause();
+    }
+    close(ends[1]);
+    assert_int_equal(read(ends[0], &status, 1), 1);
+    kill(parent, SIGKILL);
+    assert_int_equal(waitpid(parent, NULL, 0), parent);
+    p.fd = ends[0];
+    assert_int_equal(poll(&p, 1, 5000), 1);
+    assert_int_equal(read(ends[0], &status, 1), 0);
+    close(ends[0]);
+}
+
 static int root_only(void **state)
 {
     if (geteuid() != 0)
@@ -116,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_work_goes_on, root_only),
         cmocka_unit_test_setup(test_the_rest_is_death, root_only),
+        cmocka_unit_test_setup(test_ends_with_its_parent, root_only),
     };
 
     return cmocka_run_group_tests_name("dm-confine", tests, NULL, NULL);

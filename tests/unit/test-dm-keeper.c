@@ -215,27 +215,6 @@ static void test_ends_with_the_domain(void **state)
     assert_int_equal(read(asked[0], bytes, sizeof(bytes)), 1);
 }
 
-static int lines;
-
-static void count_line(void *data, enum log_level level, const char *line)
-{
-    lines += strstr(line, "the supervisor is gone") != NULL;
-}
-
-/* It says so once, and serves on. */
-static void test_goes_on_without_the_supervisor(void **state)
-{
-    lines = 0;
-    log_set_sink(count_line, NULL);
-    close(asked[0]);
-    asked[0] = -1;
-    signal(SIGPIPE, SIG_IGN);
-    happen(RELEASE);
-    assert_int_equal(run(play_honest), CHILD_DONE);
-    assert_int_equal(played, 0);
-    assert_int_equal(lines, 1);
-}
-
 static struct message bad;
 static size_t bad_size;
 
@@ -306,7 +285,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_honest_run_ended_by_libxl),
         TEST(test_ends_with_the_domain),
-        TEST(test_goes_on_without_the_supervisor),
         TEST(test_disobeys_what_it_may_not_do),
         TEST(test_haste_is_coalesced),
     };

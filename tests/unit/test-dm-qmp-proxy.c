@@ -171,6 +171,41 @@ static void test_not_when_the_stub_domain_is_gone(void **state)
     assert_int_equal(access(socket_path, F_OK), 0);
 }
 
+/* Another process has taken over: it finds the one that runs by now, and its end. */
+static void test_followed(void **state)
+{
+    pid_t first = start_proxy("vchan-socket-proxy", "--state-path=/state"), second;
+
+    shared->pid = first;
+    assert_int_equal(qmp_proxy_find(&proxy, &loop, &store), 0);
+    kill_and_reap(first);
+    unlink(socket_path);
+    second = start_proxy("vchan-socket-proxy", NULL);
+    shared->pid = second;
+    qmp_proxy_follow(&proxy, &store);
+    turn_for(1200);
+    assert_int_equal(shared->pid, second);
+    kill_and_reap(second);
+    turn_for(1500);
+    assert_int_not_equal(shared->pid, second);
+    kill_and_reap(shared->pid);
+}
+
+static void test_followed_when_it_died_unseen(void **state)
+{
+    pid_t first = start_proxy("vchan-socket-proxy", NULL);
+
+    shared->pid = first;
+    assert_int_equal(qmp_proxy_find(&proxy, &loop, &store), 0);
+    kill_and_reap(first);
+    shared->pid = getpid(); /* its number is another program's by now */
+    qmp_proxy_follow(&proxy, &store);
+    assert_int_equal(proxy.child, 0);
+    turn_for(1500);
+    assert_int_not_equal(shared->pid, getpid());
+    kill_and_reap(shared->pid);
+}
+
 static void test_not_for_ever(void **state)
 {
     pid_t first = start_proxy("vchan-socket-proxy", NULL);
@@ -202,6 +237,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(test_started_anew),
         TEST(test_not_when_the_stub_domain_is_gone),
+        TEST(test_followed),
+        TEST(test_followed_when_it_died_unseen),
         TEST(test_not_for_ever),
         TEST(test_nothing_to_look_after),
     };

@@ -296,6 +296,17 @@ static void test_proxy_is_only_named_where_libxl_named_one(void **state)
     assert_int_equal(store_read_proxy_pid(&store, &pid), -EINVAL);
 }
 
+static void test_own_number_is_only_written_where_libxl_wrote_one(void **state)
+{
+    static const char path[] = "/local/domain/7/image/device-model-pid";
+
+    assert_int_equal(store_write_own_pid(&store, 77), -ENOENT);
+    assert_null(find(path));
+    set(path, "5");
+    assert_int_equal(store_write_own_pid(&store, 77), 0);
+    assert_string_equal(find(path)->value, "77");
+}
+
 static void test_what_xl_looks_for(void **state)
 {
     assert_int_equal(store_write_tty(&store, 3, "/dev/pts/4"), 0);
@@ -304,6 +315,8 @@ static void test_what_xl_looks_for(void **state)
     assert_string_equal(find("/local/domain/6/serial/0/tty")->value, "/dev/pts/4");
     assert_int_equal(store_write_guest_vnc(&store, "127.0.0.1", 5901), 0);
     assert_string_equal(find("/local/domain/6/console/vnc-port")->value, "5901");
+    assert_int_equal(store_write_running(&store), -ENOENT); /* its folder is going */
+    set("/local/domain/0/device-model/7", "");
     assert_int_equal(store_write_running(&store), 0);
     assert_string_equal(find("/local/domain/0/device-model/7/state")->value, "running");
 }
@@ -386,6 +399,7 @@ int main(void)
         TEST(test_slots),
         TEST(test_backend_state_is_only_changed_where_it_is),
         TEST(test_proxy_is_only_named_where_libxl_named_one),
+        TEST(test_own_number_is_only_written_where_libxl_wrote_one),
         TEST(test_what_xl_looks_for),
         TEST(test_dm_argv),
         TEST(test_boot_files),

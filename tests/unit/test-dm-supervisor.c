@@ -15,11 +15,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-static struct { int starts, lines; } *shared;
+static struct { int starts, lines, inherited, ended; pid_t old; } *shared;
 static int given_up;
 static char file[] = "/tmp/dm-supervisor-XXXXXX";
 
@@ -89,6 +90,61 @@ static enum child_status signals_parent(void *data, int fd)
     return patient(data, fd);
 }
 
+/* Kills the supervisor, which has had time to make its heir; then all is well. */
+static enum child_status kills_supervisor(void *data, int fd)
+{
+    if (shared->starts++)
+        return CHILD_DONE;
+    poll(NULL, 0, 100);
+    shared->old = getpid();
+    kill(getppid(), SIGKILL);
+    poll(NULL, 0, 10000);
+    return CHILD_DONE;
+}
+
+static enum child_status kills_every_supervisor(void *data, int fd)
+{
+    shared->starts++;
+    poll(NULL, 0, 100);
+    kill(getppid(), SIGKILL);
+    poll(NULL, 0, 10000);
+    return CHILD_DONE;
+}
+
+static enum child_status find_heir(pid_t *pid)
+{
+    char path[64];
+    FILE *file;
+    int n = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", getppid(), getppid());
+    file = fopen(path, "r");
+    while (file && fscanf(file, "%d", pid) == 1)
+        n++; /* the last one is the youngest */
+    if (file)
+        fclose(file);
+    return n == 3 ? CHILD_DONE : CHILD_FAILED;
+}
+
+/* Kills the heir, sees another one, and that nothing else is started anew. */
+static enum child_status kills_heir(void *data, int fd)
+{
+    pid_t first, second;
+
+    shared->starts++;
+    poll(NULL, 0, 100);
+    if (find_heir(&first))
+        return CHILD_FAILED;
+    kill(first, SIGKILL);
+    poll(NULL, 0, 200);
+    return find_heir(&second) || first == second ? CHILD_FAILED : CHILD_DONE;
+}
+
+static void note_inherited(void *data)
+{
+    shared->inherited++;
+}
+
 static void note_given_up(void *data)
 {
     given_up++;
@@ -98,7 +154,8 @@ static int run(enum child_status (*keeper)(void *, int), enum child_status (*wor
 {
     struct loop loop;
     struct supervisor_job job = { .run_keeper = keeper, .run_worker = worker, .files = { file },
-                                  .given_up = note_given_up, .loop = &loop };
+                                  .given_up = note_given_up, .inherit = note_inherited,
+                                  .loop = &loop };
     struct signalfd_siginfo info;
     int in_child, status;
     sigset_t set;
@@ -165,6 +222,52 @@ static void test_but_not_for_ever(void **state)
     assert_int_equal(given_up, 1);
 }
 
+/* As run(), of a process that is killed: its heir's end, with its status. */
+static int run_killed(enum child_status (*worker)(void *, int))
+{
+    int status = -1;
+    pid_t pid;
+
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    pid = fork();
+    if (pid == 0) {
+        status = run(patient, worker);
+        shared->ended++;
+        _exit(status);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+    while (waitpid(-1, &status, 0) > 0)
+        if (WIFEXITED(status) && shared->ended)
+            break;
+    while (waitpid(-1, NULL, 0) > 0)
+        ;
+    assert_int_equal(shared->ended, 1);
+    return WEXITSTATUS(status);
+}
+
+static void test_an_heir_takes_over(void **state)
+{
+    assert_int_equal(run_killed(kills_supervisor), 0);
+    assert_int_equal(shared->inherited, 1);
+    assert_int_equal(shared->starts, 2);
+    assert_int_equal(kill(shared->old, 0), -1);
+}
+
+static void test_heirs_do_not_take_over_for_ever(void **state)
+{
+    assert_int_equal(run_killed(kills_every_supervisor), 1);
+    assert_int_equal(shared->inherited, SUPERVISOR_MAX_RESTARTS);
+    assert_int_equal(shared->starts, SUPERVISOR_MAX_RESTARTS + 1);
+}
+
+static void test_a_dead_heir_is_replaced(void **state)
+{
+    assert_int_equal(run(patient, kills_heir), 0);
+    assert_int_equal(shared->starts, 1);
+    assert_int_equal(shared->inherited, 0);
+}
+
 static int start(void **state)
 {
     shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -187,6 +290,9 @@ int main(void)
         TEST(test_failure_at_the_start_is_final),
         TEST(test_a_dead_child_is_replaced),
         TEST(test_but_not_for_ever),
+        TEST(test_an_heir_takes_over),
+        TEST(test_heirs_do_not_take_over_for_ever),
+        TEST(test_a_dead_heir_is_replaced),
     };
 
     return cmocka_run_group_tests_name("dm-supervisor", tests, NULL, NULL);
