@@ -185,19 +185,26 @@ static bool wait_to_inherit(int lifeline, int signal_fd)
     }
 }
 
-/* 0 in the parent, 1 in a heir that was told to end, 2 in one that is to supervise. */
-static int start_heir(const struct supervisor_job *job, struct team *team)
+/* All is over with that exit status, or this process is a child, which may be to supervise. */
+struct outcome {
+    enum { OVER, IN_CHILD, INHERITED } what;
+    int status;
+};
+
+/* Unless there is one. False in the heir, when its waiting is over: *OUT says how. */
+static bool start_heir(const struct supervisor_job *job, struct team *team, struct outcome *out)
 {
     bool inherits;
 
     if (team->children[HEIR].pid || team->heirs++ == MAX_HEIRS)
-        return 0;
+        return true;
     if (fork_child(&team->children[HEIR]))
-        return 0;
+        return true;
     close(team->lifeline[1]);
     inherits = wait_to_inherit(team->lifeline[0], job->signal_fd);
     close(team->lifeline[0]);
-    return inherits ? 2 : 1;
+    *out = (struct outcome){ inherits ? INHERITED : IN_CHILD, 0 };
+    return false;
 }
 
 /* -------- the supervisor -------- */
@@ -250,29 +257,17 @@ static enum child_status wait_for_end(const struct supervisor_job *job,
     return verdict == CHILD_DONE ? CHILD_DONE : CHILD_FAILED;
 }
 
-/* What LEAD found: all is over with that exit status, or this process is a child. */
-struct outcome {
-    enum { OVER, IN_CHILD, INHERITED } what;
-    int status;
-};
-
-/* One pair's life. Returns whether it is all over, or this is a child; *OUT says which. */
+/* Until the pair has ended; false in a child, which *OUT then says. */
 static bool lead_pair(const struct supervisor_job *job, struct team *team, struct outcome *out)
 {
     enum child_status verdict;
-    int rc;
 
-    do {
-        rc = start_heir(job, team);
-        if (rc) {
-            *out = (struct outcome){ rc == 2 ? INHERITED : IN_CHILD, 0 };
-            return true;
-        }
-        verdict = wait_for_end(job, team->children);
-    } while (verdict == CHILD_ALONE);
+    while ((verdict = wait_for_end(job, team->children)) == CHILD_ALONE)
+        if (!start_heir(job, team, out))
+            return false;
     end_children(team->children, PAIR);
     *out = (struct outcome){ OVER, verdict == CHILD_DONE ? 0 : 1 };
-    return verdict == CHILD_DONE;
+    return true;
 }
 
 static struct outcome lead(const struct supervisor_job *job, struct team *team)
@@ -281,15 +276,18 @@ static struct outcome lead(const struct supervisor_job *job, struct team *team)
 
     for (int restarts = 0;; restarts++) {
         int64_t started = clock_now_ms();
-        int rc = start_pair(job, team, &out.status);
+        int rc, result = CHILD_FAILED;
 
+        if (!start_heir(job, team, &out))
+            return out;
+        rc = start_pair(job, team, &result);
         if (rc == 1)
-            return (struct outcome){ IN_CHILD, out.status };
+            return (struct outcome){ IN_CHILD, result };
         if (rc) {
             log_error("cannot start keeper and worker: %s", strerror(-rc));
             break;
         }
-        if (lead_pair(job, team, &out))
+        if (!lead_pair(job, team, &out) || out.status == 0)
             return out;
         if (restarts == SUPERVISOR_MAX_RESTARTS ||
             (restarts == 0 && clock_now_ms() - started < MIN_LIFE_MS)) {
