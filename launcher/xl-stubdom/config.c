@@ -18,6 +18,7 @@
 
 #include "cleanup.h"
 #include "disks.h"
+#include "nics.h"
 
 const char *const libxl_key_names[KEY_COUNT] = {
     [KEY_STUBDOMAIN] = "device_model_stubdomain_override",
@@ -362,6 +363,9 @@ static int read_keys(struct config *config, const struct reader *r)
     if (rc < 0)
         return rc;
     config->firewall = firewall;
+    rc = nics_check(r->xlu, r->source, firewall, r->fault);
+    if (rc)
+        return rc;
 
     rc = reader_copy(r, "stubdom_cmdline", &config->cmdline);
     if (rc < 0)

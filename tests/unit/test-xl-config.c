@@ -1,5 +1,6 @@
 // sources: launcher/xl-stubdom/config.c launcher/xl-stubdom/settings.c
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c
+// sources: launcher/xl-stubdom/nics.c common/frame-filter.c common/util.c
 // libs: xlutil xenlight
 /*
  * What xl-stubdom makes of a guest's config: the settings for libxl, or one line that says what is
@@ -199,6 +200,14 @@ static void test_refused(void **state)
         {GUEST "stubdom_firewall = 2\n", "g.cfg: stubdom_firewall = 2 must be from 0 to 1"},
         {GUEST "stubdom_image = \"huge\"\n",
          "g.cfg: stubdom_image = \"huge\" is unknown: use \"release\" or \"debug\""},
+        {GUEST "vif = [ \"bridge=xenbr0\", \"model=e1000, model=ne2k_pci\" ]\n",
+         "g.cfg: vif 1: model=ne2k_pci: QEMU in the stub domain has e1000, rtl8139 and virtio-net"},
+        {GUEST "vif = [ \"model=e1000, ip=192.168.1\" ]\n",
+         "g.cfg: vif 0: ip=192.168.1: the firewall takes up to 16 IPv4 and IPv6 addresses, separated by "
+         "blanks (stubdom_firewall = 0 turns it off)"},
+        {GUEST "vif = [ \"ip=192.168.1\" ]\nstubdom_firewall = 0\n", ""},
+        {GUEST "vif = [ \"type=vif, model=ne2k_pci, ip=nonsense\" ]\n", ""},
+        {GUEST "vif = [ \"model=virtio-net, ip=10.0.0.1 fd00::/64\", \"\" ]\n", ""},
         {GUEST "usbdev = [ \"hostbus=1,hostaddr=2\" ]\n",
          "g.cfg: usbdev: a USB device of dom0's, which QEMU in a stub domain cannot reach"},
         {GUEST "usbctrl = [ \"type=devicemodel\" ]\nusbdev = [ \"hostbus=1,hostaddr=2\" ]\n",

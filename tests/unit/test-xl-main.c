@@ -4,6 +4,7 @@
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c launcher/xl-stubdom/image.c
 // sources: launcher/xl-stubdom/log-tail.c launcher/xl-stubdom/run-xl.c
 // sources: launcher/xl-stubdom/settings.c launcher/xl-stubdom/saved-guest.c
+// sources: launcher/xl-stubdom/nics.c common/frame-filter.c
 // libs: xlutil xenlight json-c
 /*
  * The whole of xl-stubdom, run as a process, with a script in the place of xl and a scripted view
