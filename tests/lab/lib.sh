@@ -32,6 +32,8 @@
 #   disk_copy IMAGE                      prints a scratch, writable copy of a guest's disk
 #   add_disk SPEC                        one more disk in $cfg
 #   qemu_processes                       QEMU processes in dom0
+#   profile_begin, profile_end NAME      with run --profile: counts what the whole machine
+#                                        executes in between, as NAME
 # Times are dom0's; on the instruction-counted clock that is virtual time.
 set -eEuo pipefail
 shopt -s inherit_errexit
@@ -184,6 +186,14 @@ qemu_processes() {
         case $exe in *qemu*) echo "${p#/proc/} $exe" ;; esac
     done
 }
+
+# To the runner's events. Its names of addresses are dom0's alone.
+profile_mark() { [ -z "${LAB_PROFILE:-}" ] || (. /lab/plan && echo "$NONCE profile $1" >&3); }
+profile_begin() {
+    [ -z "${LAB_PROFILE:-}" ] || [ -e "$OUT/kallsyms" ] || cat /proc/kallsyms >"$OUT/kallsyms"
+    profile_mark before
+}
+profile_end() { profile_mark "$1"; }
 
 undo=()
 on_exit() { undo=("$(printf '%q ' "$@")" "${undo[@]}"); }
