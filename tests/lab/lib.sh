@@ -15,6 +15,7 @@
 #   serial_wait REGEX [SECONDS]          a line that matches appears on it
 #   serial_send TEXT                     sends a line
 #   guest_run COMMAND [SECONDS]          the Linux guest runs it: $guest_output
+#   life_guest NAME [LINE...]            hvm_config of a Linux guest for that, which has vnc=1 and a NIC
 #   life_begin GUEST, life_check GUEST   the Linux guest (with vnc=1) begins to check
 #                                        its memory, to write to its disk, shows a picture; and
 #                                        says, after whatever happened, that all of it is whole
@@ -146,6 +147,14 @@ screen_of() {
         fail "no picture of $1"
 }
 
+# Booted without GRUB, which takes longer than its kernel. "cmdline" has what LIFE_CMDLINE says.
+life_guest() {
+    local name=$1
+    shift
+    hvm_config "$name" linux.img 'vnc = 1' 'vif = [ "mac=00:16:3e:00:00:0a, bridge=xenbr0, model=e1000" ]' \
+        "kernel = \"$GUESTS/linux-vmlinuz\"" "ramdisk = \"$GUESTS/linux-initrd\"" \
+        "cmdline = \"console=tty0 console=ttyS0,115200 quiet ${LIFE_CMDLINE-nopv}\"" "$@"
+}
 # The disk is written to block by block all the while, from a copy in memory.
 life_begin() {
     guest_run 'memory-pattern 12 /tmp/pattern'
