@@ -74,11 +74,11 @@ static int find_vif(struct linux_platform *platform, int sock, const uint8_t *ma
 }
 
 /*
- * With a header for offloads (IFF_VNET_HDR) the writer says where the kernel shall write
- * a checksum, which happens after the firewall has looked: into an address, if it likes.
- * Only virtio-net has a use for the header.
+ * The header for offloads (IFF_VNET_HDR) is for virtio-net. Its writer says where the kernel
+ * shall write a checksum: our kernel does that before the firewall looks
+ * (kernel-config/patches/0007), else it could be in an address.
  */
-static int open_tap(unsigned int devid, bool offloads)
+static int open_tap(unsigned int devid)
 {
     struct ifreq request;
     cleanup_close int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -86,7 +86,7 @@ static int open_tap(unsigned int devid, bool offloads)
     if (fd < 0)
         return -errno;
     set_name(&request, "tap", devid);
-    request.ifr_flags = IFF_TAP | IFF_NO_PI | (offloads ? IFF_VNET_HDR : 0);
+    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
     if (ioctl(fd, TUNSETIFF, &request) < 0)
         return -errno;
     return steal_fd(&fd);
@@ -123,7 +123,7 @@ static int attach(struct linux_platform *platform, int sock, unsigned int devid,
                   const struct frame_filter_rules *rules, char *backend, size_t size)
 {
     struct frame_filter firewall;
-    cleanup_close int tap = open_tap(devid, !platform->base.firewall);
+    cleanup_close int tap = open_tap(devid);
     int rc;
 
     if (tap < 0)
