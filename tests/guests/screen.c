@@ -1,0 +1,97 @@
+/*
+ * In the Linux guest: sets a graphics mode of QEMU's standard VGA by its own registers (QEMU's
+ * docs/specs/standard-vga.rst) and paints the whole screen, 32 bits a pixel.
+ *
+ *   screen WIDTH HEIGHT RRGGBB            one colour
+ *   screen WIDTH HEIGHT noise SECONDS     noise, five times a second another one
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <fcntl.h>
+#include <glob.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/io.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { INDEX = 0x1ce, DATA = 0x1cf };
+enum { XRES = 1, YRES = 2, BPP = 3, ENABLE = 4, ENABLED_LINEAR = 0x41 };
+
+static void set(int which, int value)
+{
+    outw(which, INDEX);
+    outw(value, DATA);
+}
+
+/* The first memory area of the display adapter. */
+static uint32_t *map_screen(size_t size)
+{
+    char line[16] = "", path[128];
+    void *memory = MAP_FAILED;
+    glob_t list;
+
+    glob("/sys/bus/pci/devices/*", 0, NULL, &list);
+    for (size_t i = 0; i < list.gl_pathc && memory == MAP_FAILED; i++) {
+        FILE *f;
+        int fd;
+
+        snprintf(path, sizeof(path), "%s/class", list.gl_pathv[i]);
+        f = fopen(path, "r");
+        if (!f || !fgets(line, sizeof(line), f) || strncmp(line, "0x0300", 6))
+            continue;
+        snprintf(path, sizeof(path), "%s/resource0", list.gl_pathv[i]);
+        fd = open(path, O_RDWR);
+        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    }
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void paint_noise(uint32_t *screen, size_t pixels, uint32_t n)
+{
+    for (size_t i = 0; i < pixels; i++) {
+        n ^= n << 13;
+        n ^= n >> 17;
+        n ^= n << 5;
+        screen[i] = n;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    int width = atoi(argc > 3 ? argv[1] : "0"), height = atoi(argc > 3 ? argv[2] : "0");
+    size_t pixels = (size_t)width * height;
+    uint32_t *screen;
+    time_t end;
+
+    if (!pixels) {
+        fprintf(stderr, "usage: screen WIDTH HEIGHT RRGGBB | noise SECONDS\n");
+        return 100;
+    }
+    screen = map_screen(pixels * 4);
+    if (!screen || ioperm(INDEX, 2, 1)) {
+        perror("screen");
+        return 1;
+    }
+    set(ENABLE, 0);
+    set(XRES, width);
+    set(YRES, height);
+    set(BPP, 32);
+    set(ENABLE, ENABLED_LINEAR);
+    if (strcmp(argv[3], "noise")) {
+        uint32_t colour = strtoul(argv[3], NULL, 16);
+
+        for (size_t i = 0; i < pixels; i++)
+            screen[i] = colour;
+        return 0;
+    }
+    end = time(NULL) + atoi(argc > 4 ? argv[4] : "0");
+    for (uint32_t n = 1; n == 1 || time(NULL) < end; n++) {
+        paint_noise(screen, pixels, n);
+        usleep(200000);
+    }
+    return 0;
+}
