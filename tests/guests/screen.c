@@ -13,22 +13,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/io.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { INDEX = 0x1ce, DATA = 0x1cf };
+#define REGISTERS 0x500 /* in the adapter's third area, two bytes each */
 enum { XRES = 1, YRES = 2, BPP = 3, ENABLE = 4, ENABLED_LINEAR = 0x41 };
 
-static void set(int which, int value)
-{
-    outw(which, INDEX);
-    outw(value, DATA);
-}
-
-/* The first memory area of the display adapter. */
-static uint32_t *map_screen(size_t size)
+/* A memory area of the display adapter. */
+static void *map_area(int area, size_t size)
 {
     char line[16] = "", path[128];
     void *memory = MAP_FAILED;
@@ -43,7 +36,7 @@ static uint32_t *map_screen(size_t size)
         f = fopen(path, "r");
         if (!f || !fgets(line, sizeof(line), f) || strncmp(line, "0x0300", 6))
             continue;
-        snprintf(path, sizeof(path), "%s/resource0", list.gl_pathv[i]);
+        snprintf(path, sizeof(path), "%s/resource%d", list.gl_pathv[i], area);
         fd = open(path, O_RDWR);
         memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     }
@@ -64,6 +57,7 @@ int main(int argc, char **argv)
 {
     int width = atoi(argc > 3 ? argv[1] : "0"), height = atoi(argc > 3 ? argv[2] : "0");
     size_t pixels = (size_t)width * height;
+    volatile uint16_t *registers;
     uint32_t *screen;
     time_t end;
 
@@ -71,16 +65,18 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: screen WIDTH HEIGHT RRGGBB | noise SECONDS\n");
         return 100;
     }
-    screen = map_screen(pixels * 4);
-    if (!screen || ioperm(INDEX, 2, 1)) {
+    screen = map_area(0, pixels * 4);
+    registers = map_area(2, 4096);
+    if (!screen || !registers) {
         perror("screen");
         return 1;
     }
-    set(ENABLE, 0);
-    set(XRES, width);
-    set(YRES, height);
-    set(BPP, 32);
-    set(ENABLE, ENABLED_LINEAR);
+    registers += REGISTERS / 2;
+    registers[ENABLE] = 0;
+    registers[XRES] = width;
+    registers[YRES] = height;
+    registers[BPP] = 32;
+    registers[ENABLE] = ENABLED_LINEAR;
     if (strcmp(argv[3], "noise")) {
         uint32_t colour = strtoul(argv[3], NULL, 16);
 
