@@ -31,6 +31,7 @@
 #define FALLBACK_USER "nobody"
 #define MAX_FILES 64
 #define MAX_MEMORY (64u << 20)
+#define MAX_VIEWER_MEMORY (512u << 20) /* its libraries, and a large screen */
 #define MAX_FILE_SIZE (1u << 30) /* the largest saved device state */
 
 #ifndef __x86_64__
@@ -52,13 +53,20 @@ static const uint32_t worker_calls[] = {
 
 static const uint32_t keeper_calls[] = { COMMON_CALLS };
 
+static const uint32_t viewer_calls[] = {
+    COMMON_CALLS, SYS_select, SYS_pselect6, SYS_lseek, SYS_fstat, SYS_newfstatat, SYS_getsockopt,
+    SYS_setsockopt,
+};
+
 static const struct {
     const uint32_t *calls;
     size_t count;
+    rlim_t memory;
 } roles[] = {
-    [CONFINE_PROBE] = { worker_calls, ARRAY_SIZE(worker_calls) },
-    [CONFINE_WORKER] = { worker_calls, ARRAY_SIZE(worker_calls) },
-    [CONFINE_KEEPER] = { keeper_calls, ARRAY_SIZE(keeper_calls) },
+    [CONFINE_PROBE] = { worker_calls, ARRAY_SIZE(worker_calls), MAX_MEMORY },
+    [CONFINE_WORKER] = { worker_calls, ARRAY_SIZE(worker_calls), MAX_MEMORY },
+    [CONFINE_KEEPER] = { keeper_calls, ARRAY_SIZE(keeper_calls), MAX_MEMORY },
+    [CONFINE_VIEWER] = { viewer_calls, ARRAY_SIZE(viewer_calls), MAX_VIEWER_MEMORY },
 };
 _Static_assert(ARRAY_SIZE(roles) == CONFINE_ROLES, "a row for every role");
 
@@ -211,7 +219,7 @@ int confine(enum confine_role role)
     rc = limit(RLIMIT_NPROC, 0) ?: limit(RLIMIT_NOFILE, MAX_FILES) ?: limit(RLIMIT_CORE, 0) ?:
          limit(RLIMIT_FSIZE, MAX_FILE_SIZE);
 #ifndef __SANITIZE_ADDRESS__
-    rc = rc ?: limit(RLIMIT_AS, MAX_MEMORY);
+    rc = rc ?: limit(RLIMIT_AS, roles[role].memory);
 #endif
     if (rc) {
         log_error("cannot limit resources: %s", strerror(-rc));

@@ -11,12 +11,13 @@ enum confine_role {
     CONFINE_PROBE,  /* libxl's probe run */
     CONFINE_WORKER,
     CONFINE_KEEPER,
+    CONFINE_VIEWER, /* stubdom-screenshot */
     CONFINE_ROLES
 };
 
 /*
  * An unprivileged user, an empty root folder, resource limits, and a system call
- * filter for the role; keeper and worker end with their parent. Everything that will
+ * filter for the role; all but the probe end with their parent. Everything that will
  * be needed must be open, and threads started. 0 or -errno after logging a line: the
  * process must then not go on.
  */

@@ -24,6 +24,7 @@
 #include "log-tail.h"
 #include "run-xl.h"
 #include "saved-guest.h"
+#include "screenshot.h"
 #include "settings.h"
 #include "stub-watch.h"
 
@@ -35,6 +36,9 @@
 #endif
 #ifndef STUBDOM_DM
 #define STUBDOM_DM "/usr/libexec/xen-stubdom/stubdom-dm"
+#endif
+#ifndef STUBDOM_SCREENSHOT
+#define STUBDOM_SCREENSHOT "/usr/libexec/xen-stubdom/stubdom-screenshot"
 #endif
 #ifndef XEN_LOG_DIR
 #define XEN_LOG_DIR "/var/log/xen"
@@ -50,6 +54,7 @@ static const struct places places = {
 
 static const char usage[] =
     "usage: xl-stubdom SUBCOMMAND [ARGUMENTS]    as xl, see xl(1)\n"
+    "       xl-stubdom screenshot GUEST FILE.png\n"
     "       xl-stubdom --print-config CONFIG [KEY=VALUE...]\n"
     "       xl-stubdom --version | --help\n"
     "\n"
@@ -156,6 +161,16 @@ static int print_config(struct job *job, int count, char **args)
     for (size_t i = 0; i < job->settings.count; i++)
         printf("%s\n", job->settings.line[i]);
     return fflush(stdout) ? EXIT_REFUSED : EXIT_SUCCESS;
+}
+
+static int screenshot(struct job *job, int count, char **args)
+{
+    if (count != 2) {
+        fputs(usage, stderr);
+        return EXIT_USAGE;
+    }
+    return screenshot_take(args[0], args[1], STUBDOM_SCREENSHOT, &job->fault) ? refuse(job)
+                                                                              : EXIT_SUCCESS;
 }
 
 /*
@@ -369,6 +384,8 @@ int main(int argc, char **argv)
     }
     if (!strcmp(first, "--print-config")) {
         status = print_config(&job, argc - 2, argv + 2);
+    } else if (!strcmp(first, "screenshot")) {
+        status = screenshot(&job, argc - 2, argv + 2);
     } else {
         if (!strcmp(first, "--help") || !strcmp(first, "-h")) {
             fputs(usage, stdout);

@@ -37,6 +37,7 @@ static int worker(void) { return confine(CONFINE_WORKER); }
 static int supervised_worker(void) { return confine_supervisor() ?: confine(CONFINE_WORKER); }
 static int probe(void) { return confine(CONFINE_PROBE); }
 static int keeper(void) { return confine(CONFINE_KEEPER); }
+static int viewer(void) { return confine(CONFINE_VIEWER); }
 
 static int ordinary_work(void)
 {
@@ -85,6 +86,7 @@ static void test_work_goes_on(void **state)
     assert_int_equal(confined(supervised_worker, ordinary_work), FINE);
     assert_int_equal(confined(confine_supervisor, give_a_file_away), FINE);
     assert_int_equal(confined(keeper, ordinary_work), FINE);
+    assert_int_equal(confined(viewer, ordinary_work), FINE);
 }
 
 static void test_the_rest_is_death(void **state)
@@ -96,7 +98,9 @@ static void test_the_rest_is_death(void **state)
         { worker, become_root },   { worker, trace },          { worker, signal_others },
         { worker, run_code },      { worker, old_abi },        { keeper, open_a_file },
         { keeper, make_a_process }, { keeper, run_code },      { keeper, make_a_socket },
-        { keeper, signal_others },
+        { keeper, signal_others }, { viewer, make_a_process }, { viewer, make_a_socket },
+        { viewer, become_root },   { viewer, trace },          { viewer, signal_others },
+        { viewer, run_code },       { viewer, open_a_file },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)

@@ -4,8 +4,8 @@
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c launcher/xl-stubdom/image.c
 // sources: launcher/xl-stubdom/log-tail.c launcher/xl-stubdom/run-xl.c
 // sources: launcher/xl-stubdom/settings.c launcher/xl-stubdom/saved-guest.c
-// sources: launcher/xl-stubdom/nics.c common/frame-filter.c
-// libs: xlutil xenlight json-c
+// sources: launcher/xl-stubdom/nics.c common/frame-filter.c launcher/xl-stubdom/screenshot.c
+// libs: xlutil xenlight xenstore xentoollog json-c
 /*
  * The whole of xl-stubdom, run as a process, with a script in the place of xl and a scripted view
  * of the stub domain in the place of Xen.

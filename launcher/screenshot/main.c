@@ -1,0 +1,104 @@
+/*
+ * stubdom-screenshot: one picture of a guest's screen, as a VNC viewer sees it (screenshot.h). The
+ * server is in the stub domain, so its bytes are hostile: they are read by nobody, in an empty folder.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "screenshot.h"
+
+#include "confine.h"
+
+#include <gcrypt.h>
+#include <png.h>
+#include <rfb/rfbclient.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PIXEL 4          /* bytes as they come: red, green, blue, nothing */
+#define MAX_PIXELS (8192u * 8192u)
+
+static char password[SCREENSHOT_PASSWORD_MAX + 1];
+static bool password_asked;
+static uint64_t missing; /* pixels of the screen that did not come yet */
+static GotBitmapProc copy_pixels; /* libvncclient's own */
+
+static void say_nothing(const char *format, ...)
+{
+}
+
+static char *give_password(rfbClient *client)
+{
+    password_asked = true;
+    return strdup(password);
+}
+
+/* Also when the screen's size changes on the way: then it is sent anew. */
+static rfbBool make_screen(rfbClient *client)
+{
+    missing = (uint64_t)client->width * client->height;
+    free(client->frameBuffer);
+    client->frameBuffer = missing && missing <= MAX_PIXELS ? calloc(missing, PIXEL) : NULL;
+    return client->frameBuffer != NULL;
+}
+
+/* Pixels; other rectangles, which tell of the screen's size, have none. */
+static void take_pixels(rfbClient *client, const uint8_t *bytes, int x, int y, int width, int height)
+{
+    uint64_t pixels = (uint64_t)width * height;
+
+    copy_pixels(client, bytes, x, y, width, height);
+    missing -= pixels < missing ? pixels : missing;
+}
+
+static int write_png(const rfbClient *client)
+{
+    png_image image = { .version = PNG_IMAGE_VERSION, .width = client->width,
+                        .height = client->height, .format = PNG_FORMAT_RGB };
+    uint8_t *to = client->frameBuffer, *from = to;
+
+    for (size_t left = (size_t)image.width * image.height; left; left--, to += 3, from += PIXEL)
+        memmove(to, from, 3);
+    if (!png_image_write_to_stdio(&image, stdout, 0, client->frameBuffer, 0, NULL) ||
+        fflush(stdout))
+        return SCREENSHOT_NOT_WRITTEN;
+    return SCREENSHOT_TAKEN;
+}
+
+static int take_picture(rfbClient *client)
+{
+    client->sock = STDIN_FILENO;
+    client->listenSpecified = TRUE; /* the connection is there */
+    client->appData.shareDesktop = TRUE;
+    client->appData.encodingsString = "raw"; /* the least to read */
+    client->GetPassword = give_password;
+    client->MallocFrameBuffer = make_screen;
+    copy_pixels = client->GotBitmap;
+    client->GotBitmap = take_pixels;
+    if (!rfbInitClient(client, NULL, NULL)) /* disposes of the client when it fails */
+        return password_asked && !password[0] ? SCREENSHOT_NO_PASSWORD : SCREENSHOT_REFUSED;
+    while (missing)
+        if (!HandleRFBServerMessage(client))
+            return SCREENSHOT_LOST;
+    return write_png(client);
+}
+
+int main(void)
+{
+    ssize_t len = read(SCREENSHOT_PASSWORD_FD, password, SCREENSHOT_PASSWORD_MAX);
+    rfbClient *client;
+
+    alarm(SCREENSHOT_SECONDS);
+    /* For libvncclient's DES, which leaves this to us. */
+    gcry_check_version(NULL);
+    gcry_control(GCRYCTL_DISABLE_SECMEM, 0);
+    gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
+    if (len < 0 || confine(CONFINE_VIEWER))
+        return SCREENSHOT_NOT_CONFINED;
+    rfbClientLog = rfbClientErr = say_nothing;
+    client = rfbGetClient(8, 3, PIXEL);
+    return client ? take_picture(client) : SCREENSHOT_LOST;
+}
