@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <time.h>
 #include <unistd.h>
 #include <xencall.h>
@@ -428,12 +429,45 @@ static void fill_store(const char *argument)
         xs_rm(xs, XBT_NULL, "device-model");
 }
 
+/* What our /init says to libxl when all is well. */
+static void say_running(const char *argument)
+{
+    write_node("running", "device-model/%u/state", guest);
+}
+
 static void empty_store(const char *argument)
 {
     char path[64];
 
     snprintf(path, sizeof(path), "device-model/%u/fill", guest);
     xs_rm(xs, XBT_NULL, path);
+}
+
+/*
+ * What dom0's tools read in the folders of ours and, since Xen lets a device model do what its
+ * guest may, of our guest: written, removed, and removed with the folder that it is in.
+ */
+static void replace_nodes(const char *argument)
+{
+    static const char *const leaves[] = {
+        "device/console/3/tty", "device/console/3/output", "device/console/4/tty", "console/tty",
+        "console/output", "serial/0/tty", "console/vnc-port", "console/vnc-listen", "name",
+        "image/device-model-pid", "image/qmp-proxy-pid", "vm", "target",
+    };
+    const unsigned int domains[] = { self, guest };
+    char path[128];
+
+    for (size_t i = 0; i < 2 * sizeof(leaves) / sizeof(leaves[0]); i++) {
+        snprintf(path, sizeof(path), "/local/domain/%u/%s", domains[i % 2], leaves[i / 2]);
+        write_node("/dev/hvc0", "%s", path);
+        xs_rm(xs, XBT_NULL, path);
+        write_node("/dev/hvc0", "%s", path);
+        if (strchr(leaves[i / 2], '/')) {
+            *strrchr(path, '/') = '\0';
+            xs_rm(xs, XBT_NULL, path);
+            write_node("/dev/hvc0", "%s/%s", path, strrchr(leaves[i / 2], '/') + 1);
+        }
+    }
 }
 
 /* -------- orders -------- */
@@ -453,35 +487,62 @@ static const struct {
     { "break-vnc", break_vnc },
     { "flood-vnc", flood_vnc },
     { "fake-qmp", fake_qmp },
+    { "replace-nodes", replace_nodes },
     { "break-store", break_store },
     { "fill-store", fill_store },
     { "empty-store", empty_store },
+    { "say-running", say_running },
 };
 
-static void obey(char *order)
+/* "VERB ARGUMENT" */
+static void perform(char *verb)
 {
-    char *verb = order + strcspn(order, " "), *argument;
-    unsigned int id = strtoul(order, NULL, 10);
+    char *argument = verb + strcspn(verb, " ");
 
-    verb += *verb == ' ';
-    argument = verb + strcspn(verb, " ");
     if (*argument)
         *argument++ = '\0';
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (!strcmp(verbs[i].name, verb))
             verbs[i].run(argument);
+}
+
+static void obey(char *order)
+{
+    char *verb = order + strcspn(order, " ");
+    unsigned int id = strtoul(order, NULL, 10);
+
+    perform(verb + (*verb == ' '));
     write_node(number(id), "data/did");
+}
+
+/* libxl writes the target last, while we may run already. */
+static void find_ourselves(void)
+{
+    while (access("/dev/xen/xenbus", R_OK) || !(xs = xs_open(0)))
+        usleep(100000);
+    while (!(guest = read_number("target")))
+        usleep(10000);
+    self = read_number("domid");
+}
+
+int stub_alone(char *list)
+{
+    if (mount("dev", "/dev", "devtmpfs", 0, NULL))
+        return 4;
+    find_ourselves();
+    for (char *verb = strtok(list, ":"); verb; verb = strtok(NULL, ":")) {
+        for (char *c = verb; *c; c++)
+            *c = *c == ',' ? ' ' : *c;
+        perform(verb);
+    }
+    return 3;
 }
 
 int stub_hostile(void)
 {
     unsigned int count, len, done = 0;
 
-    /* Our /init mounts /dev. */
-    while (access("/dev/xen/xenbus", R_OK) || !(xs = xs_open(0)))
-        usleep(100000);
-    self = read_number("domid");
-    guest = read_number("target");
+    find_ourselves(); /* our /init mounts /dev */
     if (!xs_watch(xs, "data/order", "order"))
         return 1;
     for (;;) {

@@ -13,4 +13,10 @@
  */
 int stub_hostile(void);
 
+/*
+ * As process 1 of an image that has nothing else: does "VERB[,ARGUMENT]:VERB..." and returns,
+ * which is a kernel panic. LIST is changed.
+ */
+int stub_alone(char *list);
+
 #endif

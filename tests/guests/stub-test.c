@@ -5,6 +5,7 @@
  *   sleep   says hello and never becomes ready
  *   flood   writes to the log console without end
  *   exit    ends at once, which is a kernel panic
+ *   alone:VERB,ARGUMENT:...  does these of stub-hostile.c, then ends
  *   beside  runs our /init as process 1, and beside it, as root, what stub-hostile.c is told
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -42,7 +43,7 @@ static int beside(void)
 
 int main(void)
 {
-    const char *what = getenv("stub_test");
+    char *what = getenv("stub_test");
 
     if (!what)
         what = "sleep";
@@ -52,6 +53,8 @@ int main(void)
         flood();
     if (!strcmp(what, "exit"))
         return 3;
+    if (!strncmp(what, "alone:", 6))
+        return stub_alone(what + 6);
     if (!strcmp(what, "beside"))
         return beside();
     for (;;)
