@@ -16,9 +16,9 @@
 #   serial_send TEXT                     sends a line
 #   guest_run COMMAND [SECONDS]          the Linux guest runs it: $guest_output
 #   life_guest NAME [LINE...]            hvm_config of a Linux guest for that, which has vnc=1 and a NIC
-#   life_begin GUEST, life_check GUEST   the Linux guest (with vnc=1) begins to check
-#                                        its memory, to write to its disk, shows a picture; and
-#                                        says, after whatever happened, that all of it is whole
+#   life_begin GUEST, life_check GUEST   it begins to check its memory, to write to its disk, to ping
+#                                        dom0, shows a picture; and says, after whatever happened,
+#                                        that all of it is whole and goes on
 #   no_domain NAME, no_process NAME
 #   domid GUEST                          its number, or fails
 #   stub_image FILE                      our image is FILE until the scenario ends
@@ -160,6 +160,7 @@ life_begin() {
     guest_run 'memory-pattern 12 /tmp/pattern'
     guest_run 'mount -t ext2 /dev/sda1 /mnt && head -c 800k /dev/urandom >/tmp/blob && cp /tmp/blob /mnt/before'
     life_write
+    guest_run 'ip link set eth0 up && ip addr add 192.168.77.10/24 dev eth0 && (ping 192.168.77.1 >/tmp/ping 2>&1 </dev/null &)'
     guest_run 'printf "\\033[?25l\\033[2J\\033[H a picture that must stay \\n" >/dev/tty0; seq 1 15 >/dev/tty0'
     life_screen=$scratch/screen.jpg
     screen_of "$1" "$life_screen"
@@ -176,6 +177,8 @@ life_check() {
         [ "${BASH_REMATCH[1]}" -gt "$life_round" ] || fail "memory is not checked any more: $guest_output"
         life_round=${BASH_REMATCH[1]}
     done
+    # The same ping goes on, and gets answers within 10 s.
+    guest_run 'n=$(grep -c seq= /tmp/ping); for i in $(seq 50); do sleep 0.2; [ $(grep -c seq= /tmp/ping) -gt $((n + 1)) ] && break; done; [ $i -lt 50 ]'
     guest_run 'while [ ! -e /tmp/written ]; do sleep 0.2; done; echo 3 >/proc/sys/vm/drop_caches; cmp /tmp/blob /mnt/before && cmp /tmp/blob /mnt/across && cat /tmp/written'
     [ "$guest_output" = same ] || fail "disk: $guest_output"
     screen_of "$1" "$OUT/screen-after.jpg"
