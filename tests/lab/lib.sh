@@ -84,7 +84,7 @@ stubdom_flavor = "linux"
 END
     # SeaBIOS reads an IDE disk word by word, an AHCI disk by DMA: a boot loader is
     # ten times as fast on the latter.
-    [ "$2" != linux.img ] || echo 'hdtype = "ahci"' >>"$cfg"
+    [[ $2 != linux*.img ]] || echo 'hdtype = "ahci"' >>"$cfg"
     shift 2
     printf '%s\n' "$@" >>"$cfg"
 }
