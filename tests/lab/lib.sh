@@ -33,6 +33,7 @@
 #                                        left neither domain nor log
 #   disk_copy IMAGE                      prints a scratch, writable copy of a guest's disk
 #   add_disk SPEC                        one more disk in $cfg
+#   xen_free                             MiB of memory that Xen has free
 #   qemu_processes                       QEMU processes in dom0
 #   profile_begin, profile_end NAME      with run --profile: counts what the whole machine
 #                                        executes in between, as NAME
@@ -193,6 +194,7 @@ disk_copy() {
 }
 
 add_disk() { sed -i "s|^disk = \[ \(.*\) \]\$|disk = [ \1, \"$1\" ]|" "$cfg"; }
+xen_free() { xl info | awk '$1 == "free_memory" { print $3 }'; }
 qemu_processes() {
     local p exe
     for p in /proc/[0-9]*; do
