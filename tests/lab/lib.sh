@@ -20,6 +20,9 @@
 #                                        dom0, shows a picture; and says, after whatever happened,
 #                                        that all of it is whole and goes on (no-screen after
 #                                        GUEST: but for the picture)
+#   peer COMMAND                         the second machine (# needs: peer) runs it; xl migrate-receive
+#                                        listens at $PEER port 7002; its /dev/vde is ours
+#   at_peer                              from now on the guest is there, for serial_open and life_check
 #   no_domain NAME, no_process NAME
 #   domid GUEST                          its number, or fails
 #   stub_image FILE                      our image is FILE until the scenario ends
@@ -104,6 +107,16 @@ domid() {
     return 1
 }
 
+# Its clock stands still while the host has no time for it, and ours does not.
+there='' PEER=192.168.77.2
+at_peer() { there=peer limit=300; }
+peer() {
+    local said
+    said=$(socat -t 300 - "TCP:$PEER:7001" <<<"$1"$'\necho "status $?"') || fail "no second machine"
+    [ "${said##*$'\n'}" = 'status 0' ] || fail "the second machine: $1: $said"
+    [ "$said" = 'status 0' ] || echo "${said%$'\n'status 0}"
+}
+
 no_domain() { ! domid "$1" >/dev/null; }
 no_process() { ! pidof "$1" >/dev/null; }
 
@@ -113,13 +126,19 @@ serial_open() {
     [ -p "$scratch/serial.in" ] || mkfifo "$scratch/serial.in"
     exec 8<>"$scratch/serial.in"
     # On a terminal of its own: without one xl's console only listens.
-    socat - "EXEC:xl console -t serial -n ${2:-0} $1,pty,setsid,ctty,raw,echo=0" <&8 >>"$serial_log" 2>>"$OUT/serial-errors.txt" 8>&- &
+    local address="EXEC:xl console -t serial -n ${2:-0} $1,pty,setsid,ctty,raw,echo=0"
+    [ -z "$there" ] || {
+        peer "socat TCP-LISTEN:7003,reuseaddr '$address' </dev/null >/dev/null 2>&1 & sleep 1"
+        address=TCP:$PEER:7003,retry=20
+    }
+    socat - "$address" <&8 >>"$serial_log" 2>>"$OUT/serial-errors.txt" 8>&- &
     serial_pid=$!
     serial_from=$(($(cat "$serial_log" 2>/dev/null | wc -l) + 1))
 }
 # Each wait looks at what came after the last match.
+limit=60
 serial_wait() {
-    local limit=${2:-60} start=$SECONDS line
+    local limit=${2:-$limit} start=$SECONDS line
     until line=$(tail -n "+$serial_from" "$serial_log" 2>/dev/null | tr -d '\r' | grep -Ean -m 1 -- "$1"); do
         [ $((SECONDS - start)) -lt "$limit" ] ||
             fail "serial: no /$1/ within $limit s; last: $(tr -d '\r' <"$serial_log" | tail -n 1 | cut -c1-100)"
@@ -137,15 +156,17 @@ guest_run() {
     guest_runs=$((guest_runs + 1))
     local from=$serial_from
     serial_send "run $guest_runs $1"
-    serial_wait "^done $guest_runs [0-9]+" "${2:-60}"
+    serial_wait "^done $guest_runs [0-9]+" "${2:-$limit}"
     guest_output=$(tail -n "+$from" "$serial_log" | tr -d '\r' | sed "/^done $guest_runs /,\$d")
     [ "${serial_line##* }" = 0 ] || fail "guest: $1: status ${serial_line##* }: $(tail -n 1 <<<"$guest_output")"
 }
 
+# Of a screen that is all black vncsnapshot makes no picture: it waits for another one.
 screen_of() {
-    local port
-    port=$(xenstore-read "/local/domain/$(domid "$1")/console/vnc-port")
-    timeout 30 vncsnapshot -quiet -quality 100 "127.0.0.1:$((port - 5900))" "$2" >/dev/null 2>&1 ||
+    local port viewed=127.0.0.1 find="xenstore-read /local/domain/\$(xl domid $1)/console/vnc-port"
+    [ -z "$there" ] || viewed=$PEER
+    port=$(${there:-bash -c} "$find")
+    timeout "$limit" vncsnapshot -quiet -quality 100 "$viewed:$((port - 5900))" "$2" >/dev/null 2>&1 ||
         fail "no picture of $1"
 }
 
