@@ -250,6 +250,34 @@ static int note_disk(struct walk *walk, const char *option, const char *value, c
     return 0;
 }
 
+/*
+ * A disk that the guest can write to gets direct I/O, unless a user's own -drive says otherwise:
+ * libxl's cache=writeback leaves what the guest has written in the stub domain's page cache, where
+ * it is lost with the stub domain, and errors of dom0's disk come too late. The guest still has a
+ * write cache that it must flush.
+ */
+static int rewrite_drive(struct walk *walk, const char *option, const char *value)
+{
+    static const char libxls[] = ",cache=writeback";
+    const char *cache = strstr(value, libxls);
+    size_t before = cache ? (size_t)(cache - value) : strlen(value);
+    cleanup_free char *changed = NULL;
+    char text[DM_PATH_MAX];
+
+    if (strcmp(option, "-drive") || find_key(value, "file", text, sizeof(text)) ||
+        !is_stub_disk(text))
+        return emit(walk, option, value);
+    if (!find_key(value, "readonly", text, sizeof(text)) && !strcmp(text, "on"))
+        return emit(walk, option, value);
+    if (find_key(value, "cache", text, sizeof(text)) != -ENOENT &&
+        !(cache && !strcmp(text, "writeback")))
+        return emit(walk, option, value);
+    if (asprintf(&changed, "%.*s,cache=none,aio=native%s", (int)before, value,
+                 cache ? cache + strlen(libxls) : "") < 0)
+        return -ENOMEM;
+    return emit(walk, option, changed);
+}
+
 /* file= of -blockdev is the name of another one. */
 static int check_drive(struct walk *walk, const char *option, const char *value)
 {
@@ -267,7 +295,7 @@ static int check_drive(struct walk *walk, const char *option, const char *value)
         if (rc != 0 && rc != -ENOENT)
             return rc;
     }
-    return emit(walk, option, value);
+    return rewrite_drive(walk, option, value);
 }
 
 static int rewrite_serial(struct walk *walk, const char *option, const char *value)

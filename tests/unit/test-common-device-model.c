@@ -313,8 +313,9 @@ static void all_the_way_up(void **state)
     run_qemu();
     snprintf(expected, sizeof(expected),
         "/qemu -xen-domid 7 -netdev tap,fd=9,id=net0 -serial /dev/fake3 -drive "
-        "file=/dev/xvdb,if=ide -chardev socket,id=stubdom-qmp,path=/run/qmp,server=on,wait=off "
-        "-mon chardev=stubdom-qmp,mode=control -chardev socket,id=stubdom-own,fd=%d -mon "
+        "file=/dev/xvdb,if=ide,cache=none,aio=native -chardev "
+        "socket,id=stubdom-qmp,path=/run/qmp,server=on,wait=off -mon "
+        "chardev=stubdom-qmp,mode=control -chardev socket,id=stubdom-own,fd=%d -mon "
         "chardev=stubdom-own,mode=control -xen-domid-restrict -vnc none "
         "-add-fd fd=%d,set=1,opaque=save ", host.monitor, host.pipes[0]);
     assert_string_equal(host.argv, expected);
