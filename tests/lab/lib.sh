@@ -8,6 +8,8 @@
 #   wait_until SECONDS CMD...            CMD succeeds within that time, or the scenario fails
 #   hvm_config NAME IMAGE [LINE...]      writes $cfg: an HVM guest with a stub domain, a
 #                                        copy of that disk image, and more config lines
+#   linux_config [LINE...]               the same for "linux", whose kernel and ramdisk are given
+#   reference                            $cfg's guest has QEMU in dom0 from now on
 #   create [ARG...]                      $XL create $cfg; must succeed
 #   serial_open GUEST [N]                attaches to its serial console as a person would (N:
 #                                        another port); again after a restore or a reboot: it
@@ -92,6 +94,17 @@ END
     [[ $2 != linux*.img ]] || echo 'hdtype = "ahci"' >>"$cfg"
     shift 2
     printf '%s\n' "$@" >>"$cfg"
+}
+
+linux_config() {
+    hvm_config linux boot-sector.img 'memory = 128' "kernel = \"$GUESTS/linux-vmlinuz\"" \
+        "ramdisk = \"$GUESTS/linux-initrd\"" 'cmdline = "console=ttyS0,115200 quiet"' "$@"
+}
+
+reference() {
+    sed -i '/^stubdom_flavor/d' "$cfg"
+    echo 'device_model_override = "/lab/reference-qemu"' >>"$cfg"
+    XL=xl
 }
 
 create() {
