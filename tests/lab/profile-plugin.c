@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -118,7 +119,11 @@ static void *listen_to(void *path)
     FILE *control = fopen(path, "r+");
     char name[64];
 
-    while (control && fgets(name, sizeof(name), control)) {
+    if (!control)
+        return NULL;
+    /* exit() waits for the lock of a stream, which somebody who reads holds. */
+    __fsetlocking(control, FSETLOCKING_BYCALLER);
+    while (fgets(name, sizeof(name), control)) {
         name[strcspn(name, "\n")] = 0;
         report(name);
     }
