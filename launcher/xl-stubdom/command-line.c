@@ -20,6 +20,7 @@ struct scan {
     const char *positional[4];
     int count;
     bool dry_run;
+    bool paused;
 };
 
 struct subcommand {
@@ -173,6 +174,8 @@ static int scan_arguments(struct scan *scan, const struct subcommand *sub, int a
             scan->config = optarg;
         if (opt == 'n')
             scan->dry_run = true;
+        if (opt == 'p')
+            scan->paused = true;
     }
 
     for (; optind < argc; optind++) {
@@ -226,6 +229,7 @@ static int command_line_scan(struct command_line *line, int argc, char **argv, c
 
     rc = scan_arguments(&scan, sub, argc - optind, moved + optind);
     line->checkpoint = scan.dry_run ? NULL : scan.checkpoint;
+    line->paused = scan.paused;
     if (rc <= 0) {
         free(scan.extra);
         return rc;

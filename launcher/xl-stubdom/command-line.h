@@ -25,6 +25,7 @@ struct command_line {
     int config_arg;     /* the index in argv of the argument that `config` is in */
     char *extra;        /* inline settings, a line each, or NULL */
     bool starts_guest;  /* the command makes a domain */
+    bool paused;        /* create, restore: that is not to run yet */
     const char *checkpoint; /* restore without a config: the file; part of the caller's argv */
 };
 

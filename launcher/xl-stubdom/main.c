@@ -45,6 +45,8 @@
 #endif
 
 #define EXIT_REFUSED 1
+/* One a second. */
+#define UNPAUSE_TRIES 10
 #define EXIT_USAGE 2
 
 static const struct places places = {
@@ -299,13 +301,37 @@ static void explain(struct job *job, const struct xl_run *run, const struct logs
     }
 }
 
+/*
+ * xl ends with 0 even when its last step fails, the one that lets the new guest run: when its
+ * connection to QEMU breaks just then (vchan-socket-proxy has died; it is started anew). Returns 0 when
+ * the guest is not paused.
+ */
+static int unpause(struct job *job, struct stub_watch *watch)
+{
+    struct stub_sight sight = stub_watch_look(watch);
+    char domid[12];
+    char *argv[] = {"xl", "unpause", domid, NULL};
+    struct xl_run run;
+
+    snprintf(domid, sizeof(domid), "%d", sight.guest);
+    for (int i = 0; i < UNPAUSE_TRIES && stub_watch_is_paused(watch, sight.guest); i++) {
+        sleep(1);
+        if (xl_run(job->xl, argv, NULL, &run, &job->fault))
+            return refuse(job);
+    }
+    if (!stub_watch_is_paused(watch, sight.guest))
+        return EXIT_SUCCESS;
+    fault_set(&job->fault, -EIO, "%s is still paused: xl does not reach its QEMU", job->config.name);
+    return refuse(job);
+}
+
 /* Runs xl as a child, so that somebody is there to say why it failed and to clean up. */
 static int start_guest(struct job *job)
 {
     struct stub_watch watch;
     struct xl_run run;
     struct logs logs;
-    int rc;
+    int rc, status = EXIT_SUCCESS;
 
     rc = logs_init(&logs, job->config.name);
     if (stub_watch_init(&watch, job->config.name) || rc)
@@ -314,11 +340,13 @@ static int start_guest(struct job *job)
         rc = xl_run(job->xl, job->argv, &watch, &run, &job->fault);
     if (!rc && run.status && destroy_remains(job, &watch))
         explain(job, &run, &logs);
+    if (!rc && !run.status && !job->line.paused)
+        status = unpause(job, &watch);
     stub_watch_dispose(&watch);
     logs_dispose(&logs);
     if (rc)
         return refuse(job);
-    if (run.given_up)
+    if (run.given_up || status)
         return EXIT_REFUSED;
     xl_mirror_status(run.status);
 }

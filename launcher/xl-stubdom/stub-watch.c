@@ -150,6 +150,14 @@ struct stub_sight stub_watch_look(struct stub_watch *watch)
     return sight;
 }
 
+bool stub_watch_is_paused(struct stub_watch *watch, int32_t domid)
+{
+    xc_domaininfo_t info;
+
+    return watch->xc && domid > 0 && !xc_domain_getinfo_single(watch->xc, domid, &info) &&
+           (info.flags & XEN_DOMINF_paused);
+}
+
 const char *stub_reason_text(unsigned int reason)
 {
     static const char *const text[] = {

@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* The program looks for everything below the directory that the tests run in. */
 #define XENFIRMWAREDIR "fw"
@@ -25,8 +26,10 @@
 #define XEN_LOG_DIR "log"
 #define VERSION "7.8"
 #define main xl_stubdom_main
+#define sleep(seconds) ((void)(seconds))
 #include "../../launcher/xl-stubdom/main.c"
 #undef main
+#undef sleep
 
 #define GUEST \
     "name = \"g\"\ntype = \"hvm\"\nstubdom_flavor = \"linux\"\nstubdom_memory = 32\n"
@@ -75,6 +78,13 @@ struct stub_sight stub_watch_look(struct stub_watch *watch)
 {
     (void)watch;
     return sight;
+}
+
+bool stub_watch_is_paused(struct stub_watch *watch, int32_t domid)
+{
+    (void)watch;
+    assert_int_equal(domid, sight.guest);
+    return !access("paused", F_OK);
 }
 
 const char *stub_reason_text(unsigned int reason)
@@ -248,6 +258,26 @@ static void test_failed_create(void **state)
                         "  | daemon\n");
     unlink("log/qemu-dm-g.log");
     unlink("log/qemu-dm-g-dm.log");
+}
+
+/* xl has ended with 0, and its last step has failed. */
+static void test_left_paused(void **state)
+{
+    (void)state;
+    sight = (struct stub_sight){.state = STUB_READY, .guest = 4, .stub = 5};
+    xl_does("[ $1 = unpause ] && rm paused || touch paused");
+    assert_int_equal(RUN("create", "g.cfg"), 0);
+    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS "unpause\n4\n");
+    assert_string_equal(get("err"), "");
+
+    assert_int_equal(RUN("create", "-p", "g.cfg"), 0);
+    assert_string_equal(get("args"), "create\n-p\ng.cfg\n" SETTINGS);
+
+    xl_does("exit 0");
+    assert_int_equal(RUN("create", "g.cfg"), 1);
+    assert_string_equal(get("err"), "xl-stubdom: g is still paused: xl does not reach its QEMU\n");
+    unlink("paused");
+    sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
 }
 
 static void test_signals(void **state)
@@ -454,7 +484,7 @@ static int tear_down(void **state)
 {
     static const char *const names[] = {
         "fw/qemu-stubdom-linux-kernel", "fw/qemu-stubdom-linux-rootfs", "fw", "log", "g.cfg", "plain.cfg",
-        "dm", "xl", "out", "err", "args", "seen",
+        "dm", "xl", "out", "err", "args", "seen", "saved",
     };
 
     (void)state;
@@ -501,6 +531,7 @@ int main(void)
         cmocka_unit_test(test_create),
         cmocka_unit_test(test_create_inline),
         cmocka_unit_test(test_failed_create),
+        cmocka_unit_test(test_left_paused),
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_early_death),
         cmocka_unit_test(test_config_by_file),

@@ -201,6 +201,25 @@ static void test_reason(void **state)
     assert_string_equal(stub_reason_text(250), "ended");
 }
 
+static void test_paused(void **state)
+{
+    struct stub_watch watch;
+
+    (void)state;
+    have_xen = true;
+    store = ready;
+    stub_exists = true;
+    stub_flags = 0;
+    assert_int_equal(stub_watch_init(&watch, "g"), 0);
+    assert_false(stub_watch_is_paused(&watch, 5));
+    stub_flags = XEN_DOMINF_paused;
+    assert_true(stub_watch_is_paused(&watch, 5));
+    assert_false(stub_watch_is_paused(&watch, -1));
+    stub_exists = false;
+    assert_false(stub_watch_is_paused(&watch, 5));
+    stub_watch_dispose(&watch);
+}
+
 static void test_without_xen(void **state)
 {
     struct stub_watch watch;
@@ -219,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_older_guest),
         cmocka_unit_test(test_reason),
+        cmocka_unit_test(test_paused),
         cmocka_unit_test(test_without_xen),
     };
 
