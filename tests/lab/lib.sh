@@ -33,6 +33,7 @@
 #   stub_order VERB [ARG...]             it does that (tests/guests/stub-hostile.c)
 #   stub_done [SECONDS]                  until it has done it
 #   daemon_of GUEST                      pid of its stubdom-dm, the supervisor
+#   daemon_parts GUEST                   pids of its four processes: supervisor, stand-by, keeper, worker
 #   on_exit CMD...                       undone at the end, last first
 #   refused N                            the last `run` said one line, ended with N, and
 #                                        left neither domain nor log
@@ -275,6 +276,14 @@ stub_done() {
 }
 
 daemon_of() { xenstore-read "/local/domain/$(domid "$1-dm")/image/device-model-pid"; }
+# Told apart by who is whose child, and by user.
+daemon_parts() {
+    local daemon
+    daemon=$(daemon_of "$1") || return
+    echo "$daemon"
+    pgrep -P "$daemon" -x -u root stubdom-dm | tail -n 1
+    pgrep -P "$daemon" -x -u nobody stubdom-dm
+}
 
 refused() {
     expect_status "$1"
