@@ -58,12 +58,16 @@ static void settle(struct state_save *save, bool stored)
         save->settled(save->data, stored);
 }
 
+/* QEMU's next write fails. Whoever waits is told from the loop: he may be in the middle of asking. */
 static void console_failed(struct state_save *save, int error)
 {
     log_error("saved state: console 1: %s", strerror(error));
     close_fd(save->loop, &save->console);
+    close_fd(save->loop, &save->qemu);
     save->start = save->end = 0;
-    settle(save, false);
+    save->phase = STATE_SAVE_IDLE;
+    if (save->settling && loop_start_timer(save->loop, &save->patience, 0))
+        log_error("saved state: no timer left");
 }
 
 static void put_frame(struct state_save *save, size_t len)
@@ -103,7 +107,7 @@ static bool next_frame(struct state_save *save)
 {
     ssize_t got;
 
-    if (save->phase == STATE_SAVE_ENDING)
+    if (save->phase == STATE_SAVE_ENDING || save->console.fd < 0)
         return false;
     got = save->qemu.fd < 0 ? 0 : read(save->qemu.fd, save->buffer + STATE_HEADER, STATE_CHUNK);
     if (got > 0) {
@@ -165,7 +169,8 @@ static void out_of_patience(void *data)
 {
     struct state_save *save = data;
 
-    log_error("saved state: dom0 does not say that it has stored it");
+    if (save->console.fd >= 0)
+        log_error("saved state: dom0 does not say that it has stored it");
     settle(save, false);
 }
 
@@ -197,15 +202,14 @@ bool state_save_settle(struct state_save *save)
 {
     struct pollfd p = { .fd = save->qemu.fd, .events = POLLIN };
 
-    if (!save->loop || (save->phase == STATE_SAVE_IDLE && save->start == save->end &&
-                        poll(&p, 1, 0) <= 0))
+    if (!save->loop)
         return true;
-    if (save->console.fd < 0)
-        return true; /* it was said when the console failed */
-    if (!save->settling) {
-        save->settling = true;
-        move_save(save);
-    }
+    if (save->settling)
+        return false;
+    if (save->phase == STATE_SAVE_IDLE && save->start == save->end && poll(&p, 1, 0) <= 0)
+        return true;
+    save->settling = true;
+    move_save(save);
     return false;
 }
 

@@ -2,11 +2,13 @@
 // libs: json-c
 /*
  * A QMP client that sends anything, in pieces of any size, and reads its replies
- * now and then. The first byte of the input is the size of the pieces.
+ * now and then. The first byte of the input is the size of the pieces, the second how often the
+ * rest comes: as long as the limits are.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "qmp-session.h"
+#include "util.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -17,25 +19,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct qmp_facts facts = { .vnc = true, .chardev_count = 1 };
     static struct qmp_session session;
-    size_t piece, n;
+    size_t piece, times, n;
 
-    if (size < 1)
+    if (size < 3)
         return 0;
     piece = data[0] + 1;
-    data++;
-    size--;
+    times = data[1] + 1;
+    data += 2;
+    size -= 2;
     MUST(qmp_session_init(&session, &facts) == 0);
-    while (size) {
-        n = piece < size ? piece : size;
-        if (qmp_session_feed(&session, (const char *)data, n))
+    for (size_t at = 0; at < size * times; at += n) {
+        n = MIN(piece, size - at % size);
+        if (qmp_session_feed(&session, (const char *)data + at % size, n))
             break;
         MUST(session.out_len <= sizeof(session.out));
         MUST(session.request_len < QMP_MAX_REQUEST);
         MUST(!session.out_len || session.out[session.out_len - 1] == '\n');
-        if (n & 1)
+        if (piece & 1)
             qmp_session_sent(&session, session.out_len / 2);
-        data += n;
-        size -= n;
     }
     qmp_session_dispose(&session);
     return 0;

@@ -19,7 +19,7 @@
 
 #define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 #define PAGE 4096
-#define LARGE_PAGES 32
+#define LARGE_PAGES 128
 
 static uint8_t *console_page, *vchan_page, *large;
 
@@ -61,7 +61,7 @@ void *xengnttab_map_grant_ref_notify(xengnttab_handle *xgt, uint32_t domid, uint
 void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count, uint32_t domid,
                                       uint32_t *refs, int prot)
 {
-    MUST(count >= 1 && count <= 16);
+    MUST(count >= 1 && count <= LARGE_PAGES / 2);
     return prot & PROT_WRITE ? large : large + (LARGE_PAGES - count) * PAGE;
 }
 
@@ -103,10 +103,10 @@ static void use_vchan(struct input *in, struct vchan_client *vchan, char *buf)
     size_t len = take(in, 2) % 4096;
     ssize_t n = vchan_client_peek(vchan, buf, len);
 
-    check(n, len);
+    check(n, MIN(len, vchan->read.size));
     if (n > 0)
         vchan_client_consume(vchan, take(in, 2) % (n + 1));
-    check(vchan_client_room(vchan), 1u << VCHAN_MAX_ORDER);
+    check(vchan_client_room(vchan), vchan->write.size);
     check(vchan_client_produce(vchan, buf, len), len);
 }
 
@@ -115,8 +115,8 @@ static void open_vchan(struct input *in, struct vchan_client *vchan, struct xen_
     struct vchan_interface *page = (struct vchan_interface *)vchan_page;
 
     vchan_client_close(vchan);
-    page->left_order = 8 + take(in, 1) % 11;
-    page->right_order = 8 + take(in, 1) % 11;
+    page->left_order = 8 + take(in, 1) % 12;
+    page->right_order = 8 + take(in, 1) % 12;
     page->cli_live = 2;
     page->srv_live = 1;
     if (vchan_client_open(vchan, xen, 1, 1))

@@ -235,9 +235,23 @@ static void dom0_hangs_up(void **unused)
     turn(3);
     assert_int_equal(settled, 1);
     assert_false(stored);
+    assert_int_equal(write(qemu, state, 100), -1);
+    assert_int_equal(errno, EPIPE);
+    assert_true(state_save_settle(&save));
+    dom0 = -1;
+}
+
+/* Who asks is not told before he has his answer. */
+static void dom0_was_gone(void **unused)
+{
     assert_int_equal(write(qemu, state, 100), 100);
+    close(dom0);
+    assert_false(state_save_settle(&save));
+    assert_false(state_save_settle(&save));
+    assert_int_equal(settled, 0);
     turn(3);
     assert_int_equal(settled, 1);
+    assert_false(stored);
     dom0 = -1;
 }
 
@@ -348,6 +362,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(answers_that_nobody_asked_for, begin_save, end_save),
         cmocka_unit_test_setup_teardown(dom0_is_silent, begin_save, end_save),
         cmocka_unit_test_setup_teardown(dom0_hangs_up, begin_save, end_save),
+        cmocka_unit_test_setup_teardown(dom0_was_gone, begin_save, end_save),
         cmocka_unit_test_setup_teardown(qemu_is_gone, begin_save, end_save),
         cmocka_unit_test_setup_teardown(restored_whole, begin_restore, end_restore),
         cmocka_unit_test_setup_teardown(cut_short, begin_restore, end_restore),
