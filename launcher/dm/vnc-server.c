@@ -19,10 +19,10 @@
 #define VNC_BASE_PORT 5900
 #define VNC_BACKLOG 8
 
-/* In 10 ms: 50 MB/s for each viewer. */
-#define VIEWER_BYTES (512u << 10)
+/* In 10 ms: 200 MB/s for each viewer. */
+#define VIEWER_BYTES (2u << 20)
 #define VIEWER_EVENTS 512
-#define CHUNK 16384
+#define CHUNK 65536
 /* How long a viewer waits for the stub domain to offer it a vchan. */
 #define PATIENCE_MS 60000
 
