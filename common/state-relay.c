@@ -130,7 +130,11 @@ static void move_save(struct state_save *save)
     while (flush(save) && chunks++ < CHUNKS_A_TURN && next_frame(save))
         ;
     save->console.events = POLLIN | (save->start < save->end ? POLLOUT : 0);
-    save->qemu.events = save->start < save->end || save->phase == STATE_SAVE_ENDING ? 0 : POLLIN;
+    /* While it has to wait, its end is not looked at: there may be something left to read. */
+    if (save->start < save->end || save->phase == STATE_SAVE_ENDING)
+        loop_remove_fd(save->loop, &save->qemu);
+    else if (save->qemu.fd >= 0 && loop_add_fd(save->loop, &save->qemu))
+        log_error("saved state: no place for QEMU's pipe left");
 }
 
 static void save_qemu_ready(void *data, short revents)

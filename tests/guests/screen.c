@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #define REGISTERS 0x500 /* in the adapter's third area, two bytes each */
+#define VGA_PORTS 0x400 /* likewise, those from 0x3c0 on, a byte each */
+enum { VGA_ATTRIBUTE = 0x3c0 - 0x3c0, VGA_STATUS = 0x3da - 0x3c0 };
 enum { XRES = 1, YRES = 2, BPP = 3, ENABLE = 4, ENABLED_LINEAR = 0x41 };
 
 /* A memory area of the display adapter. */
@@ -71,6 +73,9 @@ int main(int argc, char **argv)
         perror("screen");
         return 1;
     }
+    /* Lets it show something, as a driver does: the BIOS has done so, but not after S3. */
+    (void)((volatile uint8_t *)registers)[VGA_PORTS + VGA_STATUS];
+    ((volatile uint8_t *)registers)[VGA_PORTS + VGA_ATTRIBUTE] = 0x20;
     registers += REGISTERS / 2;
     registers[ENABLE] = 0;
     registers[XRES] = width;
