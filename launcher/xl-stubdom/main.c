@@ -45,9 +45,9 @@
 #endif
 
 #define EXIT_REFUSED 1
+#define EXIT_USAGE 2
 /* One a second. */
 #define UNPAUSE_TRIES 10
-#define EXIT_USAGE 2
 
 static const struct places places = {
     .firmware = XENFIRMWAREDIR,

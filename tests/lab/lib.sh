@@ -39,6 +39,7 @@
 #                                        left neither domain nor log
 #   disk_copy IMAGE                      prints a scratch, writable copy of a guest's disk
 #   add_disk SPEC                        one more disk in $cfg
+#   kib_of KEY FILE                      the KiB of that line of /proc/meminfo or of a status in /proc
 #   xen_free                             MiB of memory that Xen has free
 #   qemu_processes                       QEMU processes in dom0
 #   profile_begin, profile_end NAME      with run --profile: counts what the whole machine
@@ -230,6 +231,7 @@ disk_copy() {
 }
 
 add_disk() { sed -i "s|^disk = \[ \(.*\) \]\$|disk = [ \1, \"$1\" ]|" "$cfg"; }
+kib_of() { awk -v key="$1:" '$1 == key { print $2 }' "$2"; }
 xen_free() { xl info | awk '$1 == "free_memory" { print $3 }'; }
 qemu_processes() {
     local p exe
