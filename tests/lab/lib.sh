@@ -26,6 +26,7 @@
 #                                        listens at $PEER port 7002; its /dev/vde is ours
 #   at_peer                              from now on the guest is there, for serial_open and life_check
 #   no_domain NAME, no_process NAME
+#   vnc_port GUEST                       the TCP port where its viewers connect
 #   domid GUEST                          its number, or fails
 #   stub_image FILE                      our image is FILE until the scenario ends
 #   stub_hostile                         our image, and beside it a program that obeys dom0; $hostile
@@ -231,6 +232,7 @@ disk_copy() {
 }
 
 add_disk() { sed -i "s|^disk = \[ \(.*\) \]\$|disk = [ \1, \"$1\" ]|" "$cfg"; }
+vnc_port() { xenstore-read "/local/domain/$(domid "$1")/console/vnc-port"; }
 kib_of() { awk -v key="$1:" '$1 == key { print $2 }' "$2"; }
 xen_free() { xl info | awk '$1 == "free_memory" { print $3 }'; }
 qemu_processes() {
