@@ -26,7 +26,7 @@
 
 /* How long a child may take to end before it is killed. */
 #define GOODBYE_MS 2000
-/* One that fails sooner than this after the start would do so again. */
+/* One that fails by itself sooner than this after the start would do so again. */
 #define MIN_LIFE_MS 1000
 #define MAX_HEIRS 100
 
@@ -42,6 +42,7 @@ struct team {
     struct child children[CHILDREN];
     int lifeline[2]; /* the pipe: the heir's end, the others' end */
     int heirs;
+    bool was_killed; /* the pair that has ended, or half of it */
 };
 
 static const char *const names[CHILDREN] = { "keeper", "worker", "stand-by" };
@@ -156,6 +157,16 @@ static enum child_status judge(struct child children[CHILDREN])
     return verdict;
 }
 
+/* By somebody else, that is: a fault of its own ends with another signal. */
+static bool was_killed(const struct child children[CHILDREN])
+{
+    for (int i = 0; i < PAIR; i++)
+        if (!children[i].pid && WIFSIGNALED(children[i].status) &&
+            WTERMSIG(children[i].status) == SIGKILL)
+            return true;
+    return false;
+}
+
 /* -------- the heir -------- */
 
 /* Returns whether a signal has told us to end. */
@@ -265,6 +276,7 @@ static bool lead_pair(const struct supervisor_job *job, struct team *team, struc
     while ((verdict = wait_for_end(job, team->children)) == CHILD_ALONE)
         if (!start_heir(job, team, out))
             return false;
+    team->was_killed = was_killed(team->children);
     end_children(team->children, PAIR);
     *out = (struct outcome){ OVER, verdict == CHILD_DONE ? 0 : 1 };
     return true;
@@ -290,7 +302,7 @@ static struct outcome lead(const struct supervisor_job *job, struct team *team)
         if (!lead_pair(job, team, &out) || out.status == 0)
             return out;
         if (restarts == SUPERVISOR_MAX_RESTARTS ||
-            (restarts == 0 && clock_now_ms() - started < MIN_LIFE_MS)) {
+            (restarts == 0 && !team->was_killed && clock_now_ms() - started < MIN_LIFE_MS)) {
             log_error("given up after %d restarts", restarts);
             break;
         }

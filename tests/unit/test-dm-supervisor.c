@@ -74,6 +74,22 @@ static enum child_status crashes_later(void *data, int fd)
     return CHILD_DONE;
 }
 
+static enum child_status aborts_at_once(void *data, int fd)
+{
+    shared->starts++;
+    signal(SIGABRT, SIG_DFL);
+    abort();
+}
+
+/* As somebody else does to it, in the daemon's first second. */
+static enum child_status is_killed_at_once(void *data, int fd)
+{
+    if (++shared->starts == 2)
+        return CHILD_DONE;
+    kill(getpid(), SIGKILL);
+    return CHILD_FAILED;
+}
+
 /* The first two are unlucky. */
 static enum child_status better_every_time(void *data, int fd)
 {
@@ -215,6 +231,19 @@ static void test_failure_at_the_start_is_final(void **state)
     assert_int_equal(given_up, 1);
     assert_int_equal(run(fails_at_once, patient), 1);
     assert_int_equal(shared->starts, 2);
+    assert_int_equal(run(patient, aborts_at_once), 1);
+    assert_int_equal(shared->starts, 3);
+    assert_int_equal(given_up, 1);
+}
+
+static void test_unless_it_was_killed(void **state)
+{
+    assert_int_equal(run(patient, is_killed_at_once), 0);
+    assert_int_equal(shared->starts, 2);
+    shared->starts = 0;
+    assert_int_equal(run(is_killed_at_once, patient), 0);
+    assert_int_equal(shared->starts, 2);
+    assert_int_equal(given_up, 0);
 }
 
 static void test_a_dead_child_is_replaced(void **state)
@@ -297,6 +326,7 @@ int main(void)
         TEST(test_a_signal_ends_all),
         TEST(test_a_deaf_child_is_killed),
         TEST(test_failure_at_the_start_is_final),
+        TEST(test_unless_it_was_killed),
         TEST(test_a_dead_child_is_replaced),
         TEST(test_but_not_for_ever),
         TEST(test_an_heir_takes_over),
