@@ -4,7 +4,8 @@
 ; (ended by CR) is answered by "you said: LINE"; the line "off" powers off, which
 ; for a one-CPU HVM guest is a halt with interrupts disabled. After "flood" it
 ; writes to both without end and hears nothing more. "!N" tells Xen that it has
-; shut down for reason N (xen/sched.h), as a guest with Xen's drivers does.
+; shut down for reason N (xen/sched.h), as a guest with Xen's drivers does; when it
+; runs on it says so once it has read its own sector from the disk again.
 ; It sleeps between timer ticks (18.2 Hz), so that an idle guest costs nothing.
 ; SPDX-License-Identifier: GPL-2.0-or-later
 bits 16
@@ -13,6 +14,7 @@ org 0x7c00
 COM1    equ 0x3f8
 LINE    equ 0x7e00              ; what was received, up to LINE_MAX octets
 LINE_MAX equ 200
+SECTOR  equ 0x8000
 
 start:
         xor ax, ax
@@ -112,7 +114,17 @@ shutdown:                       ; sched_op(SCHEDOP_shutdown, &reason)
         mov ebx, 2
         mov eax, 29
         vmmcall                 ; the lab's CPU is an AMD one
-        jmp wait_tick           ; resumed
+        mov ax, 0x0201          ; resumed: one sector
+        mov bx, SECTOR
+        mov cx, 1
+        mov dx, 0x80            ; the first of the first hard disk
+        int 0x13
+        jc wait_tick
+        cmp word [SECTOR + 510], 0xaa55
+        jne wait_tick
+        mov si, resumed
+        call print
+        jmp wait_tick
 
 off:
         mov si, bye
@@ -145,6 +157,7 @@ print:
 hello:  db 'boot sector: hello', 13, 10, 0
 tick:   db 'boot sector: tick', 13, 10, 0
 said:   db 'you said: ', 0
+resumed: db 'boot sector: resumed', 13, 10, 0
 bye:    db 'boot sector: off'
 newline: db 13, 10, 0
 
