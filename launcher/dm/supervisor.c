@@ -42,7 +42,6 @@ struct team {
     struct child children[CHILDREN];
     int lifeline[2]; /* the pipe: the heir's end, the others' end */
     int heirs;
-    bool was_killed; /* the pair that has ended, or half of it */
 };
 
 static const char *const names[CHILDREN] = { "keeper", "worker", "stand-by" };
@@ -200,6 +199,7 @@ static bool wait_to_inherit(int lifeline, int signal_fd)
 struct outcome {
     enum { OVER, IN_CHILD, INHERITED } what;
     int status;
+    bool killed; /* the pair, or half of it, by somebody else */
 };
 
 /* Unless there is one. False in the heir, when its waiting is over: *OUT says how. */
@@ -214,7 +214,7 @@ static bool start_heir(const struct supervisor_job *job, struct team *team, stru
     close(team->lifeline[1]);
     inherits = wait_to_inherit(team->lifeline[0], job->signal_fd);
     close(team->lifeline[0]);
-    *out = (struct outcome){ inherits ? INHERITED : IN_CHILD, 0 };
+    *out = (struct outcome){ inherits ? INHERITED : IN_CHILD, 0, false };
     return false;
 }
 
@@ -276,15 +276,14 @@ static bool lead_pair(const struct supervisor_job *job, struct team *team, struc
     while ((verdict = wait_for_end(job, team->children)) == CHILD_ALONE)
         if (!start_heir(job, team, out))
             return false;
-    team->was_killed = was_killed(team->children);
+    *out = (struct outcome){ OVER, verdict == CHILD_DONE ? 0 : 1, was_killed(team->children) };
     end_children(team->children, PAIR);
-    *out = (struct outcome){ OVER, verdict == CHILD_DONE ? 0 : 1 };
     return true;
 }
 
 static struct outcome lead(const struct supervisor_job *job, struct team *team)
 {
-    struct outcome out = { OVER, 1 };
+    struct outcome out = { .what = OVER, .status = 1 };
 
     for (int restarts = 0;; restarts++) {
         int64_t started = clock_now_ms();
@@ -294,7 +293,7 @@ static struct outcome lead(const struct supervisor_job *job, struct team *team)
             return out;
         rc = start_pair(job, team, &result);
         if (rc == 1)
-            return (struct outcome){ IN_CHILD, result };
+            return (struct outcome){ IN_CHILD, result, false };
         if (rc) {
             log_error("cannot start keeper and worker: %s", strerror(-rc));
             break;
@@ -302,14 +301,14 @@ static struct outcome lead(const struct supervisor_job *job, struct team *team)
         if (!lead_pair(job, team, &out) || out.status == 0)
             return out;
         if (restarts == SUPERVISOR_MAX_RESTARTS ||
-            (restarts == 0 && !team->was_killed && clock_now_ms() - started < MIN_LIFE_MS)) {
+            (restarts == 0 && !out.killed && clock_now_ms() - started < MIN_LIFE_MS)) {
             log_error("given up after %d restarts", restarts);
             break;
         }
         log_error("starting keeper and worker anew");
     }
     job->given_up(job->data);
-    return (struct outcome){ OVER, 1 };
+    return (struct outcome){ OVER, 1, false };
 }
 
 /* One supervisor's life: the first one's, then its heir's. */
@@ -321,7 +320,7 @@ static struct outcome reign(const struct supervisor_job *job)
     if (pipe2(team.lifeline, O_CLOEXEC)) {
         log_error("cannot make a pipe: %s", strerror(errno));
         job->given_up(job->data);
-        return (struct outcome){ OVER, 1 };
+        return (struct outcome){ OVER, 1, false };
     }
     out = lead(job, &team);
     if (out.what != OVER)
@@ -341,7 +340,7 @@ int supervise(const struct supervisor_job *job, int *in_child)
         if (heirs > SUPERVISOR_MAX_RESTARTS) {
             log_error("given up after %d supervisors", heirs);
             job->given_up(job->data);
-            out = (struct outcome){ OVER, 1 };
+            out = (struct outcome){ OVER, 1, false };
             break;
         }
         job->inherit(job->data);
