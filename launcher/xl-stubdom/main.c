@@ -7,11 +7,14 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -46,8 +49,10 @@
 
 #define EXIT_REFUSED 1
 #define EXIT_USAGE 2
-/* One a second. */
-#define UNPAUSE_TRIES 10
+/* xl itself has waited for a silent QEMU for 60 s by then. */
+#ifndef UNPAUSE_SECONDS
+#define UNPAUSE_SECONDS 15
+#endif
 
 static const struct places places = {
     .firmware = XENFIRMWAREDIR,
@@ -228,7 +233,7 @@ static void destroy_domain(struct job *job, int32_t domain)
     if (domain < 0)
         return;
     snprintf(domid, sizeof(domid), "%d", domain);
-    if (!xl_run(job->xl, argv, NULL, &run, &job->fault)) {
+    if (!xl_run(job->xl, argv, NULL, -1, &run, &job->fault)) {
         if (!run.status)
             return;
         fault_set(&job->fault, -EIO, "domain %s of the failed start is left: xl destroy failed",
@@ -238,14 +243,15 @@ static void destroy_domain(struct job *job, int32_t domain)
 }
 
 /*
- * Destroys what a failed xl left behind of the guest that it was making. False: the guest runs, only
- * xl did not survive.
+ * Destroys what a failed xl left behind of the guest that it was making. False: the guest is made,
+ * only xl did not survive.
  */
 static bool destroy_remains(struct job *job, struct stub_watch *watch)
 {
     struct stub_sight sight = stub_watch_look(watch);
 
-    if (sight.state == STUB_READY)
+    if (sight.state == STUB_READY &&
+        (job->line.paused || !stub_watch_never_ran(watch, sight.guest)))
         return false;
     destroy_domain(job, sight.guest);
     /* The stub domain goes with its guest, unless libxl had not yet tied them together. */
@@ -290,6 +296,10 @@ static void explain(struct job *job, const struct xl_run *run, const struct logs
                   "the stub domain of %s %s before its device model was ready", job->config.name,
                   stub_reason_text(run->reason));
         fault_print(&job->fault, stderr);
+    } else if (WIFSIGNALED(run->status)) {
+        fault_set(&job->fault, -EINTR, "xl was ended by a signal (%s) before %s ran",
+                  strsignal(WTERMSIG(run->status)), job->config.name);
+        fault_print(&job->fault, stderr);
     }
     if (log_tail_print(&logs->stub, "the end of the stub domain's log", stderr) ||
         log_tail_print(&logs->daemon, "the end of the log of dom0's side", stderr))
@@ -303,26 +313,32 @@ static void explain(struct job *job, const struct xl_run *run, const struct logs
 
 /*
  * xl ends with 0 even when its last step fails, the one that lets the new guest run: when its
- * connection to QEMU breaks just then (vchan-socket-proxy has died; it is started anew). Returns 0 when
- * the guest is not paused.
+ * connection to QEMU breaks just then (vchan-socket-proxy has died; it is started anew). Tries that
+ * again, once a second. False: the guest still does not run.
  */
-static int unpause(struct job *job, struct stub_watch *watch)
+static bool unpause(struct job *job, struct stub_watch *watch)
 {
-    struct stub_sight sight = stub_watch_look(watch);
+    const struct itimerspec limit = {.it_value.tv_sec = UNPAUSE_SECONDS};
+    cleanup_close int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    struct pollfd expired = {.fd = timer, .events = POLLIN};
+    int32_t guest = stub_watch_look(watch).guest;
     char domid[12];
     char *argv[] = {"xl", "unpause", domid, NULL};
     struct xl_run run;
 
-    snprintf(domid, sizeof(domid), "%d", sight.guest);
-    for (int i = 0; i < UNPAUSE_TRIES && stub_watch_is_paused(watch, sight.guest); i++) {
-        sleep(1);
-        if (xl_run(job->xl, argv, NULL, &run, &job->fault))
-            return refuse(job);
+    snprintf(domid, sizeof(domid), "%d", guest);
+    timerfd_settime(timer, 0, &limit, NULL);
+    while (stub_watch_never_ran(watch, guest)) {
+        if (timer < 0 || poll(&expired, 1, 1000) ||
+            xl_run(job->xl, argv, NULL, timer, &run, &job->fault)) {
+            fault_set(&job->fault, -EIO,
+                      "%s is still paused: xl does not reach its QEMU; it is destroyed",
+                      job->config.name);
+            fault_print(&job->fault, stderr);
+            return false;
+        }
     }
-    if (!stub_watch_is_paused(watch, sight.guest))
-        return EXIT_SUCCESS;
-    fault_set(&job->fault, -EIO, "%s is still paused: xl does not reach its QEMU", job->config.name);
-    return refuse(job);
+    return true;
 }
 
 /* Runs xl as a child, so that somebody is there to say why it failed and to clean up. */
@@ -331,22 +347,23 @@ static int start_guest(struct job *job)
     struct stub_watch watch;
     struct xl_run run;
     struct logs logs;
-    int rc, status = EXIT_SUCCESS;
+    bool paused = false;
+    int rc;
 
     rc = logs_init(&logs, job->config.name);
     if (stub_watch_init(&watch, job->config.name) || rc)
         rc = fault_set(&job->fault, -ENOMEM, "out of memory");
     else
-        rc = xl_run(job->xl, job->argv, &watch, &run, &job->fault);
-    if (!rc && run.status && destroy_remains(job, &watch))
-        explain(job, &run, &logs);
+        rc = xl_run(job->xl, job->argv, &watch, -1, &run, &job->fault);
     if (!rc && !run.status && !job->line.paused)
-        status = unpause(job, &watch);
+        paused = !unpause(job, &watch);
+    if (!rc && (run.status || paused) && destroy_remains(job, &watch))
+        explain(job, &run, &logs);
     stub_watch_dispose(&watch);
     logs_dispose(&logs);
     if (rc)
         return refuse(job);
-    if (run.given_up || status)
+    if (run.given_up || paused)
         return EXIT_REFUSED;
     xl_mirror_status(run.status);
 }

@@ -70,15 +70,20 @@ int xl_exec(const char *path, char **argv, struct fault *fault)
 }
 
 /* The signals that one may send to us and mean xl. */
+static const int forwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+
 static void forwarded_signals(sigset_t *set)
 {
     sigemptyset(set);
-    sigaddset(set, SIGHUP);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGQUIT);
-    sigaddset(set, SIGTERM);
-    sigaddset(set, SIGUSR1);
-    sigaddset(set, SIGUSR2);
+    for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
+        sigaddset(set, forwarded[i]);
+}
+
+/* One that is pending is dropped. */
+static void ignore_signals(void)
+{
+    for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
+        signal(forwarded[i], SIG_IGN);
 }
 
 static int spawn(const char *path, char **argv, const sigset_t *mask, pid_t *pid)
@@ -119,21 +124,27 @@ static void check_stub(struct stub_watch *watch, pid_t pid, bool *suspected, str
     *suspected = sight.state == STUB_ENDED && !run->given_up;
 }
 
-static void supervise(pid_t pid, int signals, struct stub_watch *watch, struct xl_run *run)
+static void supervise(pid_t pid, int signals, int timer, struct stub_watch *watch,
+                      struct xl_run *run)
 {
     struct pollfd fds[] = {
         {.fd = signals, .events = POLLIN},
         {.fd = watch ? stub_watch_fd(watch) : -1, .events = POLLIN},
+        {.fd = timer, .events = POLLIN},
     };
     bool suspected = false;
 
     while (waitpid(pid, &run->status, WNOHANG) != pid) {
-        int ready = poll(fds, 2, suspected ? ENDED_GRACE_MS : -1);
+        int ready = poll(fds, 3, suspected ? ENDED_GRACE_MS : -1);
 
         if (ready < 0)
             continue; /* only EINTR can be: look again */
         if (fds[0].revents)
             forward_signals(signals, pid);
+        if (fds[2].revents) {
+            kill(pid, SIGKILL);
+            fds[2].fd = -1;
+        }
         if (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL))
             fds[1].fd = -1;
         else if (fds[1].revents)
@@ -145,7 +156,7 @@ static void supervise(pid_t pid, int signals, struct stub_watch *watch, struct x
     }
 }
 
-int xl_run(const char *path, char **argv, struct stub_watch *watch, struct xl_run *run,
+int xl_run(const char *path, char **argv, struct stub_watch *watch, int timer, struct xl_run *run,
            struct fault *fault)
 {
     cleanup_close int signals = -1;
@@ -163,7 +174,8 @@ int xl_run(const char *path, char **argv, struct stub_watch *watch, struct xl_ru
     if (rc)
         fault_set(fault, rc, "%s: %s", path, strerror(-rc));
     else
-        supervise(pid, signals, watch, run);
+        supervise(pid, signals, timer, watch, run);
+    ignore_signals();
     sigprocmask(SIG_SETMASK, &before, NULL);
     return rc;
 }

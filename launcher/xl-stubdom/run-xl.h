@@ -28,10 +28,11 @@ struct xl_run {
 /*
  * Runs xl as a child in the same process group and session, so that the terminal treats both alike,
  * passes on signals that are meant for it, and waits. `watch` may be NULL. When the watched stub
- * domain ends too early, xl is terminated. Returns 0, or a negative errno with the fault described:
- * xl was not started.
+ * domain ends too early, xl is terminated; when the timer (a timerfd, or -1) has expired, killed.
+ * Afterwards those signals are ignored, by us and by every later xl: what has to be cleaned up then
+ * must be. Returns 0, or a negative errno with the fault described: xl was not started.
  */
-int xl_run(const char *path, char **argv, struct stub_watch *watch, struct xl_run *run,
+int xl_run(const char *path, char **argv, struct stub_watch *watch, int timer, struct xl_run *run,
            struct fault *fault);
 
 /* Exits, or dies by a signal, as a child with this waitpid status did. */

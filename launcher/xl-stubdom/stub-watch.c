@@ -150,12 +150,12 @@ struct stub_sight stub_watch_look(struct stub_watch *watch)
     return sight;
 }
 
-bool stub_watch_is_paused(struct stub_watch *watch, int32_t domid)
+bool stub_watch_never_ran(struct stub_watch *watch, int32_t domid)
 {
     xc_domaininfo_t info;
 
     return watch->xc && domid > 0 && !xc_domain_getinfo_single(watch->xc, domid, &info) &&
-           (info.flags & XEN_DOMINF_paused);
+           (info.flags & XEN_DOMINF_paused) && !info.cpu_time;
 }
 
 const char *stub_reason_text(unsigned int reason)

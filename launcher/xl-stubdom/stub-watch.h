@@ -51,7 +51,8 @@ void stub_watch_drain(struct stub_watch *watch);
 
 struct stub_sight stub_watch_look(struct stub_watch *watch);
 
-bool stub_watch_is_paused(struct stub_watch *watch, int32_t domid);
+/* It is there, paused, and has had no processor yet: a guest that was paused later has run. */
+bool stub_watch_never_ran(struct stub_watch *watch, int32_t domid);
 
 /* "powered off", "crashed"…: for messages. */
 const char *stub_reason_text(unsigned int reason);

@@ -25,6 +25,9 @@
 #   peer COMMAND                         the second machine (# needs: peer) runs it; xl migrate-receive
 #                                        listens at $PEER port 7002; its /dev/vde is ours
 #   at_peer                              from now on the guest is there, for serial_open and life_check
+#   last_moment                          $cfg gets a NIC whose script holds xl when all is ready but the
+#                                        guest does not run yet, for as long as xl lives
+#   wait_last_moment GUEST               until xl is there
 #   no_domain NAME, no_process NAME
 #   vnc_port GUEST                       the TCP port where its viewers connect
 #   domid GUEST                          its number, or fails
@@ -131,6 +134,29 @@ peer() {
     said=$(socat -t 300 - "TCP:$PEER:7001" <<<"$1"$'\necho "status $?"') || fail "no second machine"
     [ "${said##*$'\n'}" = 'status 0' ] || fail "the second machine: $1: $said"
     [ "$said" = 'status 0' ] || echo "${said%$'\n'status 0}"
+}
+
+# libxl makes the guest's own NIC when the device model has said `running`, the stub domain's before.
+last_moment() {
+    cat >"$scratch/vif-script" <<END
+#!/bin/bash
+id=\${vif#vif} id=\${id%%.*}
+name=\$(xenstore-read "/local/domain/\$id/name")
+if [ "\$1" = online ] && [ "\${name%-dm}" = "\$name" ]; then
+    touch "$scratch/held"
+    while [ -e "/proc/\$PPID" ]; do sleep 0.1; done
+    exit 1
+fi
+exec /etc/xen/scripts/vif-bridge "\$@"
+END
+    chmod +x "$scratch/vif-script"
+    echo "vif = [ 'mac=00:16:3e:00:00:0a, bridge=xenbr0, script=$scratch/vif-script' ]" >>"$cfg"
+}
+wait_last_moment() {
+    wait_until 30 test -e "$scratch/held"
+    [ "$(xenstore-read "/local/domain/$(domid "$1-dm")/device-model/$(domid "$1")/state")" = running ] ||
+        fail "the device model is not ready: this proves nothing"
+    xl list | grep -Eq "^$1 .* --p--- +0\.0$" || fail "$1 is not there, paused: $(xl list | paste -sd'|')"
 }
 
 no_domain() { ! domid "$1" >/dev/null; }

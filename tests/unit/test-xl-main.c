@@ -25,11 +25,10 @@
 #define STUBDOM_DM "./dm"
 #define XEN_LOG_DIR "log"
 #define VERSION "7.8"
+#define UNPAUSE_SECONDS 3
 #define main xl_stubdom_main
-#define sleep(seconds) ((void)(seconds))
 #include "../../launcher/xl-stubdom/main.c"
 #undef main
-#undef sleep
 
 #define GUEST \
     "name = \"g\"\ntype = \"hvm\"\nstubdom_flavor = \"linux\"\nstubdom_memory = 32\n"
@@ -80,7 +79,7 @@ struct stub_sight stub_watch_look(struct stub_watch *watch)
     return sight;
 }
 
-bool stub_watch_is_paused(struct stub_watch *watch, int32_t domid)
+bool stub_watch_never_ran(struct stub_watch *watch, int32_t domid)
 {
     (void)watch;
     assert_int_equal(domid, sight.guest);
@@ -247,6 +246,15 @@ static void test_failed_create(void **state)
     assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS);
     assert_string_equal(get("err"), "");
 
+    /* its device model is ready, and it has not run yet: only if that is what was asked for */
+    put("paused", "", 0600);
+    assert_int_equal(RUN("create", "g.cfg"), 3);
+    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS "destroy\n4\ndestroy\n5\n");
+    assert_non_null(strstr(get("err"), "  | QEMU: \\x1bno\n"));
+    assert_int_equal(RUN("create", "-p", "g.cfg"), 3);
+    assert_string_equal(get("args"), "create\n-p\ng.cfg\n" SETTINGS);
+    unlink("paused");
+
     sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
     xl_does("exit 5");
     assert_int_equal(RUN("create", "g.cfg"), 5);
@@ -273,9 +281,17 @@ static void test_left_paused(void **state)
     assert_int_equal(RUN("create", "-p", "g.cfg"), 0);
     assert_string_equal(get("args"), "create\n-p\ng.cfg\n" SETTINGS);
 
+    /* its QEMU breaks the connection each time, or is silent */
     xl_does("exit 0");
     assert_int_equal(RUN("create", "g.cfg"), 1);
-    assert_string_equal(get("err"), "xl-stubdom: g is still paused: xl does not reach its QEMU\n");
+    assert_non_null(strstr(get("args"), SETTINGS "unpause\n4\nunpause\n4\n"));
+    assert_non_null(strstr(get("args"), "unpause\n4\ndestroy\n4\ndestroy\n5\n"));
+    assert_string_equal(get("err"), "xl-stubdom: g is still paused: xl does not reach its QEMU; "
+                                    "it is destroyed\n");
+    xl_does("[ $1 != unpause ] || exec sleep 25");
+    assert_int_equal(RUN("create", "g.cfg"), 1);
+    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS
+                                     "unpause\n4\ndestroy\n4\ndestroy\n5\n");
     unlink("paused");
     sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
 }
@@ -288,6 +304,7 @@ static void test_signals(void **state)
     (void)state;
     xl_does("kill -TERM $$");
     assert_int_equal(RUN("create", "g.cfg"), -SIGTERM);
+    assert_string_equal(get("err"), "xl-stubdom: xl was ended by a signal (Terminated) before g ran\n");
 
     /* a signal to us is one to xl */
     xl_does("trap 'exit 9' USR1; touch ready; while :; do sleep 0.05; done");
@@ -300,6 +317,13 @@ static void test_signals(void **state)
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 9);
     unlink("ready");
+
+    /* one that comes while we clean up changes nothing */
+    xl_does("[ $1 = destroy ] || exit 3; kill -INT $PPID $$; sleep 0.1; echo done >>args");
+    sight = (struct stub_sight){.state = STUB_STARTING, .guest = 4, .stub = -1};
+    assert_int_equal(RUN("create", "g.cfg"), 3);
+    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS "destroy\n4\ndone\n");
+    sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
 }
 
 static void test_early_death(void **state)

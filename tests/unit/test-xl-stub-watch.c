@@ -19,6 +19,7 @@ static char handle; /* stands for both connections */
 static bool have_xen;
 static const char *const *store; /* path, value, …, NULL */
 static uint32_t stub_flags;      /* of domain 5, XEN_DOMINF_* */
+static uint64_t stub_time;
 static bool stub_exists;
 
 struct xs_handle *__wrap_xs_open(unsigned long flags)
@@ -100,6 +101,7 @@ int __wrap_xc_domain_getinfo_single(xc_interface *xc, uint32_t domid, xc_domaini
     memset(info, 0, sizeof(*info));
     info->domain = domid;
     info->flags = stub_flags;
+    info->cpu_time = stub_time;
     return stub_exists ? 0 : -1;
 }
 
@@ -201,7 +203,7 @@ static void test_reason(void **state)
     assert_string_equal(stub_reason_text(250), "ended");
 }
 
-static void test_paused(void **state)
+static void test_never_ran(void **state)
 {
     struct stub_watch watch;
 
@@ -211,12 +213,15 @@ static void test_paused(void **state)
     stub_exists = true;
     stub_flags = 0;
     assert_int_equal(stub_watch_init(&watch, "g"), 0);
-    assert_false(stub_watch_is_paused(&watch, 5));
+    assert_false(stub_watch_never_ran(&watch, 5));
     stub_flags = XEN_DOMINF_paused;
-    assert_true(stub_watch_is_paused(&watch, 5));
-    assert_false(stub_watch_is_paused(&watch, -1));
+    assert_true(stub_watch_never_ran(&watch, 5));
+    assert_false(stub_watch_never_ran(&watch, -1));
+    stub_time = 1; /* somebody has paused a guest that ran */
+    assert_false(stub_watch_never_ran(&watch, 5));
+    stub_time = 0;
     stub_exists = false;
-    assert_false(stub_watch_is_paused(&watch, 5));
+    assert_false(stub_watch_never_ran(&watch, 5));
     stub_watch_dispose(&watch);
 }
 
@@ -238,7 +243,7 @@ int main(void)
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_older_guest),
         cmocka_unit_test(test_reason),
-        cmocka_unit_test(test_paused),
+        cmocka_unit_test(test_never_ran),
         cmocka_unit_test(test_without_xen),
     };
 
