@@ -1,0 +1,110 @@
+// sources: launcher/screenshot/main.c
+// libs: libvncclient libgcrypt libpng
+// cflags: -I../../launcher/dm -Dmain=screenshot_main -Dalarm=no_alarm -DrfbGetClient=new_client
+/*
+ * What a VNC server in the stub domain may say to stubdom-screenshot, before it hangs up. The first
+ * byte says whether there is a password. A picture that is said to be taken is a PNG.
+ *
+ * libvncclient is not built with coverage: what the client answers tells how far it came.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "confine.h"
+#include "screenshot.h"
+
+#include <fcntl.h>
+#include <rfb/rfbclient.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#undef rfbGetClient
+#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
+
+int screenshot_main(void);
+rfbClient *rfbGetClient(int bits, int samples, int bytes);
+
+__attribute__((section("__libfuzzer_extra_counters"))) static uint8_t progress[512];
+static rfbClient *client;
+
+int confine(enum confine_role role) { return 0; }
+unsigned int no_alarm(unsigned int seconds) { return 0; }
+
+rfbClient *new_client(int bits, int samples, int bytes)
+{
+    return client = rfbGetClient(bits, samples, bytes);
+}
+
+/* The two ends of a connection where all that is said before the other listens has room. */
+static void connect_ends(int ends[2])
+{
+    int room = 64 << 20;
+
+    MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+    for (int i = 0; i < 2; i++)
+        MUST(!setsockopt(ends[i], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)));
+}
+
+static int give_password(bool any)
+{
+    int ends[2];
+
+    MUST(!pipe(ends));
+    MUST(!any || write(ends[1], "secret", 6) == 6);
+    close(ends[1]);
+    return ends[0];
+}
+
+static void check_png(void)
+{
+    char bytes[8];
+
+    MUST(pread(STDOUT_FILENO, bytes, sizeof(bytes), 0) == sizeof(bytes));
+    MUST(!memcmp(bytes, "\x89PNG\r\n\x1a\n", sizeof(bytes)));
+}
+
+/* Its descriptors are where it looks for them, and nothing else is there in between. */
+static void place(int fd, int where)
+{
+    MUST(dup2(fd, where) == where);
+    if (fd != where)
+        close(fd);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    place(open("/dev/null", O_RDWR), SCREENSHOT_PASSWORD_FD);
+    place(memfd_create("picture", 0), STDOUT_FILENO);
+    return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    int ends[2], status, heard;
+
+    if (!size)
+        return -1;
+    connect_ends(ends);
+    MUST(write(ends[1], data + 1, size - 1) == (ssize_t)size - 1);
+    shutdown(ends[1], SHUT_WR);
+    place(give_password(data[0] & 1), SCREENSHOT_PASSWORD_FD);
+    MUST(dup2(ends[0], STDIN_FILENO) == STDIN_FILENO && !ftruncate(STDOUT_FILENO, 0));
+    rewind(stdout);
+    status = screenshot_main();
+    MUST(status >= 0 && status < SCREENSHOT_STATUSES && status != SCREENSHOT_NOT_CONFINED);
+    if (status == SCREENSHOT_TAKEN)
+        check_png();
+    if (status != SCREENSHOT_REFUSED && status != SCREENSHOT_NO_PASSWORD) {
+        free(client->frameBuffer);
+        rfbClientCleanup(client);
+    }
+    MUST(!ioctl(ends[1], FIONREAD, &heard));
+    progress[heard % sizeof(progress)] = 1;
+    close(ends[0]);
+    close(ends[1]);
+    place(open("/dev/null", O_RDWR), STDIN_FILENO);
+    return 0;
+}
