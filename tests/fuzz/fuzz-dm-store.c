@@ -2,12 +2,14 @@
 /*
  * The stub domain's folder as the keeper reads it: every node that it asks for has a
  * value that comes from the input, up to 2 KiB, NULs and all, of any owner; every
- * list of consoles too. What is passed on to the worker must be in range.
+ * list of consoles too. What is passed on to the worker must be in range; what libxl wants of QEMU
+ * counts only while it is dom0's.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "store.h"
 #include "util.h"
+#include "xs-read.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 
 static const uint8_t *data;
 static size_t left;
+static uint8_t vm_owner, argv_owner;
 
 static size_t take(void *to, size_t max)
 {
@@ -64,7 +67,7 @@ void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path, unsigne
 /* Names are in one block with the list, as libxenstore has it. */
 char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *num)
 {
-    char text[256], **list, *names;
+    char text[2041], **list, *names;
     size_t len = take(text, sizeof(text) - 1);
 
     text[len] = '\0';
@@ -82,7 +85,12 @@ struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t 
     struct xs_permissions *perms = calloc(1, sizeof(*perms));
     uint8_t owner = 0;
 
-    take(&owner, 1);
+    if (!strcmp(path, "/local/domain/9/vm"))
+        owner = vm_owner;
+    else if (strstr(path, "/image/dm-argv"))
+        owner = argv_owner;
+    else
+        take(&owner, 1);
     perms->id = owner;
     *num = 1;
     return perms;
@@ -109,6 +117,34 @@ static void read_consoles(struct store *store)
              memchr(consoles[i].output, 0, sizeof(consoles[i].output)));
 }
 
+static void read_dm_argv(struct store *store)
+{
+    struct str_list argv = { .items = NULL };
+    size_t bytes = 0;
+
+    vm_owner = argv_owner = 0;
+    take(&vm_owner, 1);
+    take(&argv_owner, 1);
+    if (store_read_dm_argv(store, &argv) == 0)
+        MUST(store->target != 9 || (argv.count > 0 && !vm_owner && !argv_owner));
+    for (size_t i = 0; i < argv.count; i++)
+        bytes += strlen(argv.items[i]) + 1;
+    MUST(argv.count <= DM_ARGV_MAX_COUNT && bytes <= DM_ARGV_MAX_BYTES);
+    str_list_dispose(&argv);
+}
+
+static void read_event(struct store *store)
+{
+    unsigned int index = UINT32_MAX;
+
+    switch (store_next_event(store, &index)) {
+    case STORE_EVENT_FRONTEND: MUST(index < MESSAGE_MAX_CONSOLES); break;
+    case STORE_EVENT_SLOT: MUST(index < MESSAGE_MAX_SLOTS); break;
+    case STORE_EVENT_FILE: MUST(index < MESSAGE_MAX_FILES); break;
+    default: break;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
     struct message message;
@@ -127,8 +163,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
                  message.state <= XenbusStateReconfigured);
         store_read_slot(&store, left % MESSAGE_MAX_SLOTS, &message);
         MUST(message.type == MESSAGE_SLOT && message.index < MESSAGE_MAX_SLOTS);
-        if (store_next_event(&store, &index) == STORE_EVENT_SLOT)
-            MUST(index < MESSAGE_MAX_SLOTS);
+        store_read_file(&store, left % MESSAGE_MAX_FILES, &message);
+        MUST(message.type == MESSAGE_FILE && message.index < MESSAGE_MAX_FILES);
+        read_dm_argv(&store);
+        read_event(&store);
         if (store_read_proxy_pid(&store, &index) == 0)
             MUST(index <= INT32_MAX);
         store_write_backend_state(&store, 3, left % 7);
