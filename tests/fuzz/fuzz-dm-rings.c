@@ -121,6 +121,8 @@ static void open_vchan(struct input *in, struct vchan_client *vchan, struct xen_
     page->srv_live = 1;
     if (vchan_client_open(vchan, xen, 1, 1))
         MUST(!vchan->page);
+    else
+        MUST(vchan->read.bytes != vchan->write.bytes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
