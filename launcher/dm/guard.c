@@ -28,7 +28,8 @@ enum sight {
     UNKNOWN, /* the hypervisor did not say */
     RUNS,
     PAUSED,
-    ENDED, /* has shut down, and is kept */
+    SUSPENDED, /* is being saved, and may run on when that fails */
+    ENDED, /* has shut down otherwise, and is kept */
     GONE,  /* or on its way */
 };
 
@@ -43,7 +44,7 @@ static enum sight look_at(xc_interface *xc, int domid, const xen_domain_handle_t
         return GONE;
     *reason = info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
     if (info.flags & XEN_DOMINF_shutdown)
-        return ENDED;
+        return *reason == SHUTDOWN_suspend ? SUSPENDED : ENDED;
     return info.flags & XEN_DOMINF_paused ? PAUSED : RUNS;
 }
 
@@ -107,16 +108,37 @@ static const char *reason_text(unsigned int reason)
     return reason < ARRAY_SIZE(text) ? text[reason] : "the stub domain has ended";
 }
 
-void guard_look(const struct guard *guard)
+/* A guest that is suspended can only be crashed when it runs on. */
+static bool is_suspended(xc_interface *xc, struct guard *guard, const char *why)
 {
-    xc_interface *xc = guard->guest < 0 ? NULL : open_xen();
     unsigned int reason;
 
+    if (look_at(xc, guard->guest, guard->guest_uuid, &reason) != SUSPENDED)
+        return false;
+    if (!guard->said_suspended)
+        log_error("%s; guest %d is suspended, and is shut down, reason crash, if it runs on", why,
+                  guard->guest);
+    guard->said_suspended = true;
+    return true;
+}
+
+enum guard_verdict guard_look(struct guard *guard)
+{
+    enum guard_verdict verdict = GUARD_FINE;
+    xc_interface *xc = guard->guest < 0 ? NULL : open_xen();
+    unsigned int reason;
+    enum sight stub;
+
     if (!xc)
-        return;
-    if (look_at(xc, guard->stub, guard->stub_uuid, &reason) == ENDED)
+        return verdict;
+    stub = look_at(xc, guard->stub, guard->stub_uuid, &reason);
+    if (stub == ENDED || stub == SUSPENDED) {
+        verdict = is_suspended(xc, guard, reason_text(reason)) ? GUARD_LOOK_AGAIN
+                                                               : GUARD_STUB_ENDED;
         crash(xc, guard, reason_text(reason));
+    }
     xc_interface_close(xc);
+    return verdict;
 }
 
 void guard_crash(const struct guard *guard, const char *why)
@@ -153,18 +175,18 @@ static bool wait_for_stub(xc_interface *xc, const struct guard *guard, int stop)
     return true;
 }
 
-/* A guest that is paused hangs in nothing, and may be about to be destroyed. */
+/* A guest that is paused or suspended hangs in nothing, and may be about to be destroyed. */
 static void wait_for_guest(xc_interface *xc, const struct guard *guard, int stop)
 {
     unsigned int reason;
 
     for (int ran = 0; ran < GUEST_GOES_MS;) {
         enum sight guest = look_at(xc, guard->guest, guard->guest_uuid, &reason);
+        bool waits = guest == PAUSED || guest == SUSPENDED;
 
-        if (guest == GONE || guest == ENDED ||
-            pass(stop, guest == PAUSED ? PAUSED_STEP_MS : STEP_MS))
+        if (guest == GONE || guest == ENDED || pass(stop, waits ? PAUSED_STEP_MS : STEP_MS))
             return;
-        ran += guest == PAUSED ? 0 : STEP_MS;
+        ran += waits ? 0 : STEP_MS;
     }
     crash(xc, guard, "the stub domain was destroyed and its guest was not");
 }

@@ -18,13 +18,20 @@
 struct guard {
     int stub, guest; /* guest -1: not known, nothing is done */
     xen_domain_handle_t stub_uuid, guest_uuid; /* numbers are given out again */
+    bool said_suspended;
 };
 
 /* Remembers the two domains. A failure is logged, and nothing will be done. */
 void guard_init(struct guard *guard, int stub, int guest);
 
-/* Some domain has ended: if it is the stub domain, the guest is crashed. */
-void guard_look(const struct guard *guard);
+enum guard_verdict {
+    GUARD_FINE,       /* the stub domain has not ended, or nobody knows */
+    GUARD_STUB_ENDED, /* and its guest need not be looked at any more */
+    GUARD_LOOK_AGAIN, /* and its guest is suspended, for a save: it may run on when that fails */
+};
+
+/* Some domain has ended: if it is the stub domain, a guest that runs is crashed. */
+enum guard_verdict guard_look(struct guard *guard);
 
 /* Crashes a guest that still runs; WHY begins the line in the log. */
 void guard_crash(const struct guard *guard, const char *why);

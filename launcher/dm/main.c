@@ -41,6 +41,7 @@
 #define EXIT_USAGE 100
 #define SAVE_CONSOLE 1 /* STUBDOM_CONSOLE_SAVE in libxl */
 #define FIRST_SERIAL 3 /* STUBDOM_CONSOLE_SERIAL */
+#define LOOK_AGAIN_MS 1000
 
 #ifndef VERSION
 #define VERSION "unknown"
@@ -58,6 +59,7 @@ struct setup {
     struct loop loop;
     struct guard guard;
     struct qmp_proxy proxy;
+    struct loop_timer look_again;
     struct loop_fd asked;  /* the keeper's pipe */
     int ask_fd;            /* its other end */
     struct loop_fd opener; /* the worker's requests for the file to save to; fd -1: none */
@@ -148,6 +150,17 @@ static int open_consoles(struct setup *setup)
     return 0;
 }
 
+static void look(void *data)
+{
+    struct setup *setup = data;
+    enum guard_verdict verdict = guard_look(&setup->guard);
+
+    if (verdict != GUARD_FINE)
+        qmp_proxy_stop(&setup->proxy);
+    if (verdict == GUARD_LOOK_AGAIN)
+        loop_start_timer(&setup->loop, &setup->look_again, LOOK_AGAIN_MS);
+}
+
 /* The keeper has seen a domain end; which one, and how, only the hypervisor knows. */
 static void asked_to_look(void *data, short revents)
 {
@@ -156,7 +169,7 @@ static void asked_to_look(void *data, short revents)
 
     while (read(setup->asked.fd, bytes, sizeof(bytes)) == sizeof(bytes))
         ;
-    guard_look(&setup->guard);
+    look(setup);
 }
 
 static int open_pipe(struct setup *setup)
@@ -168,6 +181,7 @@ static int open_pipe(struct setup *setup)
     setup->ask_fd = ends[1];
     setup->asked = (struct loop_fd){ .fd = ends[0], .events = POLLIN, .ready = asked_to_look,
                                      .data = setup };
+    setup->look_again = (struct loop_timer){ .fired = look, .data = setup };
     return loop_add_fd(&setup->loop, &setup->asked);
 }
 

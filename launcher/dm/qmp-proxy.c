@@ -240,8 +240,22 @@ void qmp_proxy_forget(struct qmp_proxy *proxy)
     proxy->loop = NULL;
 }
 
+static void kill_it(struct qmp_proxy *proxy)
+{
+    if (proxy->io.fd >= 0)
+        syscall(SYS_pidfd_send_signal, proxy->io.fd, SIGKILL, NULL, 0);
+}
+
+void qmp_proxy_stop(struct qmp_proxy *proxy)
+{
+    if (!proxy->loop)
+        return;
+    kill_it(proxy);
+    qmp_proxy_forget(proxy);
+}
+
 void qmp_proxy_end(struct qmp_proxy *proxy)
 {
-    if (proxy->loop && proxy->child && proxy->io.fd >= 0)
-        syscall(SYS_pidfd_send_signal, proxy->io.fd, SIGKILL, NULL, 0);
+    if (proxy->loop && proxy->child)
+        kill_it(proxy);
 }

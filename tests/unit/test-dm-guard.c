@@ -118,40 +118,63 @@ static void test_look(void **state)
 {
     static const struct {
         unsigned int stub, guest;
+        bool ended;
         int crashed;
         const char *words;
     } rows[] = {
-        { 0, 0, 0, "" },
-        { XEN_DOMINF_paused, 0, 0, "" },
-        { SHUT(SHUTDOWN_crash), 0, 1, "the stub domain has crashed; guest 6" },
-        { SHUT(SHUTDOWN_poweroff), 0, 1, "powered off; guest 6" },
-        { SHUT(SHUTDOWN_suspend), 0, 1, "suspended" },
-        { SHUT(77), 0, 1, "has ended; guest 6" },
-        { SHUT(SHUTDOWN_crash), XEN_DOMINF_paused, 1, "crashed" },
+        { 0, 0, false, 0, "" },
+        { XEN_DOMINF_paused, 0, false, 0, "" },
+        { SHUT(SHUTDOWN_crash), 0, true, 1, "the stub domain has crashed; guest 6" },
+        { SHUT(SHUTDOWN_poweroff), 0, true, 1, "powered off; guest 6" },
+        { SHUT(SHUTDOWN_suspend), 0, true, 1, "suspended" },
+        { SHUT(77), 0, true, 1, "has ended; guest 6" },
+        { SHUT(SHUTDOWN_crash), XEN_DOMINF_paused, true, 1, "crashed" },
         /* It has shut down by itself, or the stub domain saw to it. */
-        { SHUT(SHUTDOWN_poweroff), SHUT(SHUTDOWN_poweroff), 0, "" },
-        { SHUT(SHUTDOWN_crash), SHUT(SHUTDOWN_crash), 0, "" },
-        { SHUT(SHUTDOWN_crash), ABSENT, 0, "" },
-        { SHUT(SHUTDOWN_crash), XEN_DOMINF_dying, 0, "" },
-        { SHUT(SHUTDOWN_crash), OTHER, 0, "" },
-        { SHUT(SHUTDOWN_crash), SILENT, 0, "" },
+        { SHUT(SHUTDOWN_poweroff), SHUT(SHUTDOWN_poweroff), true, 0, "" },
+        { SHUT(SHUTDOWN_crash), SHUT(SHUTDOWN_crash), true, 0, "" },
+        { SHUT(SHUTDOWN_crash), ABSENT, true, 0, "" },
+        { SHUT(SHUTDOWN_crash), XEN_DOMINF_dying, true, 0, "" },
+        { SHUT(SHUTDOWN_crash), OTHER, true, 0, "" },
+        { SHUT(SHUTDOWN_crash), SILENT, true, 0, "" },
         /* libxl is destroying it: see_off() is for that. */
-        { SHUT(SHUTDOWN_crash) | XEN_DOMINF_dying, 0, 0, "" },
-        { ABSENT, 0, 0, "" },
-        { SHUT(SHUTDOWN_crash) | OTHER, 0, 0, "" },
-        { SILENT, 0, 0, "" },
+        { SHUT(SHUTDOWN_crash) | XEN_DOMINF_dying, 0, false, 0, "" },
+        { ABSENT, 0, false, 0, "" },
+        { SHUT(SHUTDOWN_crash) | OTHER, 0, false, 0, "" },
+        { SILENT, 0, false, 0, "" },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        enum guard_verdict verdict;
+
         world.stub = rows[i].stub;
         world.guest = rows[i].guest;
         world.crashed = 0;
         said[0] = '\0';
-        guard_look(&guard);
+        verdict = guard_look(&guard);
+        assert_int_equal(verdict, rows[i].ended ? GUARD_STUB_ENDED : GUARD_FINE);
         if (world.crashed != rows[i].crashed || !strstr(said, rows[i].words))
             fail_msg("row %zu: crashed %d: %s", i, world.crashed, said);
         assert_true(rows[i].words[0] || !said[0]);
     }
+}
+
+/* It is being saved: that may fail, and then it runs on. */
+static void test_look_at_suspended(void **state)
+{
+    world.stub = SHUT(SHUTDOWN_crash);
+    world.guest = SHUT(SHUTDOWN_suspend);
+    assert_int_equal(guard_look(&guard), GUARD_LOOK_AGAIN);
+    assert_non_null(strstr(said, "has crashed; guest 6 is suspended"));
+    said[0] = '\0';
+    assert_int_equal(guard_look(&guard), GUARD_LOOK_AGAIN);
+    assert_string_equal(said, "");
+    assert_int_equal(world.crashed, 0);
+    world.guest = 0;
+    assert_int_equal(guard_look(&guard), GUARD_STUB_ENDED);
+    assert_int_equal(world.crashed, 1);
+    world.stub = 0;
+    world.guest = SHUT(SHUTDOWN_suspend);
+    assert_int_equal(guard_look(&guard), GUARD_FINE);
 }
 
 /* Domains as they are, and as they become after so many milliseconds. */
@@ -191,9 +214,13 @@ static void test_guest_is_left_behind(void **state)
 
 static void test_paused_guest_is_waited_for(void **state)
 {
-    assert_true(see_off(300, ABSENT, 400, XEN_DOMINF_paused));
-    assert_int_equal(world.crashed, 0);
-    assert_in_range(world.ms, NO_END_MS, NO_END_MS + 2000);
+    static const unsigned int waits[] = { XEN_DOMINF_paused, SHUT(SHUTDOWN_suspend) };
+
+    for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
+        assert_true(see_off(300, ABSENT, 400, waits[i]));
+        assert_int_equal(world.crashed, 0);
+        assert_in_range(world.ms, NO_END_MS, NO_END_MS + 2000);
+    }
 }
 
 static void test_stub_stays(void **state)
@@ -247,6 +274,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
     const struct CMUnitTest tests[] = {
         TEST(test_look),
+        TEST(test_look_at_suspended),
         TEST(test_both_go),
         TEST(test_guest_is_left_behind),
         TEST(test_paused_guest_is_waited_for),

@@ -156,6 +156,22 @@ static void test_started_anew(void **state)
     assert_int_equal(waitpid(shared->pid, NULL, 0), shared->pid);
 }
 
+static void test_stopped(void **state)
+{
+    pid_t first = start_proxy("vchan-socket-proxy", NULL);
+    int status;
+
+    shared->pid = first;
+    assert_int_equal(qmp_proxy_find(&proxy, &loop, &store), 0);
+    qmp_proxy_stop(&proxy);
+    assert_int_equal(waitpid(first, &status, 0), first);
+    assert_true(WIFSIGNALED(status));
+    shared->pid = 0;
+    turn_for(1500);
+    assert_int_equal(shared->pid, 0);
+    qmp_proxy_stop(&proxy);
+}
+
 static void test_not_when_the_stub_domain_is_gone(void **state)
 {
     pid_t first = start_proxy("vchan-socket-proxy", NULL);
@@ -236,6 +252,7 @@ int main(int argc, char **argv)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(test_started_anew),
+        TEST(test_stopped),
         TEST(test_not_when_the_stub_domain_is_gone),
         TEST(test_followed),
         TEST(test_followed_when_it_died_unseen),
