@@ -314,7 +314,7 @@ static void explain(struct job *job, const struct xl_run *run, const struct logs
 /*
  * xl ends with 0 even when its last step fails, the one that lets the new guest run: when its
  * connection to QEMU breaks just then (vchan-socket-proxy has died; it is started anew). Tries that
- * again, once a second. False: the guest still does not run.
+ * again, once a second. False: the guest still does not run, or somebody has destroyed it meanwhile.
  */
 static bool unpause(struct job *job, struct stub_watch *watch)
 {
@@ -325,10 +325,12 @@ static bool unpause(struct job *job, struct stub_watch *watch)
     char domid[12];
     char *argv[] = {"xl", "unpause", domid, NULL};
     struct xl_run run;
+    bool tried = false;
 
     snprintf(domid, sizeof(domid), "%d", guest);
     timerfd_settime(timer, 0, &limit, NULL);
     while (stub_watch_never_ran(watch, guest)) {
+        tried = true;
         if (timer < 0 || poll(&expired, 1, 1000) ||
             xl_run(job->xl, argv, NULL, timer, &run, &job->fault)) {
             fault_set(&job->fault, -EIO,
@@ -337,6 +339,12 @@ static bool unpause(struct job *job, struct stub_watch *watch)
             fault_print(&job->fault, stderr);
             return false;
         }
+    }
+    if (tried && stub_watch_look(watch).guest != guest) {
+        fault_set(&job->fault, -ENOENT, "%s was destroyed while it was still paused",
+                  job->config.name);
+        fault_print(&job->fault, stderr);
+        return false;
     }
     return true;
 }
