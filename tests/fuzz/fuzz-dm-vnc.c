@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 
 #define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
+#define MAX_OPERATIONS 200 /* some are storms */
 #define VIEWERS (MESSAGE_MAX_SLOTS + 2)
 #define SAID 0xee /* by viewers */
 
@@ -111,7 +112,7 @@ static void obey(struct input *in)
     case 6: vchan_arm(vchan, 9 + take(in, 1) % 9, 9 + take(in, 1) % 9, -take(in, 1)); break;
     case 7: vchan_set_index(in, vchan); break;
     case 8: vchan_scribble(in, vchan); break;
-    case 9: now += which; break;
+    case 9: now += which * 16; break;
     case 10: xen.fail_bind = which % 4 == 0; xen.fail_map = which % 4 == 1; break;
     default:
         for (int i = which > 250 ? 600 : 1; i; i--) {
@@ -139,7 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
          !vnc_server_start(&server, &handles));
     for (int i = 0; i < VIEWERS; i++)
         viewers[i].fd = -1;
-    while (in.size)
+    for (int i = 0; i < MAX_OPERATIONS && in.size; i++)
         obey(&in);
     for (int i = 0; i < VIEWERS; i++) {
         listen_to_server(i);

@@ -1,6 +1,7 @@
 // sources: launcher/screenshot/main.c
 // libs: libvncclient libgcrypt libpng
-// cflags: -I../../launcher/dm -Dmain=screenshot_main -Dalarm=no_alarm -DrfbGetClient=new_client
+// cflags: -I../../launcher/dm -Dmain=screenshot_main -Dalarm=no_alarm
+// cflags: -DrfbGetClient=new_client -Dcalloc=new_screen
 /*
  * What a VNC server in the stub domain may say to stubdom-screenshot, before it hangs up. The first
  * byte says whether there is a password. A picture that is said to be taken is a PNG.
@@ -22,13 +23,18 @@
 #include <unistd.h>
 
 #undef rfbGetClient
+#undef calloc
+#define INPUT_MAX 512
+#define SCREEN_MAX (8192u * 8192 * 4)
 #define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 
 int screenshot_main(void);
 rfbClient *rfbGetClient(int bits, int samples, int bytes);
+void *calloc(size_t count, size_t size);
 
 __attribute__((section("__libfuzzer_extra_counters"))) static uint8_t progress[512];
 static rfbClient *client;
+static size_t memory; /* left: large screens take their time */
 
 int confine(enum confine_role role) { return 0; }
 unsigned int no_alarm(unsigned int seconds) { return 0; }
@@ -36,6 +42,15 @@ unsigned int no_alarm(unsigned int seconds) { return 0; }
 rfbClient *new_client(int bits, int samples, int bytes)
 {
     return client = rfbGetClient(bits, samples, bytes);
+}
+
+void *new_screen(size_t count, size_t size)
+{
+    MUST(count * size <= SCREEN_MAX);
+    if (count * size > memory)
+        return NULL;
+    memory -= count * size;
+    return calloc(count, size);
 }
 
 /* The two ends of a connection where all that is said before the other listens has room. */
@@ -85,8 +100,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int ends[2], status, heard;
 
-    if (!size)
+    if (!size || size > INPUT_MAX)
         return -1;
+    memory = SCREEN_MAX;
     connect_ends(ends);
     MUST(write(ends[1], data + 1, size - 1) == (ssize_t)size - 1);
     shutdown(ends[1], SHUT_WR);
