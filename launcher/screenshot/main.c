@@ -11,6 +11,7 @@
 #include <gcrypt.h>
 #include <png.h>
 #include <rfb/rfbclient.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -92,6 +93,7 @@ int main(void)
     rfbClient *client;
 
     alarm(SCREENSHOT_SECONDS);
+    signal(SIGPIPE, SIG_IGN); /* a server that hangs up: SCREENSHOT_LOST, or _REFUSED */
     /* For libvncclient's DES, which leaves this to us. */
     gcry_check_version(NULL);
     gcry_control(GCRYCTL_DISABLE_SECMEM, 0);

@@ -4,7 +4,8 @@
 // cflags: -DrfbGetClient=new_client -Dcalloc=new_screen
 /*
  * What a VNC server in the stub domain may say to stubdom-screenshot, before it hangs up. The first
- * byte says whether there is a password. A picture that is said to be taken is a PNG.
+ * byte says whether there is a password, and whether the server listens. A picture that is said to be
+ * taken is a PNG.
  *
  * libvncclient is not built with coverage: what the client answers tells how far it came.
  *
@@ -105,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memory = SCREEN_MAX;
     connect_ends(ends);
     MUST(write(ends[1], data + 1, size - 1) == (ssize_t)size - 1);
-    shutdown(ends[1], SHUT_WR);
+    shutdown(ends[1], data[0] & 2 ? SHUT_RDWR : SHUT_WR);
     place(give_password(data[0] & 1), SCREENSHOT_PASSWORD_FD);
     MUST(dup2(ends[0], STDIN_FILENO) == STDIN_FILENO && !ftruncate(STDOUT_FILENO, 0));
     rewind(stdout);
