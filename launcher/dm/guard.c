@@ -122,23 +122,22 @@ static bool is_suspended(xc_interface *xc, struct guard *guard, const char *why)
     return true;
 }
 
-enum guard_verdict guard_look(struct guard *guard)
+bool guard_look(struct guard *guard)
 {
-    enum guard_verdict verdict = GUARD_FINE;
     xc_interface *xc = guard->guest < 0 ? NULL : open_xen();
+    bool suspended = false;
     unsigned int reason;
     enum sight stub;
 
     if (!xc)
-        return verdict;
+        return false;
     stub = look_at(xc, guard->stub, guard->stub_uuid, &reason);
     if (stub == ENDED || stub == SUSPENDED) {
-        verdict = is_suspended(xc, guard, reason_text(reason)) ? GUARD_LOOK_AGAIN
-                                                               : GUARD_STUB_ENDED;
+        suspended = is_suspended(xc, guard, reason_text(reason));
         crash(xc, guard, reason_text(reason));
     }
     xc_interface_close(xc);
-    return verdict;
+    return suspended;
 }
 
 void guard_crash(const struct guard *guard, const char *why)

@@ -24,14 +24,11 @@ struct guard {
 /* Remembers the two domains. A failure is logged, and nothing will be done. */
 void guard_init(struct guard *guard, int stub, int guest);
 
-enum guard_verdict {
-    GUARD_FINE,       /* the stub domain has not ended, or nobody knows */
-    GUARD_STUB_ENDED, /* and its guest need not be looked at any more */
-    GUARD_LOOK_AGAIN, /* and its guest is suspended, for a save: it may run on when that fails */
-};
-
-/* Some domain has ended: if it is the stub domain, a guest that runs is crashed. */
-enum guard_verdict guard_look(struct guard *guard);
+/*
+ * Some domain has ended: if it is the stub domain, a guest that runs is crashed. Returns whether it
+ * is, and the guest is suspended, for a save: look again in a while, it may run on when that fails.
+ */
+bool guard_look(struct guard *guard);
 
 /* Crashes a guest that still runs; WHY begins the line in the log. */
 void guard_crash(const struct guard *guard, const char *why);

@@ -153,12 +153,11 @@ static int open_consoles(struct setup *setup)
 static void look(void *data)
 {
     struct setup *setup = data;
-    enum guard_verdict verdict = guard_look(&setup->guard);
 
-    if (verdict != GUARD_FINE)
-        qmp_proxy_stop(&setup->proxy);
-    if (verdict == GUARD_LOOK_AGAIN)
-        loop_start_timer(&setup->loop, &setup->look_again, LOOK_AGAIN_MS);
+    if (!guard_look(&setup->guard))
+        return;
+    qmp_proxy_stop(&setup->proxy);
+    loop_start_timer(&setup->loop, &setup->look_again, LOOK_AGAIN_MS);
 }
 
 /* The keeper has seen a domain end; which one, and how, only the hypervisor knows. */

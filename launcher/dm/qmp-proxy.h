@@ -40,7 +40,7 @@ int qmp_proxy_find(struct qmp_proxy *proxy, struct loop *loop, struct store *sto
  */
 void qmp_proxy_follow(struct qmp_proxy *proxy, struct store *store);
 
-/* The stub domain has ended: whoever waits for its QEMU's answer hears so at once. */
+/* The stub domain has ended under a save: xl, which waits for its QEMU's answer, hears so at once. */
 void qmp_proxy_stop(struct qmp_proxy *proxy);
 
 void qmp_proxy_forget(struct qmp_proxy *proxy); /* closes what is open; idempotent */
