@@ -17,12 +17,14 @@
 #include <libxenvchan.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 #include <xencall.h>
@@ -281,7 +283,7 @@ static void reopen_consoles(const char *argument)
 
 /* -------- vchans -------- */
 
-/* A VNC slot or the QMP channel, as dom0 finds it. */
+/* A VNC slot, the QMP channel or one for a boot file, as dom0 finds it. */
 static struct libxenvchan *serve(const char *leaf)
 {
     char path[128];
@@ -296,17 +298,21 @@ static struct libxenvchan *serve(const char *leaf)
     return vchan;
 }
 
-/* Indices, orders, grants and flags of a vchan at random, while a viewer may be on it. */
-static void break_vnc(const char *argument)
+/* Indices, orders, grants and flags of vchans at random, while viewers or xl may be on them. */
+static void break_vchans(const char *argument)
 {
+    static const char *const others[] = { "qmp-vchan", "files/0", "files/1" };
     double until = now() + atof(argument);
     char leaf[32];
 
     while (now() < until) {
         struct libxenvchan *vchan;
-        unsigned int slot = any() % VNC_SLOTS;
+        unsigned int which = any() % (VNC_SLOTS + sizeof(others) / sizeof(others[0]));
 
-        snprintf(leaf, sizeof(leaf), "vnc-vchan/%u", slot);
+        if (which < VNC_SLOTS)
+            snprintf(leaf, sizeof(leaf), "vnc-vchan/%u", which);
+        else
+            snprintf(leaf, sizeof(leaf), "%s", others[which - VNC_SLOTS]);
         vchan = serve(leaf);
         if (!vchan)
             continue;
@@ -363,6 +369,108 @@ static void answer(struct libxenvchan *vchan, size_t which, double until)
         if (!*reply || libxenvchan_write(vchan, reply, strlen(reply)) <= 0)
             usleep(2000);
     }
+}
+
+/* -------- a QMP that does all that it is told, but for the state that it saves -------- */
+
+static bool say_all(int fd, const void *bytes, size_t len)
+{
+    const char *next = bytes;
+    ssize_t n = 0;
+
+    for (; len && n >= 0; next += n, len -= n)
+        n = write(fd, next, len);
+    return !len;
+}
+
+/* A frame of a state, as in common/state-stream.h. */
+static bool say_frame(int fd, const char *data, uint32_t len)
+{
+    const uint8_t head[8] = { 'X', 'S', 's', 't', len, len >> 8, len >> 16, len >> 24 };
+
+    return say_all(fd, head, sizeof(head)) && say_all(fd, data, len);
+}
+
+/* Over the console for it: "none" at all, "noise", a "frame" that is too long, or "endless". */
+static void save_state(const char *how)
+{
+    char bytes[4096] = "QEVM";
+    double until = now() + 5;
+    int fd = open("/dev/hvc1", O_RDWR | O_NOCTTY);
+    struct termios raw;
+
+    if (fd < 0 || tcgetattr(fd, &raw)) {
+        trouble("/dev/hvc1");
+        return;
+    }
+    cfmakeraw(&raw);
+    tcsetattr(fd, TCSANOW, &raw);
+    if (!strcmp(how, "frame"))
+        say_all(fd, "XSst\xff\xff\xff\xffQEVM", 12);
+    if (!strcmp(how, "endless"))
+        while (now() < until && say_frame(fd, bytes, sizeof(bytes)))
+            ;
+    if (!strcmp(how, "noise")) {
+        for (size_t i = 0; i < sizeof(bytes); i++)
+            bytes[i] = any();
+        for (int i = 0; i < 16; i++)
+            say_all(fd, bytes, sizeof(bytes));
+    }
+    close(fd);
+}
+
+static void obey_line(struct libxenvchan *vchan, const char *line, const char *how)
+{
+    const char *id = strstr(line, "\"id\"");
+    char reply[64];
+    int len;
+
+    if (strstr(line, "xen-save-devices-state"))
+        save_state(how);
+    id = id ? strpbrk(id, "0123456789") : NULL;
+    len = snprintf(reply, sizeof(reply), "{\"return\":{},\"id\":%lu}\r\n",
+                   id ? strtoul(id, NULL, 10) : 0);
+    libxenvchan_write(vchan, reply, len);
+}
+
+/* "HOW SECONDS": save_state()'s. */
+static void obey_qmp(const char *argument)
+{
+    static const char greeting[] = "{\"QMP\":{\"version\":{\"qemu\":{\"micro\":0,\"minor\":0,"
+                                   "\"major\":10},\"package\":\"\"},\"capabilities\":[]}}\r\n";
+    double until = now() + atof(argument + strcspn(argument, " "));
+    char how[16], line[4096];
+    size_t have = 0;
+
+    snprintf(how, sizeof(how), "%.*s", (int)strcspn(argument, " "), argument);
+    while (now() < until) {
+        struct libxenvchan *vchan = serve("qmp-vchan");
+
+        while (vchan && libxenvchan_is_open(vchan) == 2 && now() < until)
+            usleep(2000);
+        have = 0;
+        if (vchan)
+            libxenvchan_write(vchan, greeting, strlen(greeting));
+        while (vchan && libxenvchan_is_open(vchan) == 1 && now() < until) {
+            int n = libxenvchan_read(vchan, line + have, 1);
+
+            if (n <= 0)
+                usleep(2000);
+            else if (line[have] == '\n' || have + 2 == sizeof(line))
+                line[have] = '\0', obey_line(vchan, line, how), have = 0;
+            else
+                have++;
+        }
+        if (vchan)
+            libxenvchan_close(vchan);
+    }
+}
+
+/* A viewer's channel that nobody reads. */
+static void deaf_vnc(const char *argument)
+{
+    if (serve("vnc-vchan/0"))
+        sleep(atoi(argument));
 }
 
 /* "NAME SECONDS": in our QMP's place. */
@@ -488,9 +596,11 @@ static const struct {
     { "say-much", say_much },               /* 8 KiB to the console */
     { "break-log", break_log },
     { "reopen-consoles", reopen_consoles },
-    { "break-vnc", break_vnc },
+    { "break-vchans", break_vchans },
     { "flood-vnc", flood_vnc },
+    { "deaf-vnc", deaf_vnc },
     { "fake-qmp", fake_qmp },
+    { "obey-qmp", obey_qmp },
     { "replace-nodes", replace_nodes },
     { "break-store", break_store },
     { "fill-store", fill_store },
@@ -498,16 +608,25 @@ static const struct {
     { "say-running", say_running },
 };
 
-/* "VERB ARGUMENT" */
+/* "VERB ARGUMENT"; "+VERB ARGUMENT" beside what comes next. */
 static void perform(char *verb)
 {
     char *argument = verb + strcspn(verb, " ");
+    bool beside = *verb == '+';
+
+    verb += beside;
+    if (beside && fork())
+        return;
+    if (beside)
+        xs = xs_open(0);
 
     if (*argument)
         *argument++ = '\0';
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (!strcmp(verbs[i].name, verb))
             verbs[i].run(argument);
+    if (beside)
+        _exit(0);
 }
 
 static void obey(char *order)

@@ -15,7 +15,7 @@ int stub_hostile(void);
 
 /*
  * As process 1 of an image that has nothing else: does "VERB[,ARGUMENT]:VERB..." and returns,
- * which is a kernel panic. LIST is changed.
+ * which is a kernel panic; "+VERB" goes on beside the next. LIST is changed.
  */
 int stub_alone(char *list);
 
