@@ -21,7 +21,9 @@
 #   life_begin GUEST, life_check GUEST   it begins to check its memory, to write to its disk, to ping
 #                                        dom0, shows a picture; and says, after whatever happened,
 #                                        that all of it is whole and goes on (no-screen after
-#                                        GUEST: but for the picture)
+#                                        GUEST: but for the picture). The writer stops then;
+#   life_write                           it begins again, before the next thing happens
+#   life_disk                            a guest that is no more has left its file whole on its disk
 #   peer COMMAND                         the second machine (# needs: peer) runs it; xl migrate-receive
 #                                        listens at $PEER port 7002; its /dev/vde is ours
 #   at_peer                              from now on the guest is there, for serial_open and life_check
@@ -173,9 +175,11 @@ serial_open() {
         peer "socat TCP-LISTEN:7003,reuseaddr '$address' </dev/null >/dev/null 2>&1 & sleep 1"
         address=TCP:$PEER:7003,retry=20
     }
+    # What an earlier guest had begun to say is no line of this one's.
+    [ -z "$(tail -c 1 "$serial_log" 2>/dev/null)" ] || echo >>"$serial_log"
+    serial_from=$(($(cat "$serial_log" 2>/dev/null | wc -l) + 1))
     socat - "$address" <&8 >>"$serial_log" 2>>"$OUT/serial-errors.txt" 8>&- &
     serial_pid=$!
-    serial_from=$(($(cat "$serial_log" 2>/dev/null | wc -l) + 1))
 }
 # Each wait looks at what came after the last match.
 limit=60
@@ -220,10 +224,11 @@ life_guest() {
         "kernel = \"$GUESTS/linux-vmlinuz\"" "ramdisk = \"$GUESTS/linux-initrd\"" \
         "cmdline = \"console=tty0 console=ttyS0,115200 quiet ${LIFE_CMDLINE-nopv}\"" "$@"
 }
-# The disk is written to block by block all the while, from a copy in memory.
 life_begin() {
     guest_run 'memory-pattern 12 /tmp/pattern'
     guest_run 'mount -t ext2 /dev/sda1 /mnt && head -c 800k /dev/urandom >/tmp/blob && cp /tmp/blob /mnt/before'
+    guest_run 'md5sum </tmp/blob'
+    life_sum=${guest_output##*$'\n'}
     life_write
     guest_run 'ip link set eth0 up && ip addr add 192.168.77.10/24 dev eth0 && (ping 192.168.77.1 >/tmp/ping 2>&1 </dev/null &)'
     guest_run 'printf "\\033[?25l\\033[2J\\033[H a picture that must stay \\n" >/dev/tty0; seq 1 15 >/dev/tty0'
@@ -231,8 +236,9 @@ life_begin() {
     screen_of "$1" "$life_screen"
     life_round=0
 }
+# Pass after pass of other octets, each by many writes and read back from the disk, until life_check.
 life_write() {
-    guest_run 'rm -f /tmp/written; (i=0; while [ $i -lt 200 ]; do dd if=/tmp/blob of=/mnt/across bs=4k skip=$i seek=$i count=1 conv=notrunc,fsync 2>/dev/null; i=$((i + 1)); done; cmp /tmp/blob /mnt/across && echo same >/tmp/written) </dev/null >/dev/null 2>&1 &'
+    guest_run 'rm -f /tmp/passes; (n=0; until [ -e /tmp/stop ]; do n=$((n + 1)); { tail -c +$((n % 800 * 1000 + 1)) /tmp/blob; head -c $((n % 800 * 1000)) /tmp/blob; } >/tmp/source; i=0; while [ $i -lt 25 ]; do dd if=/tmp/source of=/mnt/across bs=32k skip=$i seek=$i count=1 conv=notrunc,fsync status=none || break 2; i=$((i + 1)); done; echo 3 >/proc/sys/vm/drop_caches; cmp /tmp/source /mnt/across || break; echo $n >>/tmp/passes; sleep 0.5; done; rm -f /tmp/stop) </dev/null >/tmp/writer 2>&1 &'
 }
 life_check() {
     for _ in 1 2; do
@@ -245,11 +251,22 @@ life_check() {
     done
     # The same ping goes on, and gets answers within 10 s.
     guest_run 'n=$(grep -c seq= /tmp/ping); for i in $(seq 50); do sleep 0.2; [ $(grep -c seq= /tmp/ping) -gt $((n + 1)) ] && break; done; [ $i -lt 50 ]'
-    guest_run 'while [ ! -e /tmp/written ]; do sleep 0.2; done; echo 3 >/proc/sys/vm/drop_caches; cmp /tmp/blob /mnt/before && cmp /tmp/blob /mnt/across && cat /tmp/written'
-    [ "$guest_output" = same ] || fail "disk: $guest_output"
+    # A pass ends after the event, within 40 s; then the writer stops, and what it wrote last is there.
+    guest_run 'n=$(wc -l </tmp/passes); for i in $(seq 200); do [ $(wc -l </tmp/passes) -gt $n ] && break; sleep 0.2; done; [ $i -lt 200 ] && touch /tmp/stop && while [ -e /tmp/stop ]; do sleep 0.2; done && echo 3 >/proc/sys/vm/drop_caches && cmp /tmp/blob /mnt/before && cmp /tmp/source /mnt/across && echo same || tail -n 1 /tmp/writer'
+    [ "${guest_output##*$'\n'}" = same ] || fail "disk: no pass was written whole after it: $guest_output"
     [ "${2:-}" != no-screen ] || return 0
     screen_of "$1" "$OUT/screen-after.jpg"
     cmp "$life_screen" "$OUT/screen-after.jpg" || fail "the screen has changed"
+}
+
+life_disk() {
+    local loop
+    loop=$(losetup -fP --show "$scratch/linux.img")
+    mkdir -p "$scratch/disk"
+    mount -o ro "${loop}p1" "$scratch/disk"
+    [ "$(md5sum <"$scratch/disk/before")" = "$life_sum" ] || fail "disk: not the file that the guest wrote"
+    umount "$scratch/disk"
+    losetup -d "$loop"
 }
 
 disk_copy() {
