@@ -176,8 +176,9 @@ serial_open() {
         address=TCP:$PEER:7003,retry=20
     }
     # What an earlier guest had begun to say is no line of this one's.
-    [ -z "$(tail -c 1 "$serial_log" 2>/dev/null)" ] || echo >>"$serial_log"
-    serial_from=$(($(cat "$serial_log" 2>/dev/null | wc -l) + 1))
+    touch "$serial_log"
+    [ -z "$(tail -c 1 "$serial_log")" ] || echo >>"$serial_log"
+    serial_from=$(($(wc -l <"$serial_log") + 1))
     socat - "$address" <&8 >>"$serial_log" 2>>"$OUT/serial-errors.txt" 8>&- &
     serial_pid=$!
 }
