@@ -83,17 +83,19 @@ void guard_init(struct guard *guard, int stub, int guest)
     xc_interface_close(xc);
 }
 
-static void crash(xc_interface *xc, const struct guard *guard, const char *why)
+/* Returns what the guest was: one that is suspended can only be crashed when it runs on. */
+static enum sight crash(xc_interface *xc, const struct guard *guard, const char *why)
 {
     unsigned int reason;
     enum sight guest = look_at(xc, guard->guest, guard->guest_uuid, &reason);
 
     if (guest != RUNS && guest != PAUSED)
-        return;
+        return guest;
     if (xc_domain_shutdown(xc, guard->guest, SHUTDOWN_crash))
         log_error("%s; guest %d cannot be shut down: %s", why, guard->guest, strerror(errno));
     else
         log_error("%s; guest %d was shut down, reason crash", why, guard->guest);
+    return guest;
 }
 
 static const char *reason_text(unsigned int reason)
@@ -108,20 +110,6 @@ static const char *reason_text(unsigned int reason)
     return reason < ARRAY_SIZE(text) ? text[reason] : "the stub domain has ended";
 }
 
-/* A guest that is suspended can only be crashed when it runs on. */
-static bool is_suspended(xc_interface *xc, struct guard *guard, const char *why)
-{
-    unsigned int reason;
-
-    if (look_at(xc, guard->guest, guard->guest_uuid, &reason) != SUSPENDED)
-        return false;
-    if (!guard->said_suspended)
-        log_error("%s; guest %d is suspended, and is shut down, reason crash, if it runs on", why,
-                  guard->guest);
-    guard->said_suspended = true;
-    return true;
-}
-
 bool guard_look(struct guard *guard)
 {
     xc_interface *xc = guard->guest < 0 ? NULL : open_xen();
@@ -132,10 +120,12 @@ bool guard_look(struct guard *guard)
     if (!xc)
         return false;
     stub = look_at(xc, guard->stub, guard->stub_uuid, &reason);
-    if (stub == ENDED || stub == SUSPENDED) {
-        suspended = is_suspended(xc, guard, reason_text(reason));
-        crash(xc, guard, reason_text(reason));
-    }
+    if (stub == ENDED || stub == SUSPENDED)
+        suspended = crash(xc, guard, reason_text(reason)) == SUSPENDED;
+    if (suspended && !guard->said_suspended)
+        log_error("%s; guest %d is suspended, and is shut down, reason crash, if it runs on",
+                  reason_text(reason), guard->guest);
+    guard->said_suspended |= suspended;
     xc_interface_close(xc);
     return suspended;
 }
