@@ -40,6 +40,8 @@
 #   stub_done [SECONDS]                  until it has done it
 #   daemon_of GUEST                      pid of its stubdom-dm, the supervisor
 #   daemon_parts GUEST                   pids of its four processes: supervisor, stand-by, keeper, worker
+#   daemon_well WORDS                    after that, tiny's stubdom-dm are the processes $daemon still, have
+#                                        not grown and do not spin, and xl list answers
 #   on_exit CMD...                       undone at the end, last first
 #   refused N                            the last `run` said one line, ended with N, and
 #                                        left neither domain nor log
@@ -332,6 +334,27 @@ daemon_parts() {
     echo "$daemon"
     pgrep -P "$daemon" -x -u root stubdom-dm | tail -n 1
     pgrep -P "$daemon" -x -u nobody stubdom-dm
+}
+
+daemon_ticks() { # processor time of all of $daemon
+    local pid sum=0 user system
+    for pid in $daemon; do
+        read -r _ _ _ _ _ _ _ _ _ _ _ _ _ user system _ <"/proc/$pid/stat"
+        sum=$((sum + user + system))
+    done
+    echo $sum
+}
+daemon_well() {
+    local before kib pid
+    [ "$(pidof stubdom-dm)" = "$daemon" ] || fail "$1: stubdom-dm: $(tail -n 1 /var/log/xen/qemu-dm-tiny-dm.log)"
+    for pid in $daemon; do
+        kib=$(kib_of VmHWM "/proc/$pid/status") # its peak
+        [ "$kib" -lt 8192 ] || fail "$1: stubdom-dm $pid has grown to $kib KiB"
+    done
+    before=$(daemon_ticks)
+    timeout 2 xl list >/dev/null || fail "$1: xl list: status $?"
+    sleep 1
+    [ $(($(daemon_ticks) - before)) -lt 50 ] || fail "$1: stubdom-dm spins: $(($(daemon_ticks) - before)) ticks"
 }
 
 refused() {
