@@ -31,6 +31,7 @@
 #                                        guest does not run yet, for as long as xl lives
 #   wait_last_moment GUEST               until xl is there
 #   no_domain NAME, no_process NAME
+#   nothing_of GUEST                     neither domains of that name nor any process of a stub domain's
 #   vnc_port GUEST                       the TCP port where its viewers connect
 #   domid GUEST                          its number, or fails
 #   stub_image FILE                      our image is FILE until the scenario ends
@@ -40,6 +41,8 @@
 #   stub_done [SECONDS]                  until it has done it
 #   daemon_of GUEST                      pid of its stubdom-dm, the supervisor
 #   daemon_parts GUEST                   pids of its four processes: supervisor, stand-by, keeper, worker
+#   kill_part PART [GUEST]               SIGKILL for one of those, or proxy; stub: xl destroy; of a stub_hostile:
+#                                        qemu, init. Fails when it is not there (yet). GUEST: tiny
 #   daemon_well WORDS                    after that, tiny's stubdom-dm are the processes $daemon still, have
 #                                        not grown and do not spin, and xl list answers
 #   on_exit CMD...                       undone at the end, last first
@@ -165,6 +168,10 @@ wait_last_moment() {
 
 no_domain() { ! domid "$1" >/dev/null; }
 no_process() { ! pidof "$1" >/dev/null; }
+nothing_of() {
+    no_domain "$1" && no_domain "$1-dm" && no_domain "$1--incoming" && no_domain "$1--incoming-dm" &&
+        no_process stubdom-dm && no_process vchan-socket-proxy
+}
 
 serial_open() {
     serial_log=$OUT/serial.txt
@@ -335,6 +342,20 @@ daemon_parts() {
     pgrep -P "$daemon" -x -u root stubdom-dm | tail -n 1
     pgrep -P "$daemon" -x -u nobody stubdom-dm
 }
+
+kill_part() {
+    local guest=${2:-tiny} pid
+    case $1 in
+    supervisor) pid=$(daemon_parts "$guest" | sed -n 1p) ;;
+    heir) pid=$(daemon_parts "$guest" | sed -n 2p) ;;
+    keeper) pid=$(daemon_parts "$guest" | sed -n 3p) ;;
+    worker) pid=$(daemon_parts "$guest" | sed -n 4p) ;;
+    proxy) pid=$(xenstore-read "/local/domain/$(domid "$guest-dm")/image/qmp-proxy-pid") ;;
+    stub) xl destroy "$guest-dm"; return ;;
+    qemu | init) stub_order "kill-$1"; return ;;
+    esac
+    [ -n "$pid" ] && kill -KILL "$pid"
+} 2>/dev/null
 
 daemon_ticks() { # processor time of all of $daemon
     local pid sum=0 user system
