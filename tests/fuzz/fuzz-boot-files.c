@@ -10,7 +10,6 @@
 #include "input.h"
 #include "boot-files.h"
 #include "fake-vchan.h"
-#include "fake-xs.h"
 #include "log.h"
 #include "util.h"
 
@@ -20,7 +19,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 #define FOLDER "/local/domain/3/device-model/7/files"
 #define MAX_OPERATIONS 100 /* the fake has a bounded number of vchans */
 
@@ -29,12 +27,9 @@ static struct boot_files files;
 static struct dm_file wanted[DM_FILES];
 static struct libxenvchan *client;
 static struct { uint64_t length; size_t sent; } claim[DM_FILES];
-static int64_t clock_ms;
 static uint64_t available;
 static int create_rc, ends, kept[DM_FILES];
 
-static int64_t now_ms(void) { return clock_ms; }
-static void no_log(void *data, enum log_level level, const char *line) { }
 static uint64_t fake_available(struct platform *p) { return available; }
 
 static int fake_create(struct platform *p, unsigned int n, int *fd, char *path, size_t size)
@@ -149,8 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned int which = take(&in, 1);
 
     log_set_sink(no_log, NULL);
-    fake_xs_reset(3);
-    fake_vchan_reset();
+    fake_vchan_reset(3);
     loop_init(&loop, now_ms);
     memset(wanted, 0, sizeof(wanted));
     memset(claim, 0, sizeof(claim));
@@ -173,7 +167,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 0; i < DM_FILES; i++)
         if (kept[i] >= 0)
             close(kept[i]);
-    fake_vchan_reset();
-    fake_xs_reset(3);
+    fake_vchan_reset(3);
     return 0;
 }

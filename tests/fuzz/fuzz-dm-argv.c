@@ -6,13 +6,12 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "input.h"
 #include "dm-argv.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 
 /* After these comes a value, whatever it looks like. */
 static bool has_value(const char *option)

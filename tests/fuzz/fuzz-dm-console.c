@@ -21,11 +21,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 #define CONSOLES 2
 
 static struct xencons_interface *page;
-static int64_t now;
 static struct loop loop;
 static struct xen_handles handles;
 static struct pv_console consoles[CONSOLES];
@@ -34,8 +32,6 @@ static void *the_page(const uint32_t *refs, uint32_t count)
 {
     return refs[0] % 5 == 4 ? NULL : page;
 }
-
-static int64_t fake_now(void) { return now; }
 
 static void note_state(void *data, unsigned int id, unsigned int state)
 {
@@ -78,7 +74,7 @@ static void obey(struct input *in)
     case 1: set_index(in); break;
     case 2: memset(page->out, take(in, 1), sizeof(page->out)); break;
     case 3: fake_xen_fire(1 + take(in, 1) % (xen.next + 1)); break;
-    case 4: now += take(in, 1); break;
+    case 4: clock_ms += take(in, 1); break;
     default: xen.fail_bind = take(in, 1) % 4 == 0;
     }
     for (int i = 0; i < 4; i++)
@@ -92,8 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fake_xen_reset();
     xen.pages = the_page;
     page = calloc(1, sizeof(*page));
-    now = 1000;
-    loop_init(&loop, fake_now);
+    clock_ms = 1000;
+    loop_init(&loop, now_ms);
     MUST(xen_open(&handles, &loop, 7) == 0);
     open_console(&consoles[0], 0, "file:/dev/null");
     open_console(&consoles[1], 3, "pty");

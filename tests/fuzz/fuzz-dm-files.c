@@ -17,12 +17,10 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 #define MAX_OPERATIONS 200 /* some are storms */
 
 static const size_t sizes[MESSAGE_MAX_FILES] = { 100000, 300 };
 
-static int64_t now;
 static struct loop loop;
 static struct xen_handles handles;
 static struct file_server server;
@@ -30,8 +28,6 @@ static int files[MESSAGE_MAX_FILES];
 /* Vchan N is for file N % MESSAGE_MAX_FILES. Honest: made anew, and only read since. */
 static struct { bool honest; uint32_t got; } servers[VCHANS];
 
-static int64_t fake_now(void) { return now; }
-static void no_log(void *data, enum log_level level, const char *line) { }
 static uint8_t value_of(size_t at, unsigned int file) { return at * 7 + at / 256 + file; }
 
 static void make_file(unsigned int n)
@@ -105,7 +101,7 @@ static void obey(struct input *in)
     case 3: fetch(vchan); break;
     case 4: vchan_set_index(in, vchan); servers[vchan].honest = false; break;
     case 5: vchan_scribble(in, vchan); servers[vchan].honest = false; break;
-    case 6: now += which; break;
+    case 6: clock_ms += which; break;
     case 7: xen.fail_bind = which % 4 == 0; xen.fail_map = which % 4 == 1; break;
     case 8: shorten(files[which % MESSAGE_MAX_FILES], take(in, 3)); break;
     default:
@@ -128,8 +124,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     xen.pages = vchan_page_of;
     vchans_reset();
     memset(servers, 0, sizeof(servers));
-    now = 1000;
-    loop_init(&loop, fake_now);
+    clock_ms = 1000;
+    loop_init(&loop, now_ms);
     MUST(!xen_open(&handles, &loop, 7));
     file_server_init(&server, &loop);
     for (unsigned int i = 0; i < MESSAGE_MAX_FILES; i++)

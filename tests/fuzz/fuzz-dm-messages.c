@@ -25,7 +25,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 #define PACKETS 64 /* a socket has room for these */
 
 static const struct store_console consoles[] = { { .id = 0 }, { .id = 1 }, { .id = 3 } };
@@ -36,7 +35,6 @@ static bool again;
 static int store_events; /* readable, always */
 static struct input events;
 
-static void no_log(void *data, enum log_level level, const char *line) { }
 int confine(enum confine_role role) { return 0; }
 
 /* -------- xenstore -------- */

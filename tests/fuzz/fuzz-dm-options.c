@@ -5,14 +5,13 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "input.h"
 #include "options.h"
 #include "output-spec.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 
 static void try_output(const char *text)
 {

@@ -7,13 +7,12 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "input.h"
 #include "qmp-session.h"
 #include "util.h"
 
 #include <stdint.h>
 #include <string.h>
-
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -18,14 +18,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 #define FILE_MAX 300000
 
 static uint8_t state[FILE_MAX];
 static size_t length, sent;
 static bool asked;
 
-static void no_log(void *data, enum log_level level, const char *line) { }
 static void no_matter(void *data) { }
 
 static void make_state(struct input *in, int file)

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 #define PAGE 4096
 #define LARGE_PAGES 128
 

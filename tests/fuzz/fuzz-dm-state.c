@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "input.h"
 #include "clock.h"
 #include "log.h"
 #include "output.h"
@@ -18,12 +19,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
-
-static void no_log(void *data, enum log_level level, const char *line)
-{
-}
 
 static void no_matter(void *data)
 {

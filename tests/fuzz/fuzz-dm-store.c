@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "input.h"
 #include "store.h"
 #include "util.h"
 #include "xs-read.h"
@@ -16,13 +17,11 @@
 #include <string.h>
 #include <xen/io/xenbus.h>
 
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
-
 static const uint8_t *data;
 static size_t left;
 static uint8_t vm_owner, argv_owner;
 
-static size_t take(void *to, size_t max)
+static size_t take_some(void *to, size_t max)
 {
     size_t len = left ? *data++ : 0;
 
@@ -55,7 +54,7 @@ void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path, unsigne
 {
     char *value = malloc(2049);
 
-    *len = take(value, 2048);
+    *len = take_some(value, 2048);
     value[*len] = '\0';
     if (*len)
         return value;
@@ -68,7 +67,7 @@ void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path, unsigne
 char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *num)
 {
     char text[2041], **list, *names;
-    size_t len = take(text, sizeof(text) - 1);
+    size_t len = take_some(text, sizeof(text) - 1);
 
     text[len] = '\0';
     list = malloc(sizeof(char *) * (sizeof(text) + 1) + sizeof(text));
@@ -90,7 +89,7 @@ struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t 
     else if (strstr(path, "/image/dm-argv"))
         owner = argv_owner;
     else
-        take(&owner, 1);
+        take_some(&owner, 1);
     perms->id = owner;
     *num = 1;
     return perms;
@@ -99,7 +98,7 @@ struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t 
 char **xs_check_watch(struct xs_handle *h)
 {
     char **event = malloc(2 * sizeof(char *) + 64), *token = (char *)(event + 2);
-    size_t len = take(token, 63);
+    size_t len = take_some(token, 63);
 
     token[len] = '\0';
     event[XS_WATCH_PATH] = event[XS_WATCH_TOKEN] = token;
@@ -123,8 +122,8 @@ static void read_dm_argv(struct store *store)
     size_t bytes = 0;
 
     vm_owner = argv_owner = 0;
-    take(&vm_owner, 1);
-    take(&argv_owner, 1);
+    take_some(&vm_owner, 1);
+    take_some(&argv_owner, 1);
     if (store_read_dm_argv(store, &argv) == 0)
         MUST(store->target != 9 || (argv.count > 0 && !vm_owner && !argv_owner));
     for (size_t i = 0; i < argv.count; i++)

@@ -18,20 +18,15 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 #define MAX_OPERATIONS 200 /* some are storms */
 #define VIEWERS (MESSAGE_MAX_SLOTS + 2)
 #define SAID 0xee /* by viewers */
 
-static int64_t now;
 static struct loop loop;
 static struct xen_handles handles;
 static struct vnc_server server;
 static struct { int fd; uint8_t heard; } viewers[VIEWERS];
 static uint8_t bytes[1 << 16];
-
-static int64_t fake_now(void) { return now; }
-static void no_log(void *data, enum log_level level, const char *line) { }
 
 static void leave(int *fd)
 {
@@ -112,7 +107,7 @@ static void obey(struct input *in)
     case 6: vchan_arm(vchan, 9 + take(in, 1) % 9, 9 + take(in, 1) % 9, -take(in, 1)); break;
     case 7: vchan_set_index(in, vchan); break;
     case 8: vchan_scribble(in, vchan); break;
-    case 9: now += which * 16; break;
+    case 9: clock_ms += which * 16; break;
     case 10: xen.fail_bind = which % 4 == 0; xen.fail_map = which % 4 == 1; break;
     default:
         for (int i = which > 250 ? 600 : 1; i; i--) {
@@ -134,8 +129,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fake_xen_reset();
     xen.pages = vchan_page_of;
     vchans_reset();
-    now = 1000;
-    loop_init(&loop, fake_now);
+    clock_ms = 1000;
+    loop_init(&loop, now_ms);
     MUST(!xen_open(&handles, &loop, 7) && !vnc_server_open(&server, &loop, &vnc) &&
          !vnc_server_start(&server, &handles));
     for (int i = 0; i < VIEWERS; i++)

@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "input.h"
 #include "log.h"
 #include "output-lines.h"
 #include "qmp-client.h"
@@ -12,12 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
-
-static int64_t now;
 static int logged, answered, sent;
-
-static int64_t fake_now(void) { return now; }
 
 static void check_line(void *data, enum log_level level, const char *line)
 {
@@ -42,14 +38,14 @@ static void say(const char *data, size_t size, size_t piece)
 {
     struct output_lines lines;
 
-    now = 1000;
+    clock_ms = 1000;
     logged = 0;
-    output_lines_init(&lines, "qemu", now);
+    output_lines_init(&lines, "qemu", clock_ms);
     for (size_t n; size; data += n, size -= n) {
         n = MIN(piece, size);
-        output_lines_add(&lines, data, n, now);
+        output_lines_add(&lines, data, n, clock_ms);
     }
-    output_lines_flush(&lines, now);
+    output_lines_flush(&lines, clock_ms);
     MUST(logged <= OUTPUT_BURST + 2);
 }
 
@@ -60,7 +56,7 @@ static void reply(const char *data, size_t size, size_t piece)
     int pair[2];
 
     answered = sent = 0;
-    loop_init(&loop, fake_now);
+    loop_init(&loop, now_ms);
     MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
     qmp_client_init(&client, &loop, event, NULL);
     MUST(qmp_client_open(&client, pair[0]) == 0);

@@ -11,6 +11,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "input.h"
 #include "confine.h"
 #include "screenshot.h"
 
@@ -27,7 +28,6 @@
 #undef calloc
 #define INPUT_MAX 512
 #define SCREEN_MAX (8192u * 8192 * 4)
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 
 int screenshot_main(void);
 rfbClient *rfbGetClient(int bits, int samples, int bytes);

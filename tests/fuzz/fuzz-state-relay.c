@@ -18,14 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
-
 static struct loop loop;
-static int64_t clock_ms;
 static int dom0, qemu, asked, told, ended;
-
-static int64_t now_ms(void) { return clock_ms; }
-static void no_log(void *data, enum log_level level, const char *line) { }
 
 static void hang_up(int *fd)
 {

@@ -19,7 +19,6 @@
 #include <sys/socket.h>
 #include <xenstore.h>
 
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 #define PATH "/local/domain/3/device-model/7/vnc-vchan/0"
 #define MAX_OPERATIONS 100 /* the fake has so many vchans and no more */
 
@@ -31,12 +30,9 @@ static struct vchan_bridge bridge;
 static struct libxenvchan *client;
 static struct flow to_qemu, to_client;
 static unsigned int clients, connections;
-static int64_t clock_ms;
 static int qemu;
 static bool refuse, hold;
 
-static int64_t now_ms(void) { return clock_ms; }
-static void no_log(void *data, enum log_level level, const char *line) { }
 static bool is_held(void *data) { return hold; }
 
 static char value_of(size_t at, unsigned int sender) { return at * 7 + at / 256 + sender * 31; }
@@ -191,8 +187,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct xs_handle *xs;
 
     log_set_sink(no_log, NULL);
-    fake_xs_reset(3);
-    fake_vchan_reset();
+    fake_vchan_reset(3);
     xs = fake_xs_open();
     loop_init(&loop, now_ms);
     client = NULL;
@@ -212,7 +207,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MUST(!fake_vchan_servers() && !loop.timer_count);
     qemu_hangs_up(true);
     xs_close(xs);
-    fake_xs_reset(3);
-    fake_vchan_reset();
+    fake_vchan_reset(3);
     return 0;
 }

@@ -20,7 +20,6 @@
 #include <sys/socket.h>
 #include <xenstore.h>
 
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 #define FOLDER "/local/domain/3/device-model/7/vnc-vchan"
 #define MAX_OPERATIONS 100 /* the fake has so many vchans and no more */
 
@@ -31,11 +30,7 @@ static unsigned int viewer_count, connection_count;
 
 static struct loop loop;
 static struct vnc_slots vnc;
-static int64_t clock_ms;
 static bool refuse;
-
-static int64_t now_ms(void) { return clock_ms; }
-static void no_log(void *data, enum log_level level, const char *line) { }
 
 static int connect_qemu(void *data)
 {
@@ -136,8 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct xs_handle *xs;
 
     log_set_sink(no_log, NULL);
-    fake_xs_reset(3);
-    fake_vchan_reset();
+    fake_vchan_reset(3);
     xs = fake_xs_open();
     loop_init(&loop, now_ms);
     memset(viewers, 0, sizeof(viewers));
@@ -153,7 +147,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned int n = 0; n < connection_count; n++)
         hang_up(n);
     xs_close(xs);
-    fake_xs_reset(3);
-    fake_vchan_reset();
+    fake_vchan_reset(3);
     return 0;
 }

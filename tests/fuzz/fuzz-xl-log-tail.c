@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "input.h"
 #include "log-tail.h"
 
 #include <fcntl.h>
@@ -13,8 +14,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 
 static void check(const char *text, size_t len)
 {

@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "input.h"
 #include "saved-guest.h"
 
 #include <fcntl.h>
@@ -14,8 +15,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#define MUST(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 
 static void check_text(const char *text, size_t size)
 {

@@ -32,8 +32,9 @@ struct server {
 static struct server *servers[MAX_SERVERS];
 static int made, failures;
 
-void fake_vchan_reset(void)
+void fake_vchan_reset(unsigned int domid)
 {
+    fake_xs_reset(domid);
     for (int i = 0; i < made; i++) {
         close(servers[i]->ends[0]);
         close(servers[i]->ends[1]);

@@ -12,7 +12,8 @@
 
 struct libxenvchan;
 
-void fake_vchan_reset(void);
+/* Forgets all vchans, and empties the fake xenstore as fake_xs_reset() does. */
+void fake_vchan_reset(unsigned int domid);
 /* The next libxenvchan_server_init() calls fail, so many times. */
 void fake_vchan_fail(int times);
 /* Servers that exist now, and how many were ever made. */

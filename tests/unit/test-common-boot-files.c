@@ -68,8 +68,7 @@ static int setup(void **state)
     reason[0] = log_text[0] = '\0';
     strcpy(folder, "/tmp/boot-files-XXXXXX");
     assert_non_null(mkdtemp(folder));
-    fake_xs_reset(3);
-    fake_vchan_reset();
+    fake_vchan_reset(3);
     loop_init(&loop, now_ms);
     log_set_sink(collect_log, NULL);
     assert_int_equal(boot_files_init(&files, &(struct boot_files_config){
@@ -90,7 +89,7 @@ static int teardown(void **state)
         unlink(path);
     }
     rmdir(folder);
-    fake_vchan_reset();
+    fake_vchan_reset(3);
     return 0;
 }
 

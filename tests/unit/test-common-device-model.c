@@ -211,8 +211,7 @@ static int setup(void **state)
                                    .vnc_path = "/run/vnc" };
     clock_ms = 500;
     log_text[0] = '\0';
-    fake_xs_reset(3);
-    fake_vchan_reset();
+    fake_vchan_reset(3);
     fake_xs_set("domid", "3");
     fake_xs_set("device/vif/0/mac", "00:16:3e:01:02:03");
     fake_xs_set("device/vif/0/backend", "/local/domain/0/backend/vif/3/0");
@@ -240,8 +239,7 @@ static int teardown(void **state)
         close(host.consoles[host.opened[i]]);
     assert_int_equal(fake_xs_open_handles(), 0);
     assert_int_equal(fake_vchan_servers(), 0);
-    fake_xs_reset(3);
-    fake_vchan_reset();
+    fake_vchan_reset(3);
     return 0;
 }
 

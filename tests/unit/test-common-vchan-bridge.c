@@ -62,8 +62,7 @@ static int setup(void **state)
     clock_ms = 1000;
     qemu = -1;
     connects = connect_error = errors_logged = 0;
-    fake_xs_reset(3);
-    fake_vchan_reset();
+    fake_vchan_reset(3);
     xs = fake_xs_open();
     loop_init(&loop, now_ms);
     log_set_sink(count_errors, NULL);
@@ -81,8 +80,7 @@ static int teardown(void **state)
     if (qemu >= 0)
         close(qemu);
     xs_close(xs);
-    fake_xs_reset(3);
-    fake_vchan_reset();
+    fake_vchan_reset(3);
     return 0;
 }
 
