@@ -40,6 +40,12 @@ static size_t memory; /* left: large screens take their time */
 int confine(enum confine_role role) { return 0; }
 unsigned int no_alarm(unsigned int seconds) { return 0; }
 
+/* As confine() has it: what a server says is larger than our limit is not to be had. */
+const char *__asan_default_options(void)
+{
+    return "max_allocation_size_mb=512:allocator_may_return_null=1";
+}
+
 rfbClient *new_client(int bits, int samples, int bytes)
 {
     return client = rfbGetClient(bits, samples, bytes);
