@@ -269,7 +269,8 @@ void output_want(struct output *output, bool in, bool out)
     /* What is never read must not be waited for: it would be ready for ever. */
     output->want_in = in && !output->eof && output->ops->read;
     output->want_out = out;
-    if (!output->io.ready || output->fd < 0)
+    /* A save console's io is its opener's, which is always waited for, and for nothing else. */
+    if (output->fd < 0 || output->io.fd != output->fd)
         return;
     output->io.events = (output->want_in ? POLLIN : 0) | (output->want_out ? POLLOUT : 0);
     /* A hang-up cannot be masked: what waits for nothing must not be polled. */

@@ -235,6 +235,27 @@ static void test_silent_opener(void **state)
     assert_answer(STATE_STORED);
 }
 
+/* A stub domain that stops within a frame, or does not take its answer, keeps nobody busy. */
+static void test_stops_on_the_way(void **state)
+{
+    int64_t begin;
+
+    open_as("file:%s", OUTPUT_ROLE_SAVE);
+    put_frame("QEVM one");
+    assert_answer(STATE_STORED);
+    assert_int_equal(output_write(&output, "XSst\4\0\0\0QE", 10), 8);
+    output_want(&output, true, true);
+    begin = clock_now_ms();
+    assert_int_equal(loop_turn(&loop, 20), 0);
+    assert_true(clock_now_ms() - begin >= 20);
+
+    /* The file that is asked for then is noticed, whatever was wanted before. */
+    output_want(&output, false, false);
+    put("QEVM", 4);
+    assert_answer(STATE_STORED);
+    assert_file("QEVM");
+}
+
 static void write_file(const char *text)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -289,6 +310,7 @@ int main(void)
         TEST(test_full_disk),
         TEST(test_beginning_is_missing),
         TEST(test_silent_opener),
+        TEST(test_stops_on_the_way),
         TEST(test_restore_waits_for_the_request),
         TEST(test_not_a_state),
     };
