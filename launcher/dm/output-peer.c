@@ -6,6 +6,7 @@
  */
 #include "output-ops.h"
 
+#include "keep-alive.h"
 #include "util.h"
 
 #include <errno.h>
@@ -103,6 +104,7 @@ static int tcp_open(struct output *output, const struct output_spec *spec)
 
         if (fd < 0)
             continue;
+        keep_alive(fd);
         if (spec->nodelay)
             setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         if (spec->server)

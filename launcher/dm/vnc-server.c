@@ -5,6 +5,7 @@
  */
 #include "vnc-server.h"
 
+#include "keep-alive.h"
 #include "log.h"
 #include "util.h"
 
@@ -35,6 +36,7 @@ static int listen_at(const struct addrinfo *address)
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
         bind(fd, address->ai_addr, address->ai_addrlen) || listen(fd, VNC_BACKLOG))
         return -errno;
+    keep_alive(fd);
     return steal_fd(&fd);
 }
 

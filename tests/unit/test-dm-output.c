@@ -307,7 +307,7 @@ static void test_tcp_client(void **state)
 {
     struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t len = sizeof(addr);
-    int server = socket(AF_INET, SOCK_STREAM, 0), peer;
+    int server = socket(AF_INET, SOCK_STREAM, 0), peer, alive = 0;
     struct output_spec spec;
     char text[64], error[400];
 
@@ -318,6 +318,8 @@ static void test_tcp_client(void **state)
     assert_int_equal(output_spec_parse(&spec, text, error, sizeof(error)), 0);
     assert_int_equal(output_open(&output, &loop, &spec, 3, OUTPUT_ROLE_SERIAL, ready, NULL), 0);
     peer = accept(server, NULL, NULL);
+    assert_int_equal(getsockopt(output.fd, SOL_SOCKET, SO_KEEPALIVE, &alive, &(socklen_t){ 4 }), 0);
+    assert_int_equal(alive, 1);
     assert_int_equal(output_write(&output, "hi", 2), 2);
     expect_read(peer, "hi");
     close(peer);

@@ -15,6 +15,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 /* -------- a fake Xen: grant G of slot S is its page; 100 + n are pages of large rings -------- */
@@ -173,6 +174,24 @@ static void test_listens_where_told(void **state)
     assert_int_equal(vnc_server_open(&second, &loop, &same), 0);
     assert_int_equal(second.io.fd, -1);
     vnc_server_close(&second);
+}
+
+static int option_of(int fd, int level, int name)
+{
+    int value = -1;
+
+    assert_int_equal(getsockopt(fd, level, name, &value, &(socklen_t){ sizeof(value) }), 0);
+    return value;
+}
+
+/* Its place must not stay taken when its machine is gone. */
+static void test_viewer_is_asked_whether_it_is_there(void **state)
+{
+    int fd = view();
+
+    assert_int_equal(option_of(server.viewers[0].io.fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+    assert_int_equal(option_of(server.viewers[0].io.fd, IPPROTO_TCP, TCP_KEEPIDLE), 60);
+    close(fd);
 }
 
 static void exchange(uint16_t left, uint16_t right, uint32_t first)
@@ -428,6 +447,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
     const struct CMUnitTest tests[] = {
         TEST(test_listens_where_told),
+        TEST(test_viewer_is_asked_whether_it_is_there),
         TEST(test_bytes_at_every_ring_size),
         TEST(test_wrong_orders_are_refused),
         TEST(test_lies_close_only_their_viewer),

@@ -1,0 +1,23 @@
+/*
+ * A peer whose machine has gone without a word holds a place of few: TCP asks whether it is still
+ * there. A socket that is accepted has this from the one that listens (tcp(7)).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef DM_KEEP_ALIVE_H
+#define DM_KEEP_ALIVE_H
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+/* After a minute of silence; who does not answer for another one is gone. */
+static inline void keep_alive(int fd)
+{
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){ 60 }, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){ 15 }, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){ 4 }, sizeof(int));
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int));
+}
+
+#endif
