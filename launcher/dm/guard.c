@@ -98,6 +98,12 @@ static enum sight crash(xc_interface *xc, const struct guard *guard, const char 
     return guest;
 }
 
+static void say_suspended(const struct guard *guard, const char *why)
+{
+    log_error("%s; guest %d is suspended, and is shut down, reason crash, if it runs on", why,
+              guard->guest);
+}
+
 static const char *reason_text(unsigned int reason)
 {
     static const char *const text[] = {
@@ -123,21 +129,10 @@ bool guard_look(struct guard *guard)
     if (stub == ENDED || stub == SUSPENDED)
         suspended = crash(xc, guard, reason_text(reason)) == SUSPENDED;
     if (suspended && !guard->said_suspended)
-        log_error("%s; guest %d is suspended, and is shut down, reason crash, if it runs on",
-                  reason_text(reason), guard->guest);
+        say_suspended(guard, reason_text(reason));
     guard->said_suspended |= suspended;
     xc_interface_close(xc);
     return suspended;
-}
-
-void guard_crash(const struct guard *guard, const char *why)
-{
-    xc_interface *xc = guard->guest < 0 ? NULL : open_xen();
-
-    if (!xc)
-        return;
-    crash(xc, guard, why);
-    xc_interface_close(xc);
 }
 
 /* Returns whether a signal says that the waiting is over. */
@@ -151,6 +146,23 @@ static bool pass(int stop, int ms)
         if (info.ssi_signo != SIGCHLD)
             return true;
     return false;
+}
+
+void guard_crash(const struct guard *guard, const char *why, int stop)
+{
+    xc_interface *xc = guard->guest < 0 ? NULL : open_xen();
+    bool said = false;
+
+    if (!xc)
+        return;
+    while (crash(xc, guard, why) == SUSPENDED) {
+        if (!said)
+            say_suspended(guard, why);
+        said = true;
+        if (pass(stop, PAUSED_STEP_MS))
+            break;
+    }
+    xc_interface_close(xc);
 }
 
 static bool wait_for_stub(xc_interface *xc, const struct guard *guard, int stop)

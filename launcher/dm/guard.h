@@ -30,8 +30,11 @@ void guard_init(struct guard *guard, int stub, int guest);
  */
 bool guard_look(struct guard *guard);
 
-/* Crashes a guest that still runs; WHY begins the line in the log. */
-void guard_crash(const struct guard *guard, const char *why);
+/*
+ * Crashes a guest that still runs; WHY begins the line in the log. One that is suspended for a save
+ * is waited for, since it may run on. STOP, a signalfd, ends the waiting.
+ */
+void guard_crash(const struct guard *guard, const char *why, int stop);
 
 /*
  * We were told to end. libxl destroys a stub domain before its guest, or the stub

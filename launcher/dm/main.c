@@ -312,7 +312,7 @@ static void given_up(void *data)
 {
     const struct setup *setup = data;
 
-    guard_crash(&setup->guard, "nobody serves the stub domain any more");
+    guard_crash(&setup->guard, "nobody serves the stub domain any more", setup->signal_fd);
 }
 
 /* We were a copy that waited: from now on libxl must find us, and we the proxy. */

@@ -245,11 +245,28 @@ static void test_a_signal_ends_the_waiting(void **state)
 
 static void test_nobody_serves(void **state)
 {
-    guard_crash(&guard, "because");
+    guard_crash(&guard, "because", -1);
     assert_int_equal(world.crashed, 1);
     assert_string_equal(said, "because; guest 6 was shut down, reason crash");
-    guard_crash(&guard, "because");
+    guard_crash(&guard, "because", -1);
     assert_int_equal(world.crashed, 1);
+}
+
+/* A save that fails then lets the guest run on; one that does not ends it. */
+static void test_nobody_serves_the_suspended(void **state)
+{
+    static const struct { unsigned int then; int crashed; } rows[] = { { 0, 1 }, { ABSENT, 0 } };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        world.ms = world.crashed = 0;
+        world.guest = SHUT(SHUTDOWN_suspend);
+        world.guest_at_ms = 20000;
+        world.guest_then = rows[i].then;
+        guard_crash(&guard, "because", -1);
+        assert_int_equal(world.crashed, rows[i].crashed);
+        assert_in_range(world.ms, 20000, 22000);
+        assert_non_null(strstr(said, rows[i].crashed ? "was shut down" : "is suspended"));
+    }
 }
 
 static void test_unknown_guest(void **state)
@@ -257,7 +274,7 @@ static void test_unknown_guest(void **state)
     guard_init(&guard, STUB, -1);
     world.stub = SHUT(SHUTDOWN_crash);
     guard_look(&guard);
-    guard_crash(&guard, "because");
+    guard_crash(&guard, "because", -1);
     assert_false(guard_see_off(&guard, -1));
     world.guest = ABSENT;
     guard_init(&guard, STUB, GUEST);
@@ -277,6 +294,7 @@ int main(void)
         TEST(test_stub_stays),
         TEST(test_a_signal_ends_the_waiting),
         TEST(test_nobody_serves),
+        TEST(test_nobody_serves_the_suspended),
         TEST(test_unknown_guest),
     };
 
