@@ -5,28 +5,34 @@
 // sources: common/loop.c common/util.c common/log.c tests/unit/fake-xen.c
 // cflags: -Itests/unit -I../unit
 /*
- * Two whole consoles whose frontends do anything in any order: states, grants and
+ * Three whole consoles whose frontends do anything in any order: states, grants and
  * ports, indices and bytes in the ring, events in storms, while time goes on and
- * grants or ports cannot be had. Each input byte is an operation. Nothing may stay
- * mapped or bound at the end, and a turn of the loop must end.
+ * grants or ports cannot be had; one is the console that states are saved to. Each input byte is an
+ * operation. Nothing may stay mapped or bound at the end, and when nobody does anything more, the
+ * loop has nothing to do.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "input.h"
 #include "fake-xen.h"
 #include "pv-console.h"
+#include "save-opener.h"
 #include "util.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
-#define CONSOLES 2
+#define CONSOLES 3
 
 static struct xencons_interface *page;
 static struct loop loop;
 static struct xen_handles handles;
 static struct pv_console consoles[CONSOLES];
+static int opener[2];
+static char saved[64];
 
 static void *the_page(const uint32_t *refs, uint32_t count)
 {
@@ -45,6 +51,7 @@ static void open_console(struct pv_console *console, unsigned int id, const char
 
     MUST(output_spec_parse(&spec, text, error, sizeof(error)) == 0);
     MUST(pv_console_open(console, id, &spec, &loop) == 0);
+    console->output.opener_fd = opener[1];
     pv_console_start(console, &handles, note_state, NULL);
 }
 
@@ -67,18 +74,45 @@ static void set_index(struct input *in)
     *index = take(in, 1) % 2 ? take(in, 4) : *index + take(in, 2);
 }
 
+/* Of a saved state. */
+static void say_frame(unsigned int which)
+{
+    static const struct { const char *octets; size_t len; } pieces[] = {
+        { "XSst\4\0\0\0QEVM", 12 }, { "XSst\0\0\0\0", 8 }, { "XSst\5\0\0\0QE", 10 }, { "QEVM", 4 },
+    };
+
+    for (size_t i = 0; i < pieces[which].len; i++)
+        page->out[page->out_prod++ % sizeof(page->out)] = pieces[which].octets[i];
+}
+
+static void settle(void)
+{
+    struct pollfd polled[LOOP_MAX_FDS];
+    unsigned int count, turns = 0;
+
+    do {
+        MUST(++turns < 100 && loop_turn(&loop, 0) == 0);
+        count = 0;
+        for (unsigned int i = 0; i < loop.fd_count; i++)
+            if (loop.fds[i])
+                polled[count++] = (struct pollfd){ .fd = loop.fds[i]->fd,
+                                                   .events = loop.fds[i]->events };
+    } while (poll(polled, count, 0) > 0);
+}
+
 static void obey(struct input *in)
 {
-    switch (take(in, 1) % 6) {
+    switch (take(in, 1) % 8) {
     case 0: say_something(in); break;
     case 1: set_index(in); break;
     case 2: memset(page->out, take(in, 1), sizeof(page->out)); break;
     case 3: fake_xen_fire(1 + take(in, 1) % (xen.next + 1)); break;
     case 4: clock_ms += take(in, 1); break;
+    case 5: say_frame(take(in, 1) % 4); break;
+    case 6: save_opener_serve(opener[0], saved); break;
     default: xen.fail_bind = take(in, 1) % 4 == 0;
     }
-    for (int i = 0; i < 4; i++)
-        MUST(loop_turn(&loop, 0) == 0);
+    settle();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -91,14 +125,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     clock_ms = 1000;
     loop_init(&loop, now_ms);
     MUST(xen_open(&handles, &loop, 7) == 0);
+    snprintf(saved, sizeof(saved), "/tmp/fuzz-dm-console.%d", getpid());
+    MUST(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, opener));
     open_console(&consoles[0], 0, "file:/dev/null");
     open_console(&consoles[1], 3, "pty");
+    open_console(&consoles[2], 1, "file:/tmp/state");
     while (in.size)
         obey(&in);
     for (int i = 0; i < CONSOLES; i++)
         pv_console_dispose(&consoles[i]);
     xen_close(&handles);
     MUST(xen.mapped == 0 && xen.bound == 0);
+    close(opener[0]);
+    close(opener[1]);
+    unlink(saved);
     free(page);
     return 0;
 }
