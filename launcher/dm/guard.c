@@ -202,6 +202,8 @@ bool guard_see_off(const struct guard *guard, int stop)
     gone = wait_for_stub(xc, guard, stop);
     if (gone)
         wait_for_guest(xc, guard, stop);
+    else
+        log_error("told to end, and the stub domain is still there: nobody serves it any more");
     xc_interface_close(xc);
     return gone;
 }

@@ -223,6 +223,7 @@ static void test_stub_stays(void **state)
 {
     assert_false(see_off(0, 0, 0, 0));
     assert_int_equal(world.crashed, 0);
+    assert_non_null(strstr(said, "nobody serves it any more"));
     assert_in_range(world.ms, 30000, 31000);
 }
 
