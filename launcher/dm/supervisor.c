@@ -288,6 +288,7 @@ static struct outcome lead(const struct supervisor_job *job, struct team *team)
     for (int restarts = 0;; restarts++) {
         int64_t started = clock_now_ms();
         int rc, result = CHILD_FAILED;
+        bool at_once;
 
         if (!start_heir(job, team, &out))
             return out;
@@ -300,12 +301,14 @@ static struct outcome lead(const struct supervisor_job *job, struct team *team)
         }
         if (!lead_pair(job, team, &out) || out.status == 0)
             return out;
-        if (restarts == SUPERVISOR_MAX_RESTARTS ||
-            (restarts == 0 && !out.killed && clock_now_ms() - started < MIN_LIFE_MS)) {
+        at_once = !out.killed && clock_now_ms() - started < MIN_LIFE_MS;
+        if (restarts == SUPERVISOR_MAX_RESTARTS || (restarts == 0 && at_once)) {
             log_error("given up after %d restarts", restarts);
             break;
         }
         log_error("starting keeper and worker anew");
+        if (at_once) /* they ran before: memory, say, may be short for a moment */
+            poll(NULL, 0, MIN_LIFE_MS);
     }
     job->given_up(job->data);
     return (struct outcome){ OVER, 1, false };

@@ -1,4 +1,5 @@
 // sources: launcher/dm/supervisor.c common/loop.c common/util.c common/log.c
+// wrap: fork
 /*
  * The supervisor with keepers and workers that end in every way: who ends with
  * whom, what is started anew and what is not, that nothing is left behind.
@@ -52,6 +53,24 @@ static enum child_status deaf(void *data, int fd)
     for (;;)
         poll(NULL, 0, 1000);
     return CHILD_DONE;
+}
+
+/* There is no memory for a process, until then. */
+static int64_t fork_fails_until;
+pid_t __real_fork(void);
+
+pid_t __wrap_fork(void)
+{
+    if (clock_now_ms() >= fork_fails_until)
+        return __real_fork();
+    errno = ENOMEM;
+    return -1;
+}
+
+static void no_forks(void *data, enum log_level level, const char *line)
+{
+    if (strstr(line, "killed by signal"))
+        fork_fails_until = clock_now_ms() + 1500;
 }
 
 static enum child_status done(void *data, int fd)
@@ -246,6 +265,15 @@ static void test_unless_it_was_killed(void **state)
     assert_int_equal(given_up, 0);
 }
 
+/* The time that a killed one is away may be the time when there is no memory for another. */
+static void test_a_shortage_passes(void **state)
+{
+    log_set_sink(no_forks, NULL);
+    assert_int_equal(run(patient, is_killed_at_once), 0);
+    assert_int_equal(shared->starts, 2);
+    assert_int_equal(given_up, 0);
+}
+
 static void test_a_dead_child_is_replaced(void **state)
 {
     assert_int_equal(run(patient, better_every_time), 0);
@@ -327,6 +355,7 @@ int main(void)
         TEST(test_a_deaf_child_is_killed),
         TEST(test_failure_at_the_start_is_final),
         TEST(test_unless_it_was_killed),
+        TEST(test_a_shortage_passes),
         TEST(test_a_dead_child_is_replaced),
         TEST(test_but_not_for_ever),
         TEST(test_an_heir_takes_over),
