@@ -3,7 +3,8 @@
 /*
  * What dom0's end may do while the stub domain fetches boot files: lengths and bytes of any kind in
  * any pieces, going away, coming back; no vchan, no memory, no file. It ends once, in done() or in
- * failed(); done means that every file has the length that was said, and its bytes.
+ * failed(); done means that every file has the length that was said, and its bytes, and comes when
+ * all have been sent.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -77,14 +78,18 @@ static void has_failed(void *data, const char *why)
     MUST(why[0] && strlen(why) < LOG_LINE_MAX);
 }
 
+static int kind_of_client;
+
+/* Who has sent all is not waited for. */
 static void settle(void)
 {
     for (int i = 0; i < 4; i++)
         MUST(!loop_turn(&loop, 0));
     MUST(ends <= 1 && fake_vchan_servers() <= !ends && loop.timer_count <= 1);
+    if (client && fake_vchan_server_alive(client))
+        MUST(claim[kind_of_client].sent < BOOT_FILE_HEADER ||
+             claim[kind_of_client].sent - BOOT_FILE_HEADER < claim[kind_of_client].length);
 }
-
-static int kind_of_client;
 
 static void client_comes(struct input *in)
 {
