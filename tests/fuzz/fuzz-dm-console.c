@@ -15,6 +15,7 @@
  */
 #include "input.h"
 #include "fake-xen.h"
+#include "loop-rest.h"
 #include "pv-console.h"
 #include "save-opener.h"
 #include "util.h"
@@ -85,21 +86,6 @@ static void say_frame(unsigned int which)
         page->out[page->out_prod++ % sizeof(page->out)] = pieces[which].octets[i];
 }
 
-static void settle(void)
-{
-    struct pollfd polled[LOOP_MAX_FDS];
-    unsigned int count, turns = 0;
-
-    do {
-        MUST(++turns < 100 && loop_turn(&loop, 0) == 0);
-        count = 0;
-        for (unsigned int i = 0; i < loop.fd_count; i++)
-            if (loop.fds[i])
-                polled[count++] = (struct pollfd){ .fd = loop.fds[i]->fd,
-                                                   .events = loop.fds[i]->events };
-    } while (poll(polled, count, 0) > 0);
-}
-
 static void obey(struct input *in)
 {
     switch (take(in, 1) % 8) {
@@ -112,7 +98,7 @@ static void obey(struct input *in)
     case 6: save_opener_serve(opener[0], saved); break;
     default: xen.fail_bind = take(in, 1) % 4 == 0;
     }
-    settle();
+    loop_rest(&loop);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

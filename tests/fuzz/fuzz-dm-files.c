@@ -12,6 +12,7 @@
 #include "fake-xen.h"
 #include "file-server.h"
 #include "log.h"
+#include "loop-rest.h"
 #include "util.h"
 
 #include <stdio.h>
@@ -110,8 +111,7 @@ static void obey(struct input *in)
             MUST(!loop_turn(&loop, 0));
         }
     }
-    for (int i = 0; i < 3; i++)
-        MUST(!loop_turn(&loop, 0));
+    loop_rest(&loop);
     check();
 }
 

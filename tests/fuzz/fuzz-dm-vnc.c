@@ -11,6 +11,7 @@
 #include "hostile-vchan.h"
 #include "fake-xen.h"
 #include "log.h"
+#include "loop-rest.h"
 #include "util.h"
 #include "vnc-server.h"
 
@@ -115,8 +116,8 @@ static void obey(struct input *in)
             MUST(!loop_turn(&loop, 0));
         }
     }
-    for (int i = what < 128 ? 3 : 0; i; i--) /* else together with what comes next */
-        MUST(!loop_turn(&loop, 0));
+    if (what < 128) /* else together with what comes next */
+        loop_rest(&loop);
     check();
 }
 

@@ -11,6 +11,7 @@
 #include "fake-vchan.h"
 #include "fake-xs.h"
 #include "log.h"
+#include "loop-rest.h"
 #include "util.h"
 #include "vchan-bridge.h"
 
@@ -64,22 +65,10 @@ static int connect_qemu(void *data)
     return ends[1];
 }
 
-/* Until nothing is left to do, which must come soon when no peer does anything. */
 static void settle(void)
 {
-    struct pollfd polled[LOOP_MAX_FDS];
-    unsigned int count, turns = 0;
-
-    do {
-        MUST(++turns < 100);
-        MUST(!loop_turn(&loop, 0));
-        count = 0;
-        for (unsigned int i = 0; i < loop.fd_count; i++)
-            if (loop.fds[i])
-                polled[count++] = (struct pollfd){ .fd = loop.fds[i]->fd,
-                                                   .events = loop.fds[i]->events };
-    } while (poll(polled, count, 0) > 0);
-    MUST(fake_vchan_servers() <= 1 && count <= 2 && loop.timer_count <= 1);
+    MUST(loop_rest(&loop) <= 2);
+    MUST(fake_vchan_servers() <= 1 && loop.timer_count <= 1);
 }
 
 static void qemu_hangs_up(bool wholly)
