@@ -67,10 +67,11 @@ static void speak(unsigned int n, size_t len)
     send(viewers[n].fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* No ring as a vchan's page: what we write to that would be in what a viewer gets. */
 static void offer(struct input *in)
 {
     struct message message = { .type = MESSAGE_SLOT, .index = take(in, 1) % MESSAGE_MAX_SLOTS,
-                               .ring_ref = take(in, 1), .port = take(in, 1) };
+                               .ring_ref = take(in, 1) % VCHAN_RINGS, .port = take(in, 1) };
 
     vnc_server_offer(&server, &message);
 }
