@@ -346,7 +346,7 @@ static int serve(struct setup *setup)
         return status;
     worker_dispose(&setup->worker);
     if (status == 0 && guard_see_off(&setup->guard, setup->signal_fd))
-        qmp_proxy_end(&setup->proxy);
+        qmp_proxy_stop(&setup->proxy);
     return status;
 }
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #define NAME "vchan-socket-proxy"
 /* libxl kills it just before the stub domain goes; and what dies at once must not keep us busy. */
@@ -139,7 +140,6 @@ static void start_again(void *data)
         log_error(NAME ": cannot fork: %s", strerror(errno));
         return;
     }
-    proxy->child = pid;
     watch_pid(proxy, pid);
 }
 
@@ -221,7 +221,6 @@ void qmp_proxy_follow(struct qmp_proxy *proxy, struct store *store)
         fd = -ESRCH;
     }
     proxy->io.fd = fd;
-    proxy->child = fd < 0 ? 0 : pid;
     if (fd < 0)
         loop_start_timer(proxy->loop, &proxy->again, RESTART_MS);
     else if (loop_add_fd(proxy->loop, &proxy->io))
@@ -240,22 +239,10 @@ void qmp_proxy_forget(struct qmp_proxy *proxy)
     proxy->loop = NULL;
 }
 
-static void kill_it(struct qmp_proxy *proxy)
-{
-    if (proxy->io.fd >= 0)
-        syscall(SYS_pidfd_send_signal, proxy->io.fd, SIGKILL, NULL, 0);
-}
-
 void qmp_proxy_stop(struct qmp_proxy *proxy)
 {
-    if (!proxy->loop)
-        return;
-    kill_it(proxy);
+    /* One that has ended, libxl ended: its socket may be the next stub domain's by now. */
+    if (proxy->loop && proxy->io.fd >= 0 && !syscall(SYS_pidfd_send_signal, proxy->io.fd, SIGKILL, NULL, 0))
+        unlink(proxy->args[3]);
     qmp_proxy_forget(proxy);
-}
-
-void qmp_proxy_end(struct qmp_proxy *proxy)
-{
-    if (proxy->loop && proxy->child)
-        kill_it(proxy);
 }

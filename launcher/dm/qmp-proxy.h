@@ -12,8 +12,6 @@
 #include "loop.h"
 #include "store.h"
 
-#include <sys/types.h>
-
 #define QMP_PROXY_ARGS 8
 
 struct qmp_proxy {
@@ -21,7 +19,6 @@ struct qmp_proxy {
     int domid;         /* the stub domain */
     struct loop_fd io; /* its pidfd: readable when it has ended */
     struct loop_timer again;
-    pid_t child; /* not libxl's: the one that we, or whom we follow, started last; 0: none */
     int restarts;
     int log_fd; /* its stderr */
     char exe[256], text[1024];
@@ -40,12 +37,12 @@ int qmp_proxy_find(struct qmp_proxy *proxy, struct loop *loop, struct store *sto
  */
 void qmp_proxy_follow(struct qmp_proxy *proxy, struct store *store);
 
-/* The stub domain has ended under a save: xl, which waits for its QEMU's answer, hears so at once. */
-void qmp_proxy_stop(struct qmp_proxy *proxy);
-
 void qmp_proxy_forget(struct qmp_proxy *proxy); /* closes what is open; idempotent */
 
-/* Ends the one that we started, which libxl may have missed. */
-void qmp_proxy_end(struct qmp_proxy *proxy);
+/*
+ * Ends it: xl, which may wait for its QEMU's answer, hears at once that there is none; and libxl,
+ * which ends it with the stub domain, misses one that was started meanwhile. With it goes its socket.
+ */
+void qmp_proxy_stop(struct qmp_proxy *proxy);
 
 #endif

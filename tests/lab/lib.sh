@@ -42,7 +42,7 @@
 #   daemon_of GUEST                      pid of its stubdom-dm, the supervisor
 #   daemon_parts GUEST                   pids of its four processes: supervisor, stand-by, keeper, worker
 #   kill_part PART [GUEST]               SIGKILL for one of those, or proxy; stub: xl destroy; of a stub_hostile:
-#                                        qemu, init. Fails when it is not there (yet). GUEST: tiny
+#                                        qemu, init, crash. Fails when it is not there (yet). GUEST: tiny
 #   daemon_well WORDS                    after that, tiny's stubdom-dm are the processes $daemon still, have
 #                                        not grown and do not spin, and xl list answers
 #   on_exit CMD...                       undone at the end, last first
@@ -352,7 +352,10 @@ kill_part() {
     worker) pid=$(daemon_parts "$guest" | sed -n 4p) ;;
     proxy) pid=$(xenstore-read "/local/domain/$(domid "$guest-dm")/image/qmp-proxy-pid") ;;
     stub) xl destroy "$guest-dm"; return ;;
-    qemu | init) stub_order "kill-$1"; return ;;
+    qemu | init | crash)
+        xenstore-ls "/local/domain/$(domid "$guest-dm")/data" >/dev/null || return
+        if [ "$1" = crash ]; then stub_order shut-down crash; else stub_order "kill-$1"; fi
+        return ;;
     esac
     [ -n "$pid" ] && kill -KILL "$pid"
 } 2>/dev/null
