@@ -153,7 +153,13 @@ static bool qmp_is_held(void *data)
 {
     struct device_model *dm = data;
 
+    if (dm->save.last)
+        return dm->state != DM_ENDED;
     return !state_save_settle(&dm->save);
+}
+
+static void quits(void *data, bool ok, const char *reply)
+{
 }
 
 /* If it is not stored, the toolstack must not hear "saved": a lost connection is a failure. */
@@ -161,6 +167,11 @@ static void state_settled(void *data, bool stored)
 {
     struct device_model *dm = data;
 
+    /* Its end frees its ioreq server, one of eight for a guest. Later libxl has paused us. */
+    dm->save.last = dm->save.last &&
+                    !qmp_client_send(&dm->own_qmp, "{\"execute\":\"quit\"}", -1, quits, dm);
+    if (dm->save.last)
+        return;
     if (stored) {
         vchan_bridge_resume(&dm->qmp);
         return;
@@ -667,6 +678,16 @@ void device_model_qemu_said(struct device_model *dm, const char *bytes, size_t s
     output_lines_add(&dm->output, bytes, size, dm->loop->now_ms());
 }
 
+/* libxl hears now that the state is saved, and destroys us. */
+static void retire(struct device_model *dm)
+{
+    log_info("QEMU has ended: its guest goes on with another one");
+    enter(dm, DM_ENDED);
+    vnc_slots_stop(&dm->vnc);
+    qmp_client_dispose(&dm->own_qmp);
+    vchan_bridge_linger(&dm->qmp);
+}
+
 /* What QEMU said in its last second is most likely why it ended. */
 void device_model_qemu_ended(struct device_model *dm, const struct qemu_end *end)
 {
@@ -676,6 +697,10 @@ void device_model_qemu_ended(struct device_model *dm, const struct qemu_end *end
     if (dm->state == DM_ENDED)
         return;
     output_lines_flush(&dm->output, now);
+    if (dm->save.last) {
+        retire(dm);
+        return;
+    }
     if (now - dm->output.last_ms <= 1000)
         words = dm->output.last;
     fail(dm, "QEMU %s %d%s%s%s", end->signalled ? "was killed by signal" : "ended with status",

@@ -26,7 +26,7 @@ enum dm_state {
     DM_DEVICES,  /* for the disks, NICs and consoles that the arguments name */
     DM_STARTING, /* QEMU runs, but has not said "running" */
     DM_RUNNING,
-    DM_ENDED,    /* powering off */
+    DM_ENDED,    /* powering off, or, after a soft reset, about to be destroyed */
     DM_STATE_COUNT
 };
 

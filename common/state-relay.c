@@ -153,10 +153,12 @@ static void take_answers(struct state_save *save)
     char answers[16];
     ssize_t got = read(save->console.fd, answers, sizeof(answers));
 
-    if (got == 0 || (got < 0 && !is_passing(got)))
+    if (got == 0 || (got < 0 && !is_passing(got))) {
         console_failed(save, got ? errno : EPIPE);
-    else if (got > 0 && save->phase == STATE_SAVE_ENDING && save->start == save->end)
-        settle(save, answers[got - 1] == STATE_STORED);
+    } else if (got > 0 && save->phase == STATE_SAVE_ENDING && save->start == save->end) {
+        save->last = answers[got - 1] == STATE_LAST;
+        settle(save, save->last || answers[got - 1] == STATE_STORED);
+    }
 }
 
 static void save_console_ready(void *data, short revents)
@@ -185,6 +187,7 @@ int state_save_open(struct state_save *save, struct loop *loop, int console_fd, 
     save->loop = loop;
     save->phase = STATE_SAVE_IDLE;
     save->start = save->end = 0;
+    save->last = false;
     save->console = (struct loop_fd){ .fd = console_fd, .events = POLLIN,
                                       .ready = save_console_ready, .data = save };
     save->qemu = (struct loop_fd){ .fd = -1, .events = POLLIN, .ready = save_qemu_ready,

@@ -29,6 +29,7 @@ struct state_save {
     struct loop_timer patience;
     enum state_save_phase phase;
     bool settling; /* somebody waits for "all stored" */
+    bool last;     /* stored, and the guest goes on with another QEMU */
     uint8_t buffer[STATE_HEADER + STATE_CHUNK]; /* to the console */
     size_t start, end;
     void (*settled)(void *data, bool stored);

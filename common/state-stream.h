@@ -12,7 +12,8 @@
  *   octets 0–3   STATE_MAGIC
  *   octets 4–7   length of the data, little endian, 0 … STATE_FRAME_MAX; 0: the end
  *   octets 8–…   the data
- * An answer is one octet, STATE_STORED or STATE_FAILED; so is a request. The stub
+ * An answer is one octet, STATE_STORED, STATE_FAILED or STATE_LAST (stored, and the guest
+ * goes on with another QEMU, not with this one: a soft reset); so is a request. The stub
  * domain sends an end whenever it must know that all so far is stored; what follows
  * belongs to the same state, unless it begins with STATE_BEGINNING, which is QEMU's.
  *
@@ -33,6 +34,7 @@
 
 #define STATE_STORED 'K'
 #define STATE_FAILED 'F'
+#define STATE_LAST 'L'
 #define STATE_REQUEST 'R'
 
 struct state_parser {

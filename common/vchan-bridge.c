@@ -177,7 +177,8 @@ static void pump(struct vchan_bridge *bridge)
      * stream that has ended may have left a last answer.
      */
     if (!moved && ((!open && (!buffer_used(&bridge->to_stream) || bridge->stream_ended)) ||
-                   (bridge->stream_ended && !buffer_used(&bridge->to_vchan)))) {
+                   (bridge->stream_ended && !buffer_used(&bridge->to_vchan) &&
+                    !bridge->lingers))) {
         log_debug("%s: connection closed by %s", bridge->name, open ? "QEMU" : "the client");
         renew(bridge);
         return;
@@ -280,6 +281,12 @@ void vchan_bridge_resume(struct vchan_bridge *bridge)
 {
     if (bridge->state == VCHAN_BRIDGE_OPEN)
         pump(bridge);
+}
+
+void vchan_bridge_linger(struct vchan_bridge *bridge)
+{
+    bridge->lingers = true;
+    vchan_bridge_resume(bridge);
 }
 
 void vchan_bridge_drop(struct vchan_bridge *bridge)

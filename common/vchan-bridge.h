@@ -59,6 +59,7 @@ struct vchan_bridge {
     struct loop_timer retry;
     struct vchan_buffer to_stream, to_vchan;
     bool stream_ended;        /* no more bytes will come from it */
+    bool lingers;
     unsigned int failures;    /* in a row; only the first is logged */
 };
 
@@ -87,6 +88,12 @@ void vchan_bridge_start(struct vchan_bridge *bridge);
 
 /* What was held may be carried now, if held() agrees. */
 void vchan_bridge_resume(struct vchan_bridge *bridge);
+
+/*
+ * The same, and from now on only the client ends its connection: libxl reads no answer
+ * that comes together with a hang-up.
+ */
+void vchan_bridge_linger(struct vchan_bridge *bridge);
 
 /* Hangs up on the client, with what it was not told yet; the next one may come. */
 void vchan_bridge_drop(struct vchan_bridge *bridge);

@@ -135,6 +135,20 @@ bool guard_look(struct guard *guard)
     return suspended;
 }
 
+bool guard_soft_reset(const struct guard *guard)
+{
+    xc_interface *xc = guard->guest < 0 ? NULL : open_xen();
+    unsigned int reason;
+    bool is;
+
+    if (!xc)
+        return false;
+    is = look_at(xc, guard->guest, guard->guest_uuid, &reason) == ENDED &&
+         reason == SHUTDOWN_soft_reset;
+    xc_interface_close(xc);
+    return is;
+}
+
 /* Returns whether a signal says that the waiting is over. */
 static bool pass(int stop, int ms)
 {

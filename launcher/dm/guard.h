@@ -30,6 +30,9 @@ void guard_init(struct guard *guard, int stub, int guest);
  */
 bool guard_look(struct guard *guard);
 
+/* Has the guest shut down for a soft reset? Then it goes on with another device model. */
+bool guard_soft_reset(const struct guard *guard);
+
 /*
  * Crashes a guest that still runs; WHY begins the line in the log. One that is suspended for a save
  * is waited for, since it may run on. STOP, a signalfd, ends the waiting.

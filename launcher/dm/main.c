@@ -238,7 +238,7 @@ static void opener_asked(void *data, short revents)
 {
     struct setup *setup = data;
 
-    save_opener_serve(setup->opener.fd, save_path(setup));
+    save_opener_serve(setup->opener.fd, save_path(setup), guard_soft_reset(&setup->guard));
 }
 
 /* One pair for every worker: what the last one asked for does not harm the next. */

@@ -48,7 +48,7 @@ static void save_begin(struct output *output)
 static void save_opened(void *data, short revents)
 {
     struct output *output = data;
-    int fd = save_opener_answer(output->opener_fd);
+    int fd = save_opener_answer(output->opener_fd, &output->state.last);
 
     if (fd == -EAGAIN)
         return;
@@ -95,7 +95,8 @@ static void save_end(struct output *output)
 
     state->ended = true;
     state->lost = false;
-    state->answer = state->failed || output->fd < 0 ? STATE_FAILED : STATE_STORED;
+    state->answer = state->failed || output->fd < 0 ? STATE_FAILED :
+                    state->last ? STATE_LAST : STATE_STORED;
     if (!state->failed)
         return;
     cleanup_closep(&output->fd);

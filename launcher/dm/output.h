@@ -33,6 +33,7 @@ struct output_state {
     uint8_t window[STATE_HEADER]; /* lost: the last octets */
     bool ended;   /* the last frame was an end, or there was none yet */
     bool opening; /* the file was asked for and is not there yet */
+    bool last;    /* its guest goes on with another QEMU (STATE_LAST) */
     bool failed;  /* what comes is thrown away until the end */
     bool lost;    /* what comes are no frames */
     char answer;  /* to be sent; 0: none */

@@ -17,9 +17,9 @@ union fd_control {
     char bytes[CMSG_SPACE(sizeof(int))];
 };
 
-static void answer(int fd, int file)
+static void answer(int fd, int file, bool last)
 {
-    int32_t rc = file < 0 ? file : 0;
+    int32_t rc = file < 0 ? file : last;
     struct iovec part = { .iov_base = &rc, .iov_len = sizeof(rc) };
     union fd_control control = { .bytes = { 0 } };
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
@@ -47,7 +47,7 @@ static int make_file(const char *path)
     return file < 0 ? -errno : file;
 }
 
-void save_opener_serve(int fd, const char *path)
+void save_opener_serve(int fd, const char *path, bool last)
 {
     cleanup_close int file = -1;
     char request[8];
@@ -55,7 +55,7 @@ void save_opener_serve(int fd, const char *path)
     if (recv(fd, request, sizeof(request), MSG_DONTWAIT) <= 0)
         return;
     file = make_file(path);
-    answer(fd, file);
+    answer(fd, file, last);
 }
 
 int save_opener_ask(int fd)
@@ -63,7 +63,7 @@ int save_opener_ask(int fd)
     return send(fd, "o", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-int save_opener_answer(int fd)
+int save_opener_answer(int fd, bool *last)
 {
     int32_t rc = -EPROTO;
     int file;
@@ -79,5 +79,6 @@ int save_opener_answer(int fd)
     if (message.msg_controllen < sizeof(control) || control.header.cmsg_type != SCM_RIGHTS)
         return -EPROTO;
     memcpy(&file, CMSG_DATA(&control.header), sizeof(file));
+    *last = rc;
     return file;
 }

@@ -4,20 +4,23 @@
  * would be a file that nobody finds. The supervisor, root, answers requests on one end
  * of a SOCK_SEQPACKET pair; there is one request, and nothing in it to get wrong.
  *
- * Request: one octet, ignored. Answer: int32_t, 0 with the descriptor, or -errno.
+ * Request: one octet, ignored. Answer: int32_t, 0, or 1 for a last state (STATE_LAST), with
+ * the descriptor, or -errno.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #ifndef DM_SAVE_OPENER_H
 #define DM_SAVE_OPENER_H
 
+#include <stdbool.h>
+
 /* The supervisor's side: answers one request that is waiting at fd, for the file PATH. */
-void save_opener_serve(int fd, const char *path);
+void save_opener_serve(int fd, const char *path, bool last);
 
 /* The worker's side. 0 or -errno. */
 int save_opener_ask(int fd);
 
-/* The answer: a descriptor to write to; -EAGAIN when there is none yet, or -errno. */
-int save_opener_answer(int fd);
+/* The answer: a descriptor to write to and *last; -EAGAIN when there is none yet, or -errno. */
+int save_opener_answer(int fd, bool *last);
 
 #endif

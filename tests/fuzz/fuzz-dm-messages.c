@@ -209,6 +209,7 @@ static void ask_opener(struct input *in)
     uint8_t bytes[256] = { 0 };
     size_t len = take(in, 1);
     int pair[2], ends[2], answered;
+    bool last;
     struct pollfd passenger;
     char path[64];
 
@@ -216,16 +217,16 @@ static void ask_opener(struct input *in)
     MUST(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) && !pipe(ends));
     request(pair[1], bytes, len, ends[1]);
     close(ends[1]);
-    save_opener_serve(pair[0], path);
-    save_opener_serve(pair[0], path); /* there is no other one */
+    save_opener_serve(pair[0], path, false);
+    save_opener_serve(pair[0], path, false); /* there is no other one */
     passenger = (struct pollfd){ .fd = ends[0] };
     MUST(poll(&passenger, 1, 0) == 1 && passenger.revents == POLLHUP);
-    answered = save_opener_answer(pair[1]);
+    answered = save_opener_answer(pair[1], &last);
     if (len)
         check_file(answered, path);
     else
         MUST(answered == -EAGAIN);
-    MUST(save_opener_answer(pair[1]) == -EAGAIN);
+    MUST(save_opener_answer(pair[1], &last) == -EAGAIN);
     close(pair[0]);
     close(pair[1]);
     close(ends[0]);

@@ -32,7 +32,7 @@ static void serve(struct output *output, struct loop *loop, int fd, const char *
 
     MUST(n == 0 || (n == 1 && (answer[0] == STATE_STORED || answer[0] == STATE_FAILED)));
     MUST(n == 0 || answer[0] == STATE_FAILED || output->fd >= 0);
-    save_opener_serve(fd, path);
+    save_opener_serve(fd, path, false);
     MUST(!loop_turn(loop, 0));
 }
 

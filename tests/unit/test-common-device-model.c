@@ -445,6 +445,26 @@ static void saved_when_it_is_stored(void **state)
     assert_string_equal(qmp_says(client), "more");
 }
 
+/* A soft reset: QEMU ends before the toolstack hears that it is saved; only its end frees its ioreq server. */
+static void saved_for_another_qemu(void **state)
+{
+    struct libxenvchan *client = save_state();
+
+    assert_int_equal(write(host.consoles[CONSOLE_SAVE], "L", 1), 1);
+    assert_string_equal(qmp_says(client), "");
+    assert_asked("{\"execute\":\"quit\"}");
+    qemu_says("{\"return\": {}}\n");
+    shutdown(host.sockets[0], SHUT_RDWR);
+    close(host.monitor);
+    host.monitor = -1;
+    assert_string_equal(qmp_says(client), "");
+    device_model_qemu_ended(&dm, &(struct qemu_end){ .code = 0 });
+    assert_string_equal(qmp_says(client), "saved");
+    assert_true(fake_vchan_server_alive(client));
+    assert_int_equal(host.power_offs, 0);
+    assert_int_equal(host.crashes, 0);
+}
+
 static void not_stored(void **state)
 {
     save_state();
@@ -838,6 +858,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(password_too_long, setup, teardown),
         cmocka_unit_test_setup_teardown(no_display, setup, teardown),
         cmocka_unit_test_setup_teardown(saved_when_it_is_stored, setup, teardown),
+        cmocka_unit_test_setup_teardown(saved_for_another_qemu, setup, teardown),
         cmocka_unit_test_setup_teardown(not_stored, setup, teardown),
         cmocka_unit_test_setup_teardown(no_word_from_dom0, setup, teardown),
         cmocka_unit_test_setup_teardown(restores, setup, teardown),

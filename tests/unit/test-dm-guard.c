@@ -270,6 +270,17 @@ static void test_nobody_serves_the_suspended(void **state)
     }
 }
 
+static void test_soft_reset(void **state)
+{
+    assert_false(guard_soft_reset(&guard));
+    world.guest = SHUT(SHUTDOWN_suspend);
+    assert_false(guard_soft_reset(&guard));
+    world.guest = SHUT(SHUTDOWN_soft_reset) | OTHER;
+    assert_false(guard_soft_reset(&guard));
+    world.guest = SHUT(SHUTDOWN_soft_reset);
+    assert_true(guard_soft_reset(&guard));
+}
+
 static void test_unknown_guest(void **state)
 {
     guard_init(&guard, STUB, -1);
@@ -296,6 +307,7 @@ int main(void)
         TEST(test_a_signal_ends_the_waiting),
         TEST(test_nobody_serves),
         TEST(test_nobody_serves_the_suspended),
+        TEST(test_soft_reset),
         TEST(test_unknown_guest),
     };
 

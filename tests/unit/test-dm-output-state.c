@@ -24,6 +24,7 @@
 static struct loop loop;
 static struct output output;
 static int calls, opener[2], lines;
+static bool last; /* the state that is being saved */
 static char dir[64], path[128], last_line[LOG_LINE_MAX + 1];
 
 static void keep_line(void *data, enum log_level level, const char *line)
@@ -59,6 +60,7 @@ static int start(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, opener), 0);
     memset(&output, 0, sizeof(output));
     calls = lines = 0;
+    last = false;
     last_line[0] = '\0';
     return 0;
 }
@@ -79,7 +81,7 @@ static void put(const char *octets, size_t len)
     size_t at = output_write(&output, octets, len);
 
     if (at < len) {
-        save_opener_serve(opener[0], path);
+        save_opener_serve(opener[0], path, last);
         assert_int_equal(loop_turn(&loop, 0), 0);
         at += output_write(&output, octets + at, len - at);
     }
@@ -144,6 +146,19 @@ static void test_saved_and_saved_again(void **state)
     assert_int_equal(lines, 0);
 }
 
+/* The guest has shut down to go on with another QEMU. */
+static void test_last_state(void **state)
+{
+    open_as("file:%s", OUTPUT_ROLE_SAVE);
+    last = true;
+    put_frame("QEVM one");
+    assert_answer(STATE_LAST);
+    assert_file("QEVM one");
+    last = false;
+    put_frame("QEVM two");
+    assert_answer(STATE_STORED);
+}
+
 /* Every way to cut the same octets. */
 static void test_in_any_pieces(void **state)
 {
@@ -164,7 +179,7 @@ static void test_in_any_pieces(void **state)
             taken = output_write(&output, held, len);
             memmove(held, held + taken, len - taken);
             len -= taken;
-            save_opener_serve(opener[0], path);
+            save_opener_serve(opener[0], path, last);
             assert_int_equal(loop_turn(&loop, 0), 0);
         }
         assert_int_equal(output_read(&output, &answer, 1), 1);
@@ -228,7 +243,7 @@ static void test_silent_opener(void **state)
     assert_int_equal(output_write(&output, "QEVM", 4), 0);
     assert_int_equal(loop_turn(&loop, 0), 0);
     assert_int_equal(calls, 0);
-    save_opener_serve(opener[0], path);
+    save_opener_serve(opener[0], path, last);
     assert_int_equal(loop_turn(&loop, 0), 0);
     assert_int_equal(calls, 1);
     put("QEVM", 4);
@@ -305,6 +320,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_saved_and_saved_again),
+        TEST(test_last_state),
         TEST(test_in_any_pieces),
         TEST(test_no_file),
         TEST(test_full_disk),
