@@ -129,6 +129,14 @@ static void watch_pid(struct qmp_proxy *proxy, pid_t pid)
         log_warning(NAME ": its end will not be noticed");
 }
 
+static void start_later(struct qmp_proxy *proxy)
+{
+    if (proxy->restarts++ == MAX_RESTARTS)
+        log_error(NAME ": given up after %d restarts", MAX_RESTARTS);
+    else
+        loop_start_timer(proxy->loop, &proxy->again, RESTART_MS);
+}
+
 static void start_again(void *data)
 {
     struct qmp_proxy *proxy = data;
@@ -138,6 +146,7 @@ static void start_again(void *data)
         become_proxy(proxy);
     if (pid < 0) {
         log_error(NAME ": cannot fork: %s", strerror(errno));
+        start_later(proxy);
         return;
     }
     watch_pid(proxy, pid);
@@ -148,12 +157,8 @@ static void has_ended(void *data, short revents)
     struct qmp_proxy *proxy = data;
 
     loop_remove_fd(proxy->loop, &proxy->io);
-    if (proxy->restarts++ == MAX_RESTARTS) {
-        log_error(NAME ": given up after %d restarts", MAX_RESTARTS);
-        return;
-    }
     log_warning(NAME " has ended; if the stub domain stays, it is started anew");
-    loop_start_timer(proxy->loop, &proxy->again, RESTART_MS);
+    start_later(proxy);
 }
 
 /* -------- life -------- */

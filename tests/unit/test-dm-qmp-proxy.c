@@ -1,4 +1,5 @@
 // sources: launcher/dm/qmp-proxy.c common/loop.c common/util.c common/log.c
+// wrap: fork
 /*
  * libxl's proxy, played by a copy of this program: it is found by what xenstore
  * says, and started anew with its own command line when it dies.
@@ -43,6 +44,17 @@ int store_write_proxy_pid(struct store *store, unsigned int pid)
         return -ENOENT;
     shared->pid = pid;
     return 0;
+}
+
+/* -------- no memory for a process, for a while -------- */
+
+static bool no_forks;
+pid_t __real_fork(void);
+
+pid_t __wrap_fork(void)
+{
+    errno = ENOMEM;
+    return no_forks ? -1 : __real_fork();
 }
 
 /* -------- the proxy: leaves its command line in its socket's place, and waits -------- */
@@ -156,6 +168,23 @@ static void test_started_anew(void **state)
     assert_int_equal(waitpid(shared->pid, NULL, 0), shared->pid);
 }
 
+static void test_a_shortage_passes(void **state)
+{
+    pid_t first = start_proxy("vchan-socket-proxy", NULL);
+
+    shared->pid = first;
+    assert_int_equal(qmp_proxy_find(&proxy, &loop, &store), 0);
+    kill_and_reap(first);
+    no_forks = true;
+    turn_for(1500);
+    assert_int_equal(shared->pid, first);
+    no_forks = false;
+    turn_for(1500);
+    assert_int_not_equal(shared->pid, first);
+    qmp_proxy_stop(&proxy);
+    assert_int_equal(waitpid(shared->pid, NULL, 0), shared->pid);
+}
+
 static void test_stopped(void **state)
 {
     pid_t first = start_proxy("vchan-socket-proxy", NULL);
@@ -265,6 +294,7 @@ int main(int argc, char **argv)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(test_started_anew),
+        TEST(test_a_shortage_passes),
         TEST(test_stopped),
         TEST(test_socket_stays_that_another_may_have),
         TEST(test_not_when_the_stub_domain_is_gone),
