@@ -95,7 +95,7 @@ static void obey(struct input *in)
     case 3: fake_xen_fire(1 + take(in, 1) % (xen.next + 1)); break;
     case 4: clock_ms += take(in, 1); break;
     case 5: say_frame(take(in, 1) % 4); break;
-    case 6: save_opener_serve(opener[0], saved); break;
+    case 6: save_opener_serve(opener[0], saved, take(in, 1) % 2); break;
     default: xen.fail_bind = take(in, 1) % 4 == 0;
     }
     loop_rest(&loop);
