@@ -37,7 +37,7 @@
 #   stub_image FILE                      our image is FILE until the scenario ends
 #   stub_hostile                         our image, and beside it a program that obeys dom0; $hostile
 #                                        is the config line for it
-#   stub_order VERB [ARG...]             it does that (tests/guests/stub-hostile.c)
+#   stub_order VERB [ARG...]             tiny's does that (tests/guests/stub-hostile.c)
 #   stub_done [SECONDS]                  until it has done it
 #   daemon_of GUEST                      pid of its stubdom-dm, the supervisor
 #   daemon_parts GUEST                   pids of its four processes: supervisor, stand-by, keeper, worker
@@ -317,14 +317,14 @@ stub_image() {
 }
 
 # shellcheck disable=SC2034 # for scenarios
-stub_orders=0 hostile='stubdom_cmdline = "rdinit=/stub-test stub_test=beside"'
+stub_orders=0 stub_of=tiny hostile='stubdom_cmdline = "rdinit=/stub-test stub_test=beside"'
 stub_hostile() {
     cat "$BOOT/qemu-stubdom-linux-rootfs" "$GUESTS/stub-beside.cpio" >"$scratch/hostile.initrd"
     stub_image "$scratch/hostile.initrd"
 }
 stub_order() {
     stub_orders=$((stub_orders + 1))
-    stub_folder=/local/domain/$(domid tiny-dm)/data
+    stub_folder=/local/domain/$(domid "$stub_of-dm")/data
     xenstore-write "$stub_folder/order" "$stub_orders $*"
 }
 stub_has_done() { [ "$(xenstore-read "$stub_folder/did" 2>/dev/null)" = "$stub_orders" ]; }
@@ -344,7 +344,7 @@ daemon_parts() {
 }
 
 kill_part() {
-    local guest=${2:-tiny} pid
+    local guest=${2:-tiny} stub_of=${2:-tiny} pid
     case $1 in
     supervisor) pid=$(daemon_parts "$guest" | sed -n 1p) ;;
     heir) pid=$(daemon_parts "$guest" | sed -n 2p) ;;
