@@ -116,23 +116,25 @@ static const char *reason_text(unsigned int reason)
     return reason < ARRAY_SIZE(text) ? text[reason] : "the stub domain has ended";
 }
 
-bool guard_look(struct guard *guard)
+struct guard_sight guard_look(struct guard *guard)
 {
+    struct guard_sight sight = { .look_again = guard->guest >= 0 };
     xc_interface *xc = guard->guest < 0 ? NULL : open_xen();
-    bool suspended = false;
+    enum sight stub, guest = GONE;
     unsigned int reason;
-    enum sight stub;
 
     if (!xc)
-        return false;
+        return sight;
     stub = look_at(xc, guard->stub, guard->stub_uuid, &reason);
-    if (stub == ENDED || stub == SUSPENDED)
-        suspended = crash(xc, guard, reason_text(reason)) == SUSPENDED;
-    if (suspended && !guard->said_suspended)
+    sight.stub_ended = stub == ENDED || stub == SUSPENDED;
+    if (sight.stub_ended)
+        guest = crash(xc, guard, reason_text(reason));
+    if (guest == SUSPENDED && !guard->said_suspended)
         say_suspended(guard, reason_text(reason));
-    guard->said_suspended |= suspended;
+    guard->said_suspended |= guest == SUSPENDED;
+    sight.look_again = stub == UNKNOWN || guest == UNKNOWN || guest == SUSPENDED;
     xc_interface_close(xc);
-    return suspended;
+    return sight;
 }
 
 bool guard_soft_reset(const struct guard *guard)

@@ -24,11 +24,14 @@ struct guard {
 /* Remembers the two domains. A failure is logged, and nothing will be done. */
 void guard_init(struct guard *guard, int stub, int guest);
 
-/*
- * Some domain has ended: if it is the stub domain, a guest that runs is crashed. Returns whether it
- * is, and the guest is suspended, for a save: look again in a while, it may run on when that fails.
- */
-bool guard_look(struct guard *guard);
+struct guard_sight {
+    bool stub_ended; /* and is kept: nobody answers libxl any more */
+    bool look_again; /* in a while: the guest is suspended for a save and may run on when that
+                        fails, or the hypervisor did not say */
+};
+
+/* Some domain has ended: if it is the stub domain, a guest that runs is crashed. */
+struct guard_sight guard_look(struct guard *guard);
 
 /* Has the guest shut down for a soft reset? Then it goes on with another device model. */
 bool guard_soft_reset(const struct guard *guard);

@@ -153,11 +153,12 @@ static int open_consoles(struct setup *setup)
 static void look(void *data)
 {
     struct setup *setup = data;
+    struct guard_sight sight = guard_look(&setup->guard);
 
-    if (!guard_look(&setup->guard))
-        return;
-    qmp_proxy_stop(&setup->proxy);
-    loop_start_timer(&setup->loop, &setup->look_again, LOOK_AGAIN_MS);
+    if (sight.stub_ended)
+        qmp_proxy_stop(&setup->proxy);
+    if (sight.look_again)
+        loop_start_timer(&setup->loop, &setup->look_again, LOOK_AGAIN_MS);
 }
 
 /* The keeper has seen a domain end; which one, and how, only the hypervisor knows. */

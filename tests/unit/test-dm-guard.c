@@ -120,34 +120,39 @@ static void test_look(void **state)
         unsigned int stub, guest;
         int crashed;
         const char *words;
+        bool ended, again;
     } rows[] = {
-        { 0, 0, 0, "" },
-        { XEN_DOMINF_paused, 0, 0, "" },
-        { SHUT(SHUTDOWN_crash), 0, 1, "the stub domain has crashed; guest 6" },
-        { SHUT(SHUTDOWN_poweroff), 0, 1, "powered off; guest 6" },
-        { SHUT(SHUTDOWN_suspend), 0, 1, "suspended" },
-        { SHUT(77), 0, 1, "has ended; guest 6" },
-        { SHUT(SHUTDOWN_crash), XEN_DOMINF_paused, 1, "crashed" },
+        { 0, 0, 0, "", false, false },
+        { XEN_DOMINF_paused, 0, 0, "", false, false },
+        { SHUT(SHUTDOWN_crash), 0, 1, "the stub domain has crashed; guest 6", true, false },
+        { SHUT(SHUTDOWN_poweroff), 0, 1, "powered off; guest 6", true, false },
+        { SHUT(SHUTDOWN_suspend), 0, 1, "suspended", true, false },
+        { SHUT(77), 0, 1, "has ended; guest 6", true, false },
+        { SHUT(SHUTDOWN_crash), XEN_DOMINF_paused, 1, "crashed", true, false },
         /* It has shut down by itself, or the stub domain saw to it. */
-        { SHUT(SHUTDOWN_poweroff), SHUT(SHUTDOWN_poweroff), 0, "" },
-        { SHUT(SHUTDOWN_crash), SHUT(SHUTDOWN_crash), 0, "" },
-        { SHUT(SHUTDOWN_crash), ABSENT, 0, "" },
-        { SHUT(SHUTDOWN_crash), XEN_DOMINF_dying, 0, "" },
-        { SHUT(SHUTDOWN_crash), OTHER, 0, "" },
-        { SHUT(SHUTDOWN_crash), SILENT, 0, "" },
+        { SHUT(SHUTDOWN_poweroff), SHUT(SHUTDOWN_poweroff), 0, "", true, false },
+        { SHUT(SHUTDOWN_crash), SHUT(SHUTDOWN_crash), 0, "", true, false },
+        { SHUT(SHUTDOWN_crash), ABSENT, 0, "", true, false },
+        { SHUT(SHUTDOWN_crash), XEN_DOMINF_dying, 0, "", true, false },
+        { SHUT(SHUTDOWN_crash), OTHER, 0, "", true, false },
+        { SHUT(SHUTDOWN_crash), SILENT, 0, "", true, true },
         /* libxl is destroying it: see_off() is for that. */
-        { SHUT(SHUTDOWN_crash) | XEN_DOMINF_dying, 0, 0, "" },
-        { ABSENT, 0, 0, "" },
-        { SHUT(SHUTDOWN_crash) | OTHER, 0, 0, "" },
-        { SILENT, 0, 0, "" },
+        { SHUT(SHUTDOWN_crash) | XEN_DOMINF_dying, 0, 0, "", false, false },
+        { ABSENT, 0, 0, "", false, false },
+        { SHUT(SHUTDOWN_crash) | OTHER, 0, 0, "", false, false },
+        { SILENT, 0, 0, "", false, true },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct guard_sight sight;
+
         world.stub = rows[i].stub;
         world.guest = rows[i].guest;
         world.crashed = 0;
         said[0] = '\0';
-        assert_false(guard_look(&guard));
+        sight = guard_look(&guard);
+        assert_int_equal(sight.stub_ended, rows[i].ended);
+        assert_int_equal(sight.look_again, rows[i].again);
         if (world.crashed != rows[i].crashed || !strstr(said, rows[i].words))
             fail_msg("row %zu: crashed %d: %s", i, world.crashed, said);
         assert_true(rows[i].words[0] || !said[0]);
@@ -159,18 +164,18 @@ static void test_look_at_suspended(void **state)
 {
     world.stub = SHUT(SHUTDOWN_crash);
     world.guest = SHUT(SHUTDOWN_suspend);
-    assert_true(guard_look(&guard));
+    assert_true(guard_look(&guard).look_again);
     assert_non_null(strstr(said, "has crashed; guest 6 is suspended"));
     said[0] = '\0';
-    assert_true(guard_look(&guard));
+    assert_true(guard_look(&guard).look_again);
     assert_string_equal(said, "");
     assert_int_equal(world.crashed, 0);
     world.guest = 0;
-    assert_false(guard_look(&guard));
+    assert_false(guard_look(&guard).look_again);
     assert_int_equal(world.crashed, 1);
     world.stub = 0;
     world.guest = SHUT(SHUTDOWN_suspend);
-    assert_false(guard_look(&guard));
+    assert_false(guard_look(&guard).look_again);
 }
 
 /* Domains as they are, and as they become after so many milliseconds. */
