@@ -15,7 +15,7 @@
 
 /* What the walk over one subcommand's arguments found. */
 struct scan {
-    const char *config, *checkpoint;
+    const char *config, *checkpoint, *monitored;
     char *extra;
     const char *positional[4];
     int count;
@@ -31,6 +31,7 @@ struct subcommand {
     enum config_use use;
     bool starts_guest;
     bool has_checkpoint; /* a lone positional is the file to restore from */
+    bool asks_qemu;      /* two positionals: a domain, and what its QEMU is asked */
     bool leading_domain; /* a domain comes first, before the options */
     bool leading_config; /* a config may come before the options */
     int config_option;   /* the option letter that names the config, or 0 */
@@ -124,6 +125,13 @@ static const struct subcommand subcommands[] = {
         .use = CONFIG_FILE,
         .config_option = 'C',
     },
+    {
+        .name = "qemu-monitor-command",
+        .shortest = 1,
+        .options = "h",
+        .long_options = no_options,
+        .asks_qemu = true,
+    },
 };
 
 static const struct subcommand *subcommand_find(const char *word)
@@ -194,6 +202,8 @@ static int scan_arguments(struct scan *scan, const struct subcommand *sub, int a
         scan->config = scan->positional[sub->config_at];
     if (sub->has_checkpoint && scan->count == 1)
         scan->checkpoint = scan->positional[0];
+    if (sub->asks_qemu && scan->count >= 2)
+        scan->monitored = scan->positional[0];
     return scan->config != NULL;
 }
 
@@ -229,6 +239,7 @@ static int command_line_scan(struct command_line *line, int argc, char **argv, c
 
     rc = scan_arguments(&scan, sub, argc - optind, moved + optind);
     line->checkpoint = scan.dry_run ? NULL : scan.checkpoint;
+    line->monitored = scan.monitored;
     line->paused = scan.paused;
     if (rc <= 0) {
         free(scan.extra);

@@ -27,6 +27,7 @@ struct command_line {
     bool starts_guest;  /* the command makes a domain */
     bool paused;        /* create, restore: that is not to run yet */
     const char *checkpoint; /* restore without a config: the file; part of the caller's argv */
+    const char *monitored; /* qemu-monitor-command: the domain; part of the caller's argv */
 };
 
 /*

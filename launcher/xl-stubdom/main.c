@@ -21,6 +21,7 @@
 #include "command-line.h"
 #include "config.h"
 #include "dm-args.h"
+#include "domains.h"
 #include "fault.h"
 #include "guest-files.h"
 #include "image.h"
@@ -52,6 +53,10 @@
 /* xl itself has waited for a silent QEMU for 60 s by then. */
 #ifndef UNPAUSE_SECONDS
 #define UNPAUSE_SECONDS 15
+#endif
+/* As long as libxl waits where it waits longest. */
+#ifndef MONITOR_SECONDS
+#define MONITOR_SECONDS 60
 #endif
 
 static const struct places places = {
@@ -311,6 +316,16 @@ static void explain(struct job *job, const struct xl_run *run, const struct logs
     }
 }
 
+static int start_timer(int seconds)
+{
+    const struct itimerspec limit = {.it_value.tv_sec = seconds};
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+
+    if (timer >= 0)
+        timerfd_settime(timer, 0, &limit, NULL);
+    return timer;
+}
+
 /*
  * xl ends with 0 even when its last step fails, the one that lets the new guest run: when its
  * connection to QEMU breaks just then (vchan-socket-proxy has died; it is started anew). Tries that
@@ -318,8 +333,7 @@ static void explain(struct job *job, const struct xl_run *run, const struct logs
  */
 static bool unpause(struct job *job, struct stub_watch *watch)
 {
-    const struct itimerspec limit = {.it_value.tv_sec = UNPAUSE_SECONDS};
-    cleanup_close int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    cleanup_close int timer = start_timer(UNPAUSE_SECONDS);
     struct pollfd expired = {.fd = timer, .events = POLLIN};
     int32_t guest = stub_watch_look(watch).guest;
     char domid[12];
@@ -328,7 +342,6 @@ static bool unpause(struct job *job, struct stub_watch *watch)
     bool tried = false;
 
     snprintf(domid, sizeof(domid), "%d", guest);
-    timerfd_settime(timer, 0, &limit, NULL);
     while (stub_watch_never_ran(watch, guest)) {
         tried = true;
         if (timer < 0 || poll(&expired, 1, 1000) ||
@@ -403,6 +416,26 @@ static int restore_saved(struct job *job, int argc, char **argv)
     return start_guest(job);
 }
 
+/* libxl waits for QEMU's answer without end; a stub domain that was taken over may keep silent. */
+static int ask_qemu(struct job *job, char **argv)
+{
+    cleanup_close int timer = start_timer(MONITOR_SECONDS);
+    struct pollfd expired = {.fd = timer, .events = POLLIN};
+    uint32_t guest, stub;
+    struct xl_run run;
+
+    if (timer < 0 || domains_find(job->line.monitored, &guest, &stub, &job->fault))
+        return pass_to_xl(job, argv);
+    if (xl_find(getenv("XL"), &job->xl, &job->fault) ||
+        xl_run(job->xl, argv, NULL, timer, &run, &job->fault))
+        return refuse(job);
+    if (WIFEXITED(run.status) || !poll(&expired, 1, 0))
+        xl_mirror_status(run.status);
+    fault_set(&job->fault, -ETIMEDOUT, "%s: its QEMU has not answered for %d s",
+              job->line.monitored, MONITOR_SECONDS);
+    return refuse(job);
+}
+
 static int run_job(struct job *job, int argc, char **argv)
 {
     if (command_line_init(&job->line, argc, argv)) {
@@ -411,6 +444,8 @@ static int run_job(struct job *job, int argc, char **argv)
     }
     if (job->line.checkpoint && job->line.use == CONFIG_UNUSED)
         return restore_saved(job, argc, argv);
+    if (job->line.monitored)
+        return ask_qemu(job, argv);
     if (job->line.use == CONFIG_UNUSED)
         return pass_to_xl(job, argv);
     if (prepare(job, job->line.config, job->line.extra))

@@ -7,8 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libxl.h>
-#include <libxl_utils.h>
 #include <netdb.h>
 #include <stdarg.h>
 #include <string.h>
@@ -21,6 +19,7 @@
 
 #include "../screenshot/screenshot.h"
 #include "cleanup.h"
+#include "domains.h"
 
 struct picture {
     const char *guest; /* as the user calls it */
@@ -30,27 +29,6 @@ struct picture {
 };
 
 /* -------- where the guest's screen is -------- */
-
-static int find_domains(struct picture *picture, uint32_t *guest, int *stub)
-{
-    xentoollog_logger *logger = (xentoollog_logger *)xtl_createlogger_stdiostream(
-        stderr, XTL_CRITICAL, 0);
-    libxl_ctx *ctx = NULL;
-    int rc = 0;
-
-    if (!logger || libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, logger))
-        rc = fault_set(picture->fault, -EIO, "no Xen here, or not root");
-    else if (libxl_domain_qualifier_to_domid(ctx, picture->guest, guest) ||
-             libxl_domain_info(ctx, NULL, *guest))
-        rc = fault_set(picture->fault, -ENOENT, "%s: there is no such domain", picture->guest);
-    else if (!(*stub = libxl_get_stubdom_id(ctx, *guest)))
-        rc = fault_set(picture->fault, -ENOENT, "%s: its device model is not in a stub domain",
-                       picture->guest);
-    libxl_ctx_free(ctx);
-    if (logger)
-        xtl_logger_destroy(logger);
-    return rc;
-}
 
 /* What no other domain could have written. False: there is no such thing, or it is too long. */
 __attribute__((format(printf, 4, 5)))
@@ -82,8 +60,8 @@ static bool read_own(struct xs_handle *xs, char *text, size_t size, const char *
 static int find_screen(struct picture *picture)
 {
     struct xs_handle *xs;
-    uint32_t guest;
-    int stub, rc = find_domains(picture, &guest, &stub);
+    uint32_t guest, stub;
+    int rc = domains_find(picture->guest, &guest, &stub, picture->fault);
 
     if (rc)
         return rc;
@@ -96,7 +74,7 @@ static int find_screen(struct picture *picture)
                        picture->guest);
     else
         read_own(xs, picture->password, sizeof(picture->password),
-                 "/local/domain/0/backend/vfb/%d/0/vncpasswd", stub);
+                 "/local/domain/0/backend/vfb/%u/0/vncpasswd", stub);
     xs_close(xs);
     return rc;
 }

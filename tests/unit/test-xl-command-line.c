@@ -108,6 +108,32 @@ static void test_examples(void **state)
     }
 }
 
+static void test_monitored(void **state)
+{
+    static const struct { const char *argv[MAX_ARGS], *guest; } rows[] = {
+        { { "xl", "qemu-monitor-command", "g", "info version" }, "g" },
+        { { "xl", "-v", "qemu", "7", "quit" }, "7" },
+        { { "xl", "qemu-monitor-command", "g" }, NULL },
+        { { "xl", "qemu-monitor-command", "-h", "g", "quit" }, NULL },
+        { { "xl", "save", "g", "file" }, NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct command_line line;
+        char *argv[MAX_ARGS];
+
+        memcpy(argv, rows[i].argv, sizeof(argv));
+        assert_int_equal(command_line_init(&line, count_args(rows[i].argv), argv), 0);
+        assert_int_equal(line.use, CONFIG_UNUSED);
+        if (rows[i].guest)
+            assert_string_equal(line.monitored, rows[i].guest);
+        else
+            assert_null(line.monitored);
+        command_line_dispose(&line);
+    }
+}
+
 static void test_settings_are_appended(void **state)
 {
     char *argv[] = {"xl-stubdom", "-v", "create", "-c", "g.cfg", "a=1", NULL};
@@ -161,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_monitored),
         cmocka_unit_test(test_settings_are_appended),
         cmocka_unit_test(test_file_is_replaced),
     };

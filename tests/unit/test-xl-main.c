@@ -26,6 +26,7 @@
 #define XEN_LOG_DIR "log"
 #define VERSION "7.8"
 #define UNPAUSE_SECONDS 3
+#define MONITOR_SECONDS 1
 #define main xl_stubdom_main
 #include "../../launcher/xl-stubdom/main.c"
 #undef main
@@ -90,6 +91,16 @@ const char *stub_reason_text(unsigned int reason)
 {
     assert_int_equal(reason, 3);
     return "crashed";
+}
+
+static bool has_stub;
+
+int domains_find(const char *name, uint32_t *guest, uint32_t *stub, struct fault *fault)
+{
+    assert_string_equal(name, "g");
+    *guest = 4;
+    *stub = 5;
+    return has_stub ? 0 : fault_set(fault, -ENOENT, "no stub domain");
 }
 
 static void put(const char *name, const char *text, mode_t mode)
@@ -294,6 +305,30 @@ static void test_left_paused(void **state)
                                      "unpause\n4\ndestroy\n4\ndestroy\n5\n");
     unlink("paused");
     sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
+}
+
+/* libxl would wait without end. */
+static void test_silent_monitor(void **state)
+{
+    (void)state;
+    has_stub = true;
+    xl_does("echo answer; exit 4");
+    assert_int_equal(RUN("qemu-monitor-command", "g", "info version"), 4);
+    assert_string_equal(get("args"), "qemu-monitor-command\ng\ninfo version\n");
+    assert_string_equal(get("out"), "answer\n");
+    assert_string_equal(get("err"), "");
+    xl_does("kill -9 $$");
+    assert_int_equal(RUN("qemu-monitor-command", "g", "quit"), -SIGKILL);
+    assert_string_equal(get("err"), "");
+    xl_does("exec sleep 25");
+    assert_int_equal(RUN("qemu", "g", "info version"), 1);
+    assert_string_equal(get("err"), "xl-stubdom: g: its QEMU has not answered for 1 s\n");
+
+    /* a QEMU in dom0 may take its time */
+    has_stub = false;
+    xl_does("sleep 1.5; exit 4");
+    assert_int_equal(RUN("qemu-monitor-command", "g", "info version"), 4);
+    assert_string_equal(get("err"), "");
 }
 
 static void test_signals(void **state)
@@ -556,6 +591,7 @@ int main(void)
         cmocka_unit_test(test_create_inline),
         cmocka_unit_test(test_failed_create),
         cmocka_unit_test(test_left_paused),
+        cmocka_unit_test(test_silent_monitor),
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_early_death),
         cmocka_unit_test(test_config_by_file),

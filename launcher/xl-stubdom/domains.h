@@ -1,0 +1,19 @@
+/*
+ * domains: a running guest and its stub domain, as the user names the guest.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef XL_STUBDOM_DOMAINS_H
+#define XL_STUBDOM_DOMAINS_H
+
+#include <stdint.h>
+
+#include "fault.h"
+
+/*
+ * NAME: a name or a number. 0, or a negative errno with the fault described: no Xen, no such
+ * domain, or one whose device model is not in a stub domain.
+ */
+int domains_find(const char *name, uint32_t *guest, uint32_t *stub, struct fault *fault);
+
+#endif
