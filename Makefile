@@ -6,12 +6,12 @@ SHELL := /bin/bash
 export XENFIRMWAREDIR ?= /usr/lib/xen-4.20/boot
 export DESTDIR ?=
 
-.PHONY: help all prepare qemu kernel launcher image demo check bench fuzz install deb lint clean distclean
+.PHONY: help all prepare qemu kernel launcher image demo check check-all bench fuzz install deb lint clean distclean
 .NOTPARALLEL:
 
 help: ## this list
 	@echo "xen-stubdom: QEMU for Xen HVM guests, in a stub domain"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 	@echo "Environment: XEN_STUBDOM_CACHE=DIR (default ~/.cache/xen-stubdom), VERBOSE=1 (all output)"
 
 all: image ## build everything: kernel, image, dom0's programs
@@ -38,6 +38,9 @@ demo: image ## boot the lab and run a guest whose QEMU is in a stub domain
 
 check: image ## unit tests and lab scenarios; closes with "N passed, N failed"
 	@tests/check
+
+check-all: image ## the same with the scenarios that take long (hours)
+	@tests/check --all
 
 bench: image ## measure the figures; writes build/bench.json
 	@tests/bench/run

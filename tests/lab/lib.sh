@@ -16,6 +16,8 @@
 #                                        has a new one
 #   serial_wait REGEX [SECONDS]          a line that matches appears on it
 #   serial_send TEXT                     sends a line
+#   serial_echo TEXT                     the boot sector says it back
+#   answers TEXT                         so does tiny's, on a connection of its own
 #   guest_run COMMAND [SECONDS]          the Linux guest runs it: $guest_output
 #   life_guest NAME [LINE...]            hvm_config of a Linux guest for that, which has vnc=1 and a NIC
 #   life_begin GUEST, life_check GUEST   it begins to check its memory, to write to its disk, to ping
@@ -205,6 +207,15 @@ serial_wait() {
     serial_line=${line#*:}
 }
 serial_send() { printf '%s\r' "$1" >&8; }
+
+serial_echo() {
+    serial_send "$1"
+    serial_wait "you said: $1" 15
+}
+answers() {
+    serial_open tiny
+    serial_echo "$1"
+}
 
 # guest_run COMMAND [SECONDS]: the Linux guest runs it; its lines are in $guest_output.
 guest_runs=0
