@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export XENFIRMWAREDIR ?= /usr/lib/xen-4.20/boot
 export DESTDIR ?=
 
-.PHONY: help all prepare qemu kernel launcher image demo check check-all bench fuzz install deb lint clean distclean
+.PHONY: help all prepare qemu kernel launcher micro image demo check check-all bench fuzz install deb lint clean distclean
 .NOTPARALLEL:
 
 help: ## this list
@@ -30,7 +30,10 @@ kernel: prepare ## build the stub domain's kernel
 launcher: qemu ## build the in-domain launcher and dom0's programs
 	@launcher/build
 
-image: kernel launcher ## build the initramfs images
+micro: launcher ## build the micro flavour's kernel
+	@launcher/stubdom-micro/build
+
+image: kernel launcher micro ## build the flavours' images
 	@initramfs/build
 
 demo: image ## boot the lab and run a guest whose QEMU is in a stub domain

@@ -10,9 +10,7 @@
 #include "log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/filter.h>
-#include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -73,25 +71,6 @@ static int find_vif(struct linux_platform *platform, int sock, const uint8_t *ma
     return -EAGAIN;
 }
 
-/*
- * The header for offloads (IFF_VNET_HDR) is for virtio-net. Its writer says where the kernel
- * shall write a checksum: our kernel does that before the firewall looks
- * (kernel-config/patches/0007), else it could be in an address.
- */
-static int open_tap(unsigned int devid)
-{
-    struct ifreq request;
-    cleanup_close int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-
-    if (fd < 0)
-        return -errno;
-    set_name(&request, "tap", devid);
-    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
-    if (ioctl(fd, TUNSETIFF, &request) < 0)
-        return -errno;
-    return steal_fd(&fd);
-}
-
 static int join(int sock, unsigned int devid, unsigned int vif, const struct frame_filter *firewall)
 {
     struct frame_filter all;
@@ -110,34 +89,19 @@ static int join(int sock, unsigned int devid, unsigned int vif, const struct fra
     return rc ? rc : set_up(sock, "eth", vif);
 }
 
-static int build_firewall(const struct platform *base, const struct frame_filter_rules *rules,
-                          struct frame_filter *firewall)
-{
-    if (base->firewall)
-        return frame_filter_build(rules, true, firewall);
-    frame_filter_build_open(firewall);
-    return 0;
-}
-
 static int attach(struct linux_platform *platform, int sock, unsigned int devid, unsigned int vif,
                   const struct frame_filter_rules *rules, char *backend, size_t size)
 {
     struct frame_filter firewall;
-    cleanup_close int tap = open_tap(devid);
+    cleanup_close int tap = linux_tap_open(devid);
     int rc;
 
     if (tap < 0)
         return tap;
-    rc = build_firewall(&platform->base, rules, &firewall);
+    rc = linux_firewall_build(&platform->base, rules, true, &firewall);
     if (!rc)
         rc = join(sock, devid, vif, &firewall);
-    if (!rc)
-        rc = format_text(backend, size, "tap,fd=%d", tap);
-    if (!rc)
-        rc = linux_pass_fd(platform, tap);
-    if (!rc)
-        steal_fd(&tap);
-    return rc;
+    return rc ? rc : linux_tap_pass(platform, &tap, backend, size);
 }
 
 int linux_nic_attach(struct platform *base, unsigned int devid,
@@ -159,7 +123,6 @@ int linux_nic_attach(struct platform *base, unsigned int devid,
         return rc;
     }
     platform->taken_vifs[vif] = true;
-    log_info("NIC %u: eth%u joined to tap%u, firewall %s", devid, vif, devid,
-             !base->firewall ? "off" : rules->by_address ? "by MAC and addresses" : "by MAC");
+    log_info("NIC %u: eth%u joined to tap%u, firewall %s", devid, vif, devid, linux_firewall_kind(base, rules));
     return 0;
 }

@@ -1,5 +1,9 @@
 /*
- * The Linux stub domain's platform: what its files share.
+ * The platform of the stub domains whose kernel has Linux's system calls: Linux itself, and the
+ * micro flavour's kernel. What its files share.
+ *
+ * linux-*.c serves both, except where the two kernels differ: there micro-NAME.c takes the place
+ * of linux-NAME.c in micro's program, with the same functions.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -30,15 +34,34 @@ struct linux_platform {
     int console_fd;
 };
 
+/* dom0 has connected it before the kernel starts: the log. */
+#define LINUX_CONSOLE "/dev/hvc0"
+
+/*
+ * linux-prepare.c, micro-prepare.c: makes the file system what all others here expect. *console
+ * is the console as soon as it is open, for what is logged meanwhile; or stays -1.
+ */
+void linux_prepare(int *console);
+
 /* linux-platform.c. 0 or -errno, logged. */
 int linux_platform_init(struct linux_platform *platform, struct loop *loop, int console_fd);
 
 /* Makes fd one of those that QEMU inherits, by the same number; takes it over. 0 or -ENOSPC. */
 int linux_pass_fd(struct linux_platform *platform, int fd);
 
-/* linux-nic.c: the operation of platform.h. */
+/* linux-nic.c, micro-nic.c: the operation of platform.h. */
 int linux_nic_attach(struct platform *base, unsigned int devid,
                      const struct frame_filter_rules *rules, char *backend, size_t size);
+
+/* linux-tap.c: a new tap for NIC devid; its descriptor, or -errno. */
+int linux_tap_open(unsigned int devid);
+/* QEMU gets it; backend is what -netdev says of it. Takes *tap over (it becomes -1) when it succeeds. */
+int linux_tap_pass(struct linux_platform *platform, int *tap, char *backend, size_t size);
+/* The program, or one that passes all when the firewall is off. tag_aside: as in frame_filter_build(). */
+int linux_firewall_build(const struct platform *base, const struct frame_filter_rules *rules, bool tag_aside,
+                         struct frame_filter *firewall);
+/* For the log. */
+const char *linux_firewall_kind(const struct platform *base, const struct frame_filter_rules *rules);
 
 /*
  * linux-tc.c: every frame that interface from receives and the program passes is sent by
@@ -62,7 +85,7 @@ int linux_qemu_start(struct platform *base, char *const argv[]);
 int linux_qemu_confine(struct platform *base);
 int linux_qemu_connect(struct platform *base, enum qemu_socket which);
 
-/* linux-sandbox.c: run in the child between fork and exec. 0 or -errno. */
+/* linux-sandbox.c, micro-sandbox.c: run in the child between fork and exec. 0 or -errno. */
 int linux_sandbox_enter(void);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * PID 1 of the Linux stub domain: prepares what a kernel leaves to user space, then
- * hands over to the device model core. It never ends by itself: the last thing it
- * does is to power the domain off, and if it crashes the kernel panics, which Xen
- * sees as the domain's crash.
+ * PID 1 of the stub domain, on Linux and on the micro kernel: prepares what the kernel leaves to
+ * user space, then hands over to the device model core. It never ends by itself: the last thing
+ * it does is to power the domain off, and if it crashes the kernel panics, which Xen sees as the
+ * domain's crash.
  *
  * Output: lines with the seconds since boot on console 0 (/dev/hvc0).
  * Kernel command line: "stubdom.debug" adds debug lines, "stubdom.firewall=0" lets the
@@ -17,9 +17,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/reboot.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <xenstore.h>
 
@@ -50,22 +48,6 @@ static void print_line(void *data, enum log_level level, const char *line)
         return;
 }
 
-static void mount_one(const char *type, const char *where, unsigned long flags)
-{
-    mkdir(where, 0755);
-    /* EBUSY: the kernel mounted it already (devtmpfs, by its own configuration). */
-    if (mount(type, where, type, flags, NULL) < 0 && errno != EBUSY)
-        log_error("cannot mount %s at %s: %s", type, where, strerror(errno));
-}
-
-static void write_file(const char *path, const char *text)
-{
-    cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-    if (fd < 0 || write(fd, text, strlen(text)) < 0)
-        log_warning("cannot write %s to %s: %s", text, path, strerror(errno));
-}
-
 static void read_command_line(void)
 {
     char text[2048] = "", *rest = text;
@@ -79,21 +61,6 @@ static void read_command_line(void)
         if (!strcmp(word, "stubdom.firewall=0"))
             firewall = false;
     }
-}
-
-static void prepare(void)
-{
-    mount_one("devtmpfs", "/dev", MS_NOSUID | MS_NOEXEC);
-    console = open("/dev/hvc0", O_RDWR | O_NOCTTY | O_CLOEXEC);
-    mount_one("proc", "/proc", MS_NOSUID | MS_NOEXEC | MS_NODEV);
-    /* QEMU and its files: a compressed file system, unpacked page by page as it is used. */
-    if (mount("/usr.erofs", "/usr", "erofs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) < 0 &&
-        errno != ENOENT) /* the debug image has them unpacked */
-        log_error("cannot mount /usr.erofs: %s", strerror(errno));
-    read_command_line();
-    mkdir("/run", 0755);
-    /* QEMU reserves address space by the gigabyte and touches little of it. */
-    write_file("/proc/sys/vm/overcommit_memory", "1");
 }
 
 static void power_off(void)
@@ -111,7 +78,8 @@ int main(void)
     struct xs_handle *xs;
 
     log_set_sink(print_line, NULL);
-    prepare();
+    linux_prepare(&console);
+    read_command_line();
     log_info("kernel up, init started");
     loop_init(&loop, now_ms);
     if (linux_platform_init(&platform, &loop, console))

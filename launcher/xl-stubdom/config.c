@@ -164,17 +164,16 @@ static int read_flavour(struct config *config, const struct reader *r)
     const char *text = NULL;
     int rc = reader_string(r, "stubdom_flavor", &text);
 
+    char known[80];
+
     if (rc <= 0)
         return rc;
-    if (!strcmp(text, "linux"))
-        config->flavour = FLAVOUR_LINUX;
-    else if (!strcmp(text, "rump"))
-        config->flavour = FLAVOUR_RUMP;
-    else
-        return fault_set(r->fault, -EINVAL,
-                         "%s: stubdom_flavor = \"%s\" is unknown: use \"linux\" or \"rump\"",
-                         r->source, text);
-    return 0;
+    config->flavour = flavour_find(text);
+    if (config->flavour)
+        return 0;
+    flavour_list(known, sizeof(known));
+    return fault_set(r->fault, -EINVAL, "%s: stubdom_flavor = \"%s\" is unknown: use %s", r->source,
+                     text, known);
 }
 
 /* xl compares with the length of what the config says: an abbreviation counts. */
@@ -237,8 +236,8 @@ static int read_memory(struct config *config, const struct reader *r)
 
     if (rc < 0)
         return rc;
-    config->memory = config->debug_image ? STUBDOM_MEMORY_DEFAULT_DEBUG :
-                     vnc ? STUBDOM_MEMORY_DEFAULT_VNC : STUBDOM_MEMORY_DEFAULT;
+    config->memory = config->debug_image ? config->flavour->memory.debug :
+                     vnc ? config->flavour->memory.with_vnc : config->flavour->memory.without_vnc;
     rc = reader_long(r, "stubdom_memory", STUBDOM_MEMORY_MIN, STUBDOM_MEMORY_MAX, &config->memory);
     config->memory_given = rc > 0;
     return rc < 0 ? rc : 0;
@@ -261,12 +260,15 @@ static int read_image(struct config *config, const struct reader *r)
 
     if (rc <= 0)
         return rc;
-    if (!strcmp(image, "debug"))
-        config->debug_image = true;
-    else if (strcmp(image, "release"))
+    config->debug_image = !strcmp(image, "debug");
+    if (!config->debug_image && strcmp(image, "release"))
         return fault_set(r->fault, -EINVAL,
                          "%s: stubdom_image = \"%s\" is unknown: use \"release\" or \"debug\"",
                          r->source, image);
+    if (config->debug_image && !config->flavour->debug_ramdisk)
+        return fault_set(r->fault, -EINVAL,
+                         "%s: stubdom_image = \"debug\": stubdom_flavor = \"%s\" has no such image",
+                         r->source, config->flavour->name);
     return 0;
 }
 
@@ -408,7 +410,7 @@ static int parse(struct config *config, struct reader *r, const char *text, size
         rc = describe_parse_error(r, report, e);
     } else {
         rc = read_flavour(config, r);
-        if (!rc && config->flavour != FLAVOUR_NONE)
+        if (!rc && config->flavour)
             rc = read_keys(config, r);
     }
     xlu_cfg_destroy(r->xlu);

@@ -13,23 +13,14 @@
 #include <stddef.h>
 
 #include "fault.h"
+#include "flavour.h"
 
 /* Limits of stubdom_memory, in MiB. Less cannot hold even the kernel and the image. */
 #define STUBDOM_MEMORY_MIN 16
 #define STUBDOM_MEMORY_MAX 4096
-#define STUBDOM_MEMORY_DEFAULT 32
-#define STUBDOM_MEMORY_DEFAULT_VNC 64 /* a viewer: QEMU has the screen up to three times then */
-#define STUBDOM_MEMORY_LEAST 26 /* what QEMU and a Linux guest were seen to start with */
-#define STUBDOM_MEMORY_DEFAULT_DEBUG 128 /* the debug image holds much more */
 
 /* A longer file is not a guest's config. */
 #define CONFIG_SIZE_MAX (16 << 20)
-
-enum flavour {
-    FLAVOUR_NONE, /* no stubdom_flavor: not ours */
-    FLAVOUR_LINUX,
-    FLAVOUR_RUMP,
-};
 
 /* libxl's own keys that xl-stubdom sets, as the config may already have them. */
 enum libxl_key {
@@ -53,7 +44,7 @@ extern const char *const args_key_names[ARGS_COUNT];
 struct config {
     char *source; /* the file's name, for messages */
     char *name;   /* the guest's name */
-    enum flavour flavour;
+    const struct flavour *flavour; /* NULL: no stubdom_flavor, not ours */
     long memory; /* MiB of the whole stub domain */
     bool memory_given;
     char *guest_kernel, *guest_ramdisk; /* of a direct kernel boot, or NULL */

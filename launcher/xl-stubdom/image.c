@@ -30,12 +30,15 @@ struct head {
     uint64_t size; /* of the whole file */
 };
 
-static int read_head(struct head *head, const char *path, struct fault *fault)
+static int read_head(struct head *head, const char *path, const struct flavour *flavour,
+                     struct fault *fault)
 {
     cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
     ssize_t got;
 
+    if (fd < 0 && errno == ENOENT)
+        return fault_set(fault, -ENOENT, "%s: %s: %s", path, strerror(ENOENT), flavour->origin);
     if (fd < 0 || fstat(fd, &st))
         return fault_set(fault, -errno, "%s: %s", path, strerror(errno));
     if (!S_ISREG(st.st_mode))
@@ -63,15 +66,15 @@ static bool manifest_line_matches(const char *line, const char *name, uint64_t *
 }
 
 /* Finds the recorded size of `path`. False when nothing is recorded. */
-static bool manifest_size(const char *path, uint64_t *size)
+static bool manifest_size(const char *path, const char *name, uint64_t *size)
 {
     const char *slash = strrchr(path, '/');
     int dir = slash ? slash + 1 - path : 0;
-    cleanup_free char *manifest = NULL;
+    cleanup_free char *manifest = NULL; /* it is beside the file */
     cleanup_fclose FILE *f = NULL;
     char line[512];
 
-    if (asprintf(&manifest, "%.*s%s", dir, path, IMAGE_MANIFEST) < 0) {
+    if (asprintf(&manifest, "%.*s%s", dir, path, name) < 0) {
         manifest = NULL;
         return false;
     }
@@ -91,18 +94,18 @@ static int check_size(const char *path, uint64_t size, uint64_t wanted, struct f
     return 0;
 }
 
-static int check_manifest(const char *path, uint64_t size, struct fault *fault)
+static int check_manifest(const char *path, const char *name, uint64_t size, struct fault *fault)
 {
     uint64_t wanted;
     int rc;
 
-    if (!manifest_size(path, &wanted))
+    if (!manifest_size(path, name, &wanted))
         return 0;
     rc = check_size(path, size, wanted, fault);
     if (!rc && size != wanted)
         rc = fault_set(fault, -EINVAL,
                        "%s: %llu bytes, but %llu were installed (%s): install it again", path,
-                       (unsigned long long)size, (unsigned long long)wanted, IMAGE_MANIFEST);
+                       (unsigned long long)size, (unsigned long long)wanted, name);
     return rc;
 }
 
@@ -111,18 +114,50 @@ static uint32_t le32(const uint8_t *p)
     return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-int image_check_kernel(const char *path, struct fault *fault)
+struct magic {
+    const char *bytes;
+    size_t len;
+};
+
+static const struct magic elf = {"\177ELF", 4}, gzip = {"\x1f\x8b", 2};
+
+/* The two of all flavours come first. */
+static const struct magic ramdisks[] = {
+    {"070701", 6},     {"\x1f\x8b", 2},              /* cpio, gzip */
+    {"070702", 6},                                    /* cpio with sums */
+    {"\xfd" "7zXZ", 5}, {"(\xb5/\xfd", 4},           /* xz, zstd */
+    {"\x02!L\x18", 4}, {"BZh", 3},                    /* lz4, bzip2 */
+    {"]\0\0", 3},      {"\x89LZO", 4},               /* lzma, lzo */
+};
+
+static const size_t ramdisk_kinds[] = {
+    [UNPACKED_BY_LINUX] = sizeof(ramdisks) / sizeof(ramdisks[0]),
+    [UNPACKED_BY_LIBXL] = 2,
+};
+
+static bool head_is(const struct head *head, const struct magic *magic)
+{
+    return head->len >= magic->len && !memcmp(head->bytes, magic->bytes, magic->len);
+}
+
+static int read_and_measure(struct head *head, const char *path, const struct flavour *flavour,
+                            struct fault *fault)
+{
+    int rc = read_head(head, path, flavour, fault);
+
+    return rc ? rc : check_manifest(path, flavour->manifest, head->size, fault);
+}
+
+int image_check_kernel(const char *path, const struct flavour *flavour, struct fault *fault)
 {
     struct head head;
     uint64_t setup_sectors;
-    int rc = read_head(&head, path, fault);
+    int rc = read_and_measure(&head, path, flavour, fault);
 
-    if (!rc)
-        rc = check_manifest(path, head.size, fault);
-    if (rc || (head.len >= 4 && !memcmp(head.bytes, "\177ELF", 4)))
+    if (rc || head_is(&head, &elf) || head_is(&head, &gzip))
         return rc;
     if (head.len < HEAD_SIZE || memcmp(head.bytes + 0x202, "HdrS", 4))
-        return fault_set(fault, -EINVAL, "%s: not a Linux kernel", path);
+        return fault_set(fault, -EINVAL, "%s: not a kernel", path);
 
     /* 0: four sectors, from before the field existed. */
     setup_sectors = head.bytes[0x1f1] ? head.bytes[0x1f1] : 4;
@@ -130,26 +165,13 @@ int image_check_kernel(const char *path, struct fault *fault)
                       (setup_sectors + 1) * 512 + (uint64_t)le32(head.bytes + 0x1f4) * 16, fault);
 }
 
-int image_check_ramdisk(const char *path, struct fault *fault)
+int image_check_ramdisk(const char *path, const struct flavour *flavour, struct fault *fault)
 {
-    static const struct {
-        const char *bytes;
-        size_t len;
-    } magic[] = {
-        {"070701", 6},       {"070702", 6},           /* cpio */
-        {"\x1f\x8b", 2},     {"\xfd" "7zXZ", 5},      /* gzip, xz */
-        {"(\xb5/\xfd", 4},   {"\x02!L\x18", 4},       /* zstd, lz4 */
-        {"BZh", 3},          {"]\0\0", 3},            /* bzip2, lzma */
-        {"\x89LZO", 4},
-    };
     struct head head;
-    int rc = read_head(&head, path, fault);
+    int rc = read_and_measure(&head, path, flavour, fault);
 
-    if (!rc)
-        rc = check_manifest(path, head.size, fault);
-    for (size_t i = 0; !rc && i < sizeof(magic) / sizeof(magic[0]); i++) {
-        if (head.len >= magic[i].len && !memcmp(head.bytes, magic[i].bytes, magic[i].len))
+    for (size_t i = 0; !rc && i < ramdisk_kinds[flavour->unpacker]; i++)
+        if (head_is(&head, &ramdisks[i]))
             return 0;
-    }
     return rc ? rc : fault_set(fault, -EINVAL, "%s: not an initramfs", path);
 }

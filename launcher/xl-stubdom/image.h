@@ -9,14 +9,15 @@
 #define XL_STUBDOM_IMAGE_H
 
 #include "fault.h"
+#include "flavour.h"
 
-/* Beside the images: a line "SIZE SHA256 NAME" for each, written when they were installed. */
-#define IMAGE_MANIFEST "qemu-stubdom-linux.manifest"
+/*
+ * A bzImage no shorter than its own header says (boot protocol, x86), an ELF kernel, or
+ * something in gzip, which libxl unpacks first.
+ */
+int image_check_kernel(const char *path, const struct flavour *flavour, struct fault *fault);
 
-/* A bzImage no shorter than its own header says (boot protocol, x86), or an ELF kernel. */
-int image_check_kernel(const char *path, struct fault *fault);
-
-/* A cpio archive, or one in a compression that Linux can unpack. */
-int image_check_ramdisk(const char *path, struct fault *fault);
+/* A cpio archive, or one in a compression that whoever unpacks it knows. */
+int image_check_ramdisk(const char *path, const struct flavour *flavour, struct fault *fault);
 
 #endif

@@ -23,6 +23,7 @@
 #include "dm-args.h"
 #include "domains.h"
 #include "fault.h"
+#include "flavour.h"
 #include "guest-files.h"
 #include "image.h"
 #include "log-tail.h"
@@ -70,9 +71,9 @@ static const char usage[] =
     "       xl-stubdom --print-config CONFIG [KEY=VALUE...]\n"
     "       xl-stubdom --version | --help\n"
     "\n"
-    "A guest config with stubdom_flavor = \"linux\" gets its device model in a stub\n"
-    "domain; see xl-stubdom.cfg(5). --print-config shows the settings that this takes,\n"
-    "for use with plain xl. Everything else is done by xl:\n"
+    "A guest config with stubdom_flavor = \"linux\" or \"micro\" gets its device model in a\n"
+    "stub domain; see xl-stubdom.cfg(5). --print-config shows the settings that this\n"
+    "takes, for use with plain xl. Everything else is done by xl:\n"
     "\n";
 
 /* One command, from the command line to xl. */
@@ -112,17 +113,10 @@ static int check_files(struct job *job)
 {
     const struct settings *settings = &job->settings;
     struct fault *fault = &job->fault;
-    int rc;
+    int rc = image_check_kernel(settings->kernel, job->config.flavour, fault);
 
-    if (job->config.flavour == FLAVOUR_RUMP)
-        return fault_set(fault, -ENOENT, "%s: stubdom_flavor = \"rump\": %s: %s",
-                         job->config.source, settings->kernel,
-                         access(settings->kernel, R_OK)
-                             ? "the image is not installed"
-                             : "this version of xl-stubdom cannot start it");
-    rc = image_check_kernel(settings->kernel, fault);
     if (!rc)
-        rc = image_check_ramdisk(settings->ramdisk, fault);
+        rc = image_check_ramdisk(settings->ramdisk, job->config.flavour, fault);
     if (!rc && access(places.daemon, X_OK))
         rc = fault_set(fault, -errno, "%s: %s", places.daemon, strerror(errno));
     return rc;
@@ -133,7 +127,7 @@ static int prepare(struct job *job, const char *config, const char *extra)
 {
     int rc = config_init(&job->config, config, extra, &job->fault);
 
-    if (rc || job->config.flavour == FLAVOUR_NONE)
+    if (rc || !job->config.flavour)
         return rc;
     rc = dm_args_check(&job->config, &job->fault);
     if (!rc)
@@ -166,13 +160,27 @@ static int print_config(struct job *job, int count, char **args)
     }
     if (prepare(job, args[0], extra))
         return refuse(job);
-    if (job->config.flavour == FLAVOUR_NONE) {
+    if (!job->config.flavour) {
         fault_set(&job->fault, -ENOENT, "%s: no stubdom_flavor in it", args[0]);
         return refuse(job);
     }
     for (size_t i = 0; i < job->settings.count; i++)
         printf("%s\n", job->settings.line[i]);
     return fflush(stdout) ? EXIT_REFUSED : EXIT_SUCCESS;
+}
+
+/* Which flavours are here, and of the others the first thing that is not in order. */
+static void print_version(struct job *job)
+{
+    puts("xl-stubdom " VERSION);
+    for (size_t i = 0; i < flavour_count; i++) {
+        job->config.flavour = &flavours[i];
+        settings_dispose(&job->settings);
+        if (settings_find_files(&job->settings, &job->config, &places) || check_files(job))
+            printf("%s: %s\n", flavours[i].name, job->fault.text);
+        else
+            printf("%s: %s, %s\n", flavours[i].name, job->settings.kernel, job->settings.ramdisk);
+    }
 }
 
 static int screenshot(struct job *job, int count, char **args)
@@ -391,13 +399,17 @@ static int start_guest(struct job *job)
 
 static int take_saved(struct job *job, struct saved_guest *saved)
 {
+    const struct flavour *flavour = saved->kernel ? flavour_of_kernel(saved->kernel) : NULL;
     int rc = 0;
 
+    /* libxl's defaults, or files of the admin's own. */
+    if (!flavour)
+        flavour = &flavours[0];
     job->config.name = steal(saved->name);
     if (saved->kernel)
-        rc = image_check_kernel(saved->kernel, &job->fault);
+        rc = image_check_kernel(saved->kernel, flavour, &job->fault);
     if (!rc && saved->ramdisk)
-        rc = image_check_ramdisk(saved->ramdisk, &job->fault);
+        rc = image_check_ramdisk(saved->ramdisk, flavour, &job->fault);
     return rc;
 }
 
@@ -405,7 +417,7 @@ static int take_saved(struct job *job, struct saved_guest *saved)
 static int restore_saved(struct job *job, int argc, char **argv)
 {
     struct saved_guest saved;
-    bool ours = !saved_guest_read(&saved, job->line.checkpoint) && saved.linux_stub_domain;
+    bool ours = !saved_guest_read(&saved, job->line.checkpoint) && saved.stub_domain;
     int rc = ours ? take_saved(job, &saved) : 0;
 
     saved_guest_dispose(&saved);
@@ -450,7 +462,7 @@ static int run_job(struct job *job, int argc, char **argv)
         return pass_to_xl(job, argv);
     if (prepare(job, job->line.config, job->line.extra))
         return refuse(job);
-    if (job->config.flavour == FLAVOUR_NONE)
+    if (!job->config.flavour)
         return pass_to_xl(job, argv);
     if (make_argv(job, argc, argv) || xl_find(getenv("XL"), &job->xl, &job->fault))
         return refuse(job);
@@ -467,10 +479,9 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     argv[0] = "xl"; /* what most command lines become */
     if (!strcmp(first, "--version")) {
-        puts("xl-stubdom " VERSION);
-        return EXIT_SUCCESS;
-    }
-    if (!strcmp(first, "--print-config")) {
+        print_version(&job);
+        status = fflush(stdout) ? EXIT_REFUSED : EXIT_SUCCESS;
+    } else if (!strcmp(first, "--print-config")) {
         status = print_config(&job, argc - 2, argv + 2);
     } else if (!strcmp(first, "screenshot")) {
         status = screenshot(&job, argc - 2, argv + 2);

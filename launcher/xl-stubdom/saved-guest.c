@@ -53,8 +53,7 @@ static int take_config(struct saved_guest *guest, const char *text)
     guest->name = text_of(config, "c_info", "name");
     guest->kernel = text_of(config, "b_info", "stubdomain_kernel");
     guest->ramdisk = text_of(config, "b_info", "stubdomain_ramdisk");
-    guest->linux_stub_domain = stub && !strcmp(stub, "True") && version &&
-                               !strcmp(version, "qemu_xen");
+    guest->stub_domain = stub && !strcmp(stub, "True") && version && !strcmp(version, "qemu_xen");
     return guest->name ? 0 : -ENOENT;
 }
 

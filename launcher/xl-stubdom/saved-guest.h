@@ -14,7 +14,7 @@
 struct saved_guest {
     char *name;
     char *kernel, *ramdisk; /* of its stub domain; NULL: libxl's default */
-    bool linux_stub_domain;
+    bool stub_domain; /* with upstream QEMU in it, of whichever flavour */
 };
 
 /*

@@ -12,28 +12,22 @@
 
 #include "cleanup.h"
 
-/*
- * console: the log goes to the first PV console, which libxl connects to the guest's qemu-dm log.
- * unrestricted: since 2026 Linux limits privcmd in a domU, and QEMU could make no hypercall;
- * the launcher narrows it again.
- */
-#define KERNEL_ARGUMENTS "console=hvc0 xen_privcmd.unrestricted=1"
-
 /* stubdomain_memory comes without the video memory, which libxl adds to it (libxl_dm.c). */
 static int work_out_memory(const struct config *config, long *memory, struct fault *fault)
 {
     long total = config->memory + (config->memory_given ? 0 : config->files);
+    long least = config->flavour->memory.least;
 
     if (total < config->video && config->memory_given)
         return fault_set(fault, -EINVAL,
                          "%s: stubdom_memory = %ld is too small: libxl gives the stub domain the "
                          "%ld MiB of the guest's video memory already",
                          config->source, total, config->video);
-    if (config->files && total < STUBDOM_MEMORY_LEAST + config->files)
+    if (config->files && total < least + config->files)
         return fault_set(fault, -EINVAL,
-                         "%s: stubdom_memory = %ld is too small: QEMU takes %d MiB, and %ld more "
+                         "%s: stubdom_memory = %ld is too small: QEMU takes %ld MiB, and %ld more "
                          "for kernel and ramdisk while it starts",
-                         config->source, total, STUBDOM_MEMORY_LEAST, config->files);
+                         config->source, total, least, config->files);
     *memory = total < config->video ? 0 : total - config->video;
     return 0;
 }
@@ -85,40 +79,61 @@ static int add_disks(struct settings *settings, const struct config *config, str
     return 0;
 }
 
-static int name_files(struct settings *settings, const struct config *config,
-                      const struct places *places, char **cmdline)
+static int join_path(char **path, const char *folder, const char *name)
 {
-    if (asprintf(&settings->kernel, "%s/qemu-stubdom-linux-kernel", places->firmware) < 0) {
-        settings->kernel = NULL;
-        return -ENOMEM;
-    }
-    if (asprintf(&settings->ramdisk, "%s/qemu-stubdom-linux-rootfs%s", places->firmware,
-                 config->debug_image ? "-debug" : "") < 0) {
-        settings->ramdisk = NULL;
-        return -ENOMEM;
-    }
-    if (asprintf(cmdline, "%s%s%s%s", KERNEL_ARGUMENTS,
-                 config->firewall ? "" : " stubdom.firewall=0", config->cmdline ? " " : "",
-                 config->cmdline ? config->cmdline : "") < 0) {
-        *cmdline = NULL;
-        return -ENOMEM;
-    }
-    return 0;
+    if (asprintf(path, "%s/%s", folder, name) >= 0)
+        return 0;
+    *path = NULL;
+    return -ENOMEM;
 }
 
-static int init_linux(struct settings *settings, const struct config *config,
-                      const struct places *places, struct fault *fault)
+/* Words of the flavour, of ours and of the user's, with one blank between any two. */
+static char *make_cmdline(const struct config *config)
+{
+    const char *const words[] = {
+        config->flavour->arguments,
+        config->firewall ? "" : "stubdom.firewall=0",
+        config->cmdline ? config->cmdline : "",
+    };
+    size_t size = 1;
+    char *text;
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        size += strlen(words[i]) + 1;
+    text = calloc(1, size);
+    for (size_t i = 0; text && i < sizeof(words) / sizeof(words[0]); i++) {
+        if (*text && *words[i])
+            strcat(text, " ");
+        strcat(text, words[i]);
+    }
+    return text;
+}
+
+int settings_find_files(struct settings *settings, const struct config *config,
+                        const struct places *places)
+{
+    const struct flavour *flavour = config->flavour;
+    int rc = join_path(&settings->kernel, places->firmware, flavour->kernel);
+
+    return rc ? rc : join_path(&settings->ramdisk, places->firmware,
+                               config->debug_image ? flavour->debug_ramdisk : flavour->ramdisk);
+}
+
+int settings_init(struct settings *settings, const struct config *config,
+                  const struct places *places, struct fault *fault)
 {
     cleanup_free char *cmdline = NULL;
     char memory_text[24];
     long memory = 0;
     int rc;
 
+    memset(settings, 0, sizeof(*settings));
     rc = work_out_memory(config, &memory, fault);
     if (rc)
         return rc;
     snprintf(memory_text, sizeof(memory_text), "%ld", memory);
-    if (name_files(settings, config, places, &cmdline))
+    cmdline = make_cmdline(config);
+    if (!cmdline || settings_find_files(settings, config, places))
         return fault_set(fault, -ENOMEM, "%s: out of memory", config->source);
 
     if ((rc = add(settings, config, KEY_STUBDOMAIN, "1", true, fault)) ||
@@ -130,19 +145,6 @@ static int init_linux(struct settings *settings, const struct config *config,
         return rc;
     rc = add(settings, config, KEY_MEMORY, memory_text, true, fault);
     return rc ? rc : add_disks(settings, config, fault);
-}
-
-int settings_init(struct settings *settings, const struct config *config,
-                  const struct places *places, struct fault *fault)
-{
-    memset(settings, 0, sizeof(*settings));
-    if (config->flavour == FLAVOUR_RUMP) {
-        if (asprintf(&settings->kernel, "%s/qemu-stubdom-rump", places->firmware) >= 0)
-            return 0;
-        settings->kernel = NULL;
-        return fault_set(fault, -ENOMEM, "%s: out of memory", config->source);
-    }
-    return init_linux(settings, config, places, fault);
 }
 
 void settings_dispose(struct settings *settings)

@@ -19,7 +19,7 @@ struct places {
 
 struct settings {
     char *kernel;  /* files that must be in order before a domain is made */
-    char *ramdisk; /* NULL: the flavour has none */
+    char *ramdisk;
     char *line[SETTINGS_MAX]; /* key=value, as in a guest's config: the first `count` of them */
     size_t count;
 };
@@ -32,5 +32,9 @@ struct settings {
 int settings_init(struct settings *settings, const struct config *config,
                   const struct places *places, struct fault *fault);
 void settings_dispose(struct settings *settings);
+
+/* The files alone, from the config's flavour and image. 0 or -ENOMEM. Dispose afterwards. */
+int settings_find_files(struct settings *settings, const struct config *config,
+                        const struct places *places);
 
 #endif

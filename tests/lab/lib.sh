@@ -6,8 +6,8 @@
 #   run CMD...                           runs CMD: $status, and its lines in $output
 #   expect_status N, expect_line REGEX   about the last `run`
 #   wait_until SECONDS CMD...            CMD succeeds within that time, or the scenario fails
-#   hvm_config NAME IMAGE [LINE...]      writes $cfg: an HVM guest with a stub domain, a
-#                                        copy of that disk image, and more config lines
+#   hvm_config NAME IMAGE [LINE...]      writes $cfg: an HVM guest with a stub domain (of $FLAVOUR),
+#                                        a copy of that disk image, and more config lines
 #   linux_config [LINE...]               the same for "linux", whose kernel and ramdisk are given
 #   reference                            $cfg's guest has QEMU in dom0 from now on
 #   create [ARG...]                      $XL create $cfg; must succeed
@@ -36,7 +36,7 @@
 #   nothing_of GUEST                     neither domains of that name nor any process of a stub domain's
 #   vnc_port GUEST                       the TCP port where its viewers connect
 #   domid GUEST                          its number, or fails
-#   stub_image FILE                      our image is FILE until the scenario ends
+#   stub_image FILE                      our image is FILE until the scenario ends (# flavours: linux)
 #   stub_hostile                         our image, and beside it a program that obeys dom0; $hostile
 #                                        is the config line for it
 #   stub_order VERB [ARG...]             tiny's does that (tests/guests/stub-hostile.c)
@@ -63,6 +63,7 @@ shopt -s inherit_errexit
 
 OUT=${OUT:?}
 XL=${XL:-xl-stubdom}
+FLAVOUR=${LAB_FLAVOUR:-linux}
 GUESTS=/lab/guests
 scratch=$(mktemp -d /run/scenario.XXXXXX)
 
@@ -102,7 +103,7 @@ disk = [ "format=raw, vdev=hda, access=rw, target=$(disk_copy "$2")" ]
 serial = "pty"
 vga = "stdvga"
 vnc = 0
-stubdom_flavor = "linux"
+stubdom_flavor = "$FLAVOUR"
 END
     # SeaBIOS reads an IDE disk word by word, an AHCI disk by DMA: a boot loader is
     # ten times as fast on the latter.

@@ -1,6 +1,6 @@
 // sources: launcher/xl-stubdom/config.c launcher/xl-stubdom/settings.c
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c
-// sources: launcher/xl-stubdom/nics.c common/frame-filter.c common/util.c
+// sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/nics.c common/frame-filter.c common/util.c
 // libs: xlutil xenlight
 /*
  * What xl-stubdom makes of a guest's config: the settings for libxl, or one line that says what is
@@ -32,7 +32,7 @@ static const char *work_out(const char *text, struct settings *settings)
 
     memset(settings, 0, sizeof(*settings));
     if (!rc) {
-        assert_int_not_equal(config.flavour, FLAVOUR_NONE);
+        assert_non_null(config.flavour);
         config.files = files;
         rc = settings_init(settings, &config, &places, &fault);
     }
@@ -147,12 +147,12 @@ static void test_default_memory(void **state)
         const char *text;
         long memory;
     } cases[] = {
-        {GUEST, STUBDOM_MEMORY_DEFAULT_VNC - 8},
-        {GUEST "vnc = 1\nvga = \"none\"\n", STUBDOM_MEMORY_DEFAULT_VNC},
-        {GUEST "vnc = 0\n", STUBDOM_MEMORY_DEFAULT - 8},
-        {GUEST "vnc = 0\nvga = \"none\"\n", STUBDOM_MEMORY_DEFAULT},
+        {GUEST, 64 - 8},
+        {GUEST "vnc = 1\nvga = \"none\"\n", 64},
+        {GUEST "vnc = 0\n", 32 - 8},
+        {GUEST "vnc = 0\nvga = \"none\"\n", 32},
         {GUEST "videoram = 256\n", 0}, /* gives way to the video memory */
-        {GUEST "stubdom_image = \"debug\"\n", STUBDOM_MEMORY_DEFAULT_DEBUG - 8},
+        {GUEST "stubdom_image = \"debug\"\n", 128 - 8},
     };
 
     (void)state;
@@ -173,9 +173,9 @@ static void test_refused(void **state)
         const char *text, *fault;
     } cases[] = {
         {GUEST "stubdom_flavor = \"windows\"\n",
-         "g.cfg: stubdom_flavor = \"windows\" is unknown: use \"linux\" or \"rump\""},
+         "g.cfg: stubdom_flavor = \"windows\" is unknown: use \"linux\", \"micro\" or \"rump\""},
         {GUEST "stubdom_flavor = \"\"\n",
-         "g.cfg: stubdom_flavor = \"\" is unknown: use \"linux\" or \"rump\""},
+         "g.cfg: stubdom_flavor = \"\" is unknown: use \"linux\", \"micro\" or \"rump\""},
         {GUEST "stubdom_flavor = [\"linux\"]\n",
          "g.cfg: stubdom_flavor is a list but must be a single value"},
         {"name = \"g\"\nstubdom_flavor = \"linux\"\n",
@@ -252,22 +252,71 @@ static void test_no_flavour(void **state)
 
     (void)state;
     assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), &fault), 0);
-    assert_int_equal(config.flavour, FLAVOUR_NONE);
+    assert_null(config.flavour);
     config_dispose(&config);
     assert_int_equal(config_init_text(&config, "g.cfg", "", 0, &fault), 0);
-    assert_int_equal(config.flavour, FLAVOUR_NONE);
+    assert_null(config.flavour);
     config_dispose(&config);
 }
 
-static void test_rump_names_its_image(void **state)
+/* Every row of the table, from the config to the settings. */
+static void test_every_flavour(void **state)
 {
-    struct settings settings;
+    (void)state;
+    for (size_t i = 0; i < flavour_count; i++) {
+        const struct flavour *flavour = &flavours[i];
+        struct settings settings;
+        char text[256], expected[256];
+
+        assert_ptr_equal(flavour_find(flavour->name), flavour);
+        snprintf(text, sizeof(text), GUEST "vnc = 0\nvga = \"none\"\nstubdom_flavor = \"%s\"\n",
+                 flavour->name);
+        assert_string_equal(work_out(text, &settings), "");
+        assert_int_equal(settings.count, KEY_COUNT);
+        snprintf(expected, sizeof(expected), "stubdomain_kernel=\"/fw/%s\"", flavour->kernel);
+        assert_string_equal(settings.line[KEY_KERNEL], expected);
+        assert_ptr_equal(flavour_of_kernel(settings.kernel), flavour);
+        snprintf(expected, sizeof(expected), "stubdomain_ramdisk=\"/fw/%s\"", flavour->ramdisk);
+        assert_string_equal(settings.line[KEY_RAMDISK], expected);
+        snprintf(expected, sizeof(expected), "stubdomain_cmdline=\"%s\"", flavour->arguments);
+        assert_string_equal(settings.line[KEY_CMDLINE], expected);
+        snprintf(expected, sizeof(expected), "stubdomain_memory=%ld", flavour->memory.without_vnc);
+        assert_string_equal(settings.line[KEY_MEMORY], expected);
+        settings_dispose(&settings);
+
+        strcat(text, "stubdom_image = \"debug\"\n");
+        snprintf(expected, sizeof(expected), "g.cfg: stubdom_image = \"debug\": stubdom_flavor = \"%s\" "
+                 "has no such image", flavour->name);
+        assert_string_equal(work_out(text, &settings), flavour->debug_ramdisk ? "" : expected);
+        settings_dispose(&settings);
+    }
+    assert_null(flavour_of_kernel("/boot/vmlinuz"));
+    assert_null(flavour_of_kernel("/qemu-stubdom-micro-kernel/"));
+}
+
+/* Linux's words are Linux's alone. */
+static void test_micro_arguments(void **state)
+{
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {"", "stubdomain_cmdline=\"\""},
+        {"stubdom_firewall = 0", "stubdomain_cmdline=\"stubdom.firewall=0\""},
+        {"stubdom_cmdline = \"stubdom.debug\"", "stubdomain_cmdline=\"stubdom.debug\""},
+        {"stubdom_firewall = 0\nstubdom_cmdline = \"stubdom.debug\"",
+         "stubdomain_cmdline=\"stubdom.firewall=0 stubdom.debug\""},
+    };
 
     (void)state;
-    assert_string_equal(work_out(GUEST "stubdom_flavor = \"rump\"\n", &settings), "");
-    assert_string_equal(settings.kernel, "/fw/qemu-stubdom-rump");
-    assert_null(settings.line[0]);
-    settings_dispose(&settings);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct settings settings;
+        char text[256];
+
+        snprintf(text, sizeof(text), GUEST "stubdom_flavor = \"micro\"\n%s\n", cases[i].text);
+        assert_string_equal(work_out(text, &settings), "");
+        assert_string_equal(settings.line[KEY_CMDLINE], cases[i].expected);
+        settings_dispose(&settings);
+    }
 }
 
 static void test_file_and_inline(void **state)
@@ -288,7 +337,7 @@ static void test_file_and_inline(void **state)
     config_dispose(&config);
 
     assert_int_equal(config_init(&config, "/dev/null", GUEST, &fault), 0);
-    assert_int_equal(config.flavour, FLAVOUR_LINUX);
+    assert_string_equal(config.flavour->name, "linux");
     config_dispose(&config);
 
     assert_int_equal(ftruncate(fd, CONFIG_SIZE_MAX + 1), 0);
@@ -358,7 +407,8 @@ int main(void)
         cmocka_unit_test(test_default_memory),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_no_flavour),
-        cmocka_unit_test(test_rump_names_its_image),
+        cmocka_unit_test(test_every_flavour),
+        cmocka_unit_test(test_micro_arguments),
         cmocka_unit_test(test_file_and_inline),
         cmocka_unit_test(test_boot_files),
         cmocka_unit_test(test_boot_keys),

@@ -1,5 +1,5 @@
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/config.c launcher/xl-stubdom/fault.c
-// sources: launcher/xl-stubdom/nics.c common/frame-filter.c common/util.c
+// sources: launcher/xl-stubdom/nics.c launcher/xl-stubdom/flavour.c common/frame-filter.c common/util.c
 // libs: xlutil xenlight
 /*
  * What xl-stubdom makes of a guest's disks. The parser is the real libxlutil.
@@ -120,7 +120,7 @@ static void test_not_ours(void **state)
     static const char text[] = "name='g'\ntype='hvm'\ndisk = [ '/x,qcow2,hda,ro', 'vdev=hdc,cdrom' ]";
 
     assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), &fault), 0);
-    assert_int_equal(config.flavour, FLAVOUR_NONE);
+    assert_null(config.flavour);
     assert_null(config.disks);
 }
 

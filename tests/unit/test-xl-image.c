@@ -1,4 +1,5 @@
 // sources: launcher/xl-stubdom/image.c launcher/xl-stubdom/fault.c
+// sources: launcher/xl-stubdom/flavour.c
 /*
  * A stub domain's files that are missing, cut short or something else are refused by name.
  *
@@ -10,6 +11,7 @@
 
 #include "image.h"
 
+#define MANIFEST "qemu-stubdom-linux.manifest"
 #define KERNEL "qemu-stubdom-linux-kernel"
 #define RAMDISK "qemu-stubdom-linux-rootfs"
 
@@ -50,44 +52,59 @@ static void put_kernel(off_t size)
 
 static void manifest(const char *text)
 {
-    put(IMAGE_MANIFEST, text, strlen(text), strlen(text));
+    put(MANIFEST, text, strlen(text), strlen(text));
 }
 
 static void no_manifest(void)
 {
-    unlink(in_dir(IMAGE_MANIFEST));
+    unlink(in_dir(MANIFEST));
 }
 
 static struct fault fault;
+
+/* As the first row of the table, Linux, has it. */
+static int check_kernel(void)
+{
+    return image_check_kernel(in_dir(KERNEL), &flavours[0], &fault);
+}
+
+static int check_ramdisk(void)
+{
+    return image_check_ramdisk(in_dir(RAMDISK), &flavours[0], &fault);
+}
 
 static void test_kernel(void **state)
 {
     (void)state;
     no_manifest();
     unlink(in_dir(KERNEL));
-    assert_int_equal(image_check_kernel(in_dir(KERNEL), &fault), -ENOENT);
-    assert_non_null(strstr(fault.text, KERNEL ": No such file"));
+    assert_int_equal(check_kernel(), -ENOENT);
+    assert_non_null(strstr(fault.text, KERNEL ": No such file or directory: `make install` of xen-stubdom"));
 
     put_kernel(KERNEL_SIZE);
-    assert_int_equal(image_check_kernel(in_dir(KERNEL), &fault), 0);
+    assert_int_equal(check_kernel(), 0);
     put_kernel(KERNEL_SIZE - 1);
-    assert_int_equal(image_check_kernel(in_dir(KERNEL), &fault), -EINVAL);
+    assert_int_equal(check_kernel(), -EINVAL);
     assert_non_null(strstr(fault.text, KERNEL ": truncated: 1050623 bytes of 1050624"));
     put_kernel(0x206);
-    assert_int_equal(image_check_kernel(in_dir(KERNEL), &fault), -EINVAL);
+    assert_int_equal(check_kernel(), -EINVAL);
     assert_non_null(strstr(fault.text, "truncated"));
     put_kernel(0x205);
-    assert_int_equal(image_check_kernel(in_dir(KERNEL), &fault), -EINVAL);
-    assert_non_null(strstr(fault.text, "not a Linux kernel"));
+    assert_int_equal(check_kernel(), -EINVAL);
+    assert_non_null(strstr(fault.text, "not a kernel"));
     put_kernel(0);
-    assert_int_equal(image_check_kernel(in_dir(KERNEL), &fault), -EINVAL);
+    assert_int_equal(check_kernel(), -EINVAL);
 
     put(KERNEL, "\177ELF", 4, 4);
-    assert_int_equal(image_check_kernel(in_dir(KERNEL), &fault), 0);
+    assert_int_equal(check_kernel(), 0);
+    put(KERNEL, "\x1f\x8b\x08", 3, 3);
+    assert_int_equal(check_kernel(), 0);
+    put(KERNEL, "\x1f", 1, 1);
+    assert_int_equal(check_kernel(), -EINVAL);
 
     unlink(in_dir(KERNEL));
     mkdir(in_dir(KERNEL), 0700);
-    assert_int_equal(image_check_kernel(in_dir(KERNEL), &fault), -EINVAL);
+    assert_int_equal(check_kernel(), -EINVAL);
     assert_non_null(strstr(fault.text, "not a plain file"));
     rmdir(in_dir(KERNEL));
 }
@@ -108,11 +125,11 @@ static void test_ramdisk(void **state)
     no_manifest();
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         put(RAMDISK, cases[i].bytes, cases[i].len, cases[i].len);
-        assert_int_equal(image_check_ramdisk(in_dir(RAMDISK), &fault), cases[i].rc);
+        assert_int_equal(check_ramdisk(), cases[i].rc);
     }
     assert_non_null(strstr(fault.text, RAMDISK ": not an initramfs"));
     unlink(in_dir(RAMDISK));
-    assert_int_equal(image_check_ramdisk(in_dir(RAMDISK), &fault), -ENOENT);
+    assert_int_equal(check_ramdisk(), -ENOENT);
 }
 
 static void test_manifest(void **state)
@@ -120,25 +137,56 @@ static void test_manifest(void **state)
     (void)state;
     put(RAMDISK, "070701", 6, 4096);
     manifest("1000 aa " KERNEL "\n4096 bb " RAMDISK "\n4000 cc " RAMDISK "-debug\n");
-    assert_int_equal(image_check_ramdisk(in_dir(RAMDISK), &fault), 0);
+    assert_int_equal(check_ramdisk(), 0);
 
     put(RAMDISK, "070701", 6, 4095);
-    assert_int_equal(image_check_ramdisk(in_dir(RAMDISK), &fault), -EINVAL);
+    assert_int_equal(check_ramdisk(), -EINVAL);
     assert_non_null(strstr(fault.text, RAMDISK ": truncated: 4095 bytes of 4096"));
     put(RAMDISK, "070701", 6, 4097);
-    assert_int_equal(image_check_ramdisk(in_dir(RAMDISK), &fault), -EINVAL);
+    assert_int_equal(check_ramdisk(), -EINVAL);
     assert_non_null(strstr(fault.text, "4097 bytes, but 4096 were installed"));
 
     /* What is not named, or not understood, is no reason to refuse. */
     manifest("1000 aa " KERNEL "\nx bb " RAMDISK "\n12\n12 bb\n -1\n" RAMDISK "\n7 b " RAMDISK);
-    assert_int_equal(image_check_ramdisk(in_dir(RAMDISK), &fault), 0);
+    assert_int_equal(check_ramdisk(), 0);
     manifest("");
-    assert_int_equal(image_check_ramdisk(in_dir(RAMDISK), &fault), 0);
+    assert_int_equal(check_ramdisk(), 0);
 
     put_kernel(KERNEL_SIZE);
     manifest("1050625 aa " KERNEL "\n");
-    assert_int_equal(image_check_kernel(in_dir(KERNEL), &fault), -EINVAL);
+    assert_int_equal(check_kernel(), -EINVAL);
     assert_non_null(strstr(fault.text, KERNEL ": truncated"));
+}
+
+/* Each row has a manifest of its own, knows its own compressions and says where a file comes from. */
+static void test_every_flavour(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < flavour_count; i++) {
+        const struct flavour *flavour = &flavours[i];
+        bool by_linux = flavour->unpacker == UNPACKED_BY_LINUX;
+        char ramdisk[256], line[256];
+
+        snprintf(ramdisk, sizeof(ramdisk), "%s", in_dir(flavour->ramdisk));
+        unlink(ramdisk);
+        assert_int_equal(image_check_ramdisk(ramdisk, flavour, &fault), -ENOENT);
+        assert_non_null(strstr(fault.text, flavour->ramdisk));
+        assert_non_null(strstr(fault.text, flavour->origin));
+        put(flavour->ramdisk, "\x1f\x8b\x08", 3, 8);
+        assert_int_equal(image_check_ramdisk(ramdisk, flavour, &fault), 0);
+        put(flavour->ramdisk, "070701", 6, 8);
+        assert_int_equal(image_check_ramdisk(ramdisk, flavour, &fault), 0);
+        put(flavour->ramdisk, "(\xb5/\xfd", 4, 8);
+        assert_int_equal(image_check_ramdisk(ramdisk, flavour, &fault), by_linux ? 0 : -EINVAL);
+
+        put(flavour->ramdisk, "070701", 6, 8);
+        snprintf(line, sizeof(line), "9 aa %s\n", flavour->ramdisk);
+        put(flavour->manifest, line, strlen(line), strlen(line));
+        for (size_t k = 0; k < flavour_count; k++)
+            assert_int_equal(image_check_ramdisk(ramdisk, &flavours[k], &fault), k == i ? -EINVAL : 0);
+        unlink(in_dir(flavour->manifest));
+        unlink(in_dir(flavour->ramdisk));
+    }
 }
 
 static int set_up(void **state)
@@ -162,6 +210,7 @@ int main(void)
         cmocka_unit_test(test_kernel),
         cmocka_unit_test(test_ramdisk),
         cmocka_unit_test(test_manifest),
+        cmocka_unit_test(test_every_flavour),
     };
 
     return cmocka_run_group_tests_name("xl-image", tests, set_up, tear_down);

@@ -5,6 +5,7 @@
 // sources: launcher/xl-stubdom/log-tail.c launcher/xl-stubdom/run-xl.c
 // sources: launcher/xl-stubdom/settings.c launcher/xl-stubdom/saved-guest.c
 // sources: launcher/xl-stubdom/nics.c common/frame-filter.c launcher/xl-stubdom/screenshot.c
+// sources: launcher/xl-stubdom/flavour.c
 // libs: xlutil xenlight xenstore xentoollog json-c
 /*
  * The whole of xl-stubdom, run as a process, with a script in the place of xl and a scripted view
@@ -210,6 +211,45 @@ static void test_create(void **state)
     assert_string_equal(get("g.cfg"), GUEST);
 }
 
+/* Every row of the table, from create to restore, with files of its own. */
+static void test_every_flavour(void **state)
+{
+    (void)state;
+    xl_does("exit 0");
+    for (size_t i = 0; i < flavour_count; i++) {
+        char kernel[64], ramdisk[64], flavour[64], text[256], expected[256];
+
+        snprintf(kernel, sizeof(kernel), "fw/%s", flavours[i].kernel);
+        snprintf(ramdisk, sizeof(ramdisk), "fw/%s", flavours[i].ramdisk);
+        snprintf(flavour, sizeof(flavour), "stubdom_flavor=\"%s\"", flavours[i].name);
+        put(kernel, "\x1f\x8b", 0600);
+        put(ramdisk, "\x1f\x8b", 0600);
+        snprintf(expected, sizeof(expected),
+                 "stubdomain_kernel=\"%s\"\nstubdomain_ramdisk=\"%s\"\nstubdomain_cmdline=\"%s\"\n",
+                 kernel, ramdisk, flavours[i].arguments);
+        assert_int_equal(RUN("create", "g.cfg", flavour), 0);
+        assert_non_null(strstr(get("args"), expected));
+        assert_int_equal(RUN("--print-config", "g.cfg", flavour), 0);
+        assert_non_null(strstr(get("out"), expected));
+
+        /* A guest that another flavour has saved, with a config: the config's. */
+        snprintf(text, sizeof(text), GUEST "%s\n", flavour);
+        put("flavoured.cfg", text, 0600);
+        xl_does("cat \"$2\" >seen");
+        assert_int_equal(RUN("restore", "flavoured.cfg", "checkpoint"), 0);
+        assert_non_null(strstr(get("seen"), expected));
+        xl_does("exit 0");
+        unlink("seen");
+        unlink("flavoured.cfg");
+        if (i) {
+            unlink(kernel);
+            unlink(ramdisk);
+        }
+    }
+    put("fw/qemu-stubdom-linux-kernel", "\177ELF", 0600);
+    put("fw/qemu-stubdom-linux-rootfs", "070701", 0600);
+}
+
 /* Inline settings reach the parser in the same order as in xl. */
 static void test_create_inline(void **state)
 {
@@ -223,7 +263,7 @@ static void test_create_inline(void **state)
     assert_string_equal(get("args"), "");
     assert_string_equal(
         get("err"),
-        "xl-stubdom: g.cfg: stubdom_flavor = \"none\" is unknown: use \"linux\" or \"rump\"\n");
+        "xl-stubdom: g.cfg: stubdom_flavor = \"none\" is unknown: use \"linux\", \"micro\" or \"rump\"\n");
 }
 
 static void test_failed_create(void **state)
@@ -446,6 +486,17 @@ static void test_saved_guest(void **state)
     assert_string_equal(get("args"), "");
     assert_non_null(strstr(get("err"), "xl-stubdom: fw/missing: "));
 
+    /* It is checked by the rules of the flavour that it was saved in. */
+    put("fw/qemu-stubdom-micro-kernel", "\x1f\x8b", 0600);
+    put("fw/qemu-stubdom-micro.manifest", "3 aa qemu-stubdom-micro-kernel\n", 0600);
+    put_saved(SAVED("True", "qemu-stubdom-micro-kernel"),
+              sizeof(SAVED("True", "qemu-stubdom-micro-kernel")));
+    assert_int_equal(RUN("restore", "saved"), 1);
+    assert_string_equal(get("err"), "xl-stubdom: fw/qemu-stubdom-micro-kernel: truncated: 2 bytes of 3, "
+                                    "install it again\n");
+    unlink("fw/qemu-stubdom-micro.manifest");
+    unlink("fw/qemu-stubdom-micro-kernel");
+
     /* No stub domain, cut short, or no such file at all: xl's business. */
     xl_does("exit 3");
     put_saved(plain, sizeof(plain));
@@ -461,6 +512,8 @@ static void test_saved_guest(void **state)
     sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
 }
 
+#define MISSING ": No such file or directory: `make install` of xen-stubdom, or its package, puts it there\n"
+
 static void expect_refused(const char *message)
 {
     assert_int_equal(RUN("create", "g.cfg"), 1);
@@ -475,11 +528,13 @@ static void test_refused_before_xl(void **state)
     put("g.cfg", "name = \"g\"\nname = = 1\n", 0600);
     expect_refused("xl-stubdom: g.cfg:2: config parsing error near `=': syntax error, unexpected '=', "
                    "expecting STRING or NUMBER or '['\n");
+    put("g.cfg", GUEST "stubdom_flavor = \"micro\"\n", 0600);
+    expect_refused("xl-stubdom: fw/qemu-stubdom-micro-kernel" MISSING);
     put("g.cfg", GUEST "stubdom_flavor = \"rump\"\n", 0600);
-    expect_refused("xl-stubdom: g.cfg: stubdom_flavor = \"rump\": fw/qemu-stubdom-rump: "
-                   "the image is not installed\n");
+    expect_refused("xl-stubdom: fw/qemu-stubdom-rump-kernel: No such file or directory: no package has it, "
+                   "since it takes a rumprun toolchain to build\n");
     put("g.cfg", GUEST "stubdom_image = \"debug\"\n", 0600);
-    expect_refused("xl-stubdom: fw/qemu-stubdom-linux-rootfs-debug: No such file or directory\n");
+    expect_refused("xl-stubdom: fw/qemu-stubdom-linux-rootfs-debug" MISSING);
     put("g.cfg", GUEST, 0600);
 
     put("fw/qemu-stubdom-linux.manifest", "7 aa qemu-stubdom-linux-rootfs\n", 0600);
@@ -490,7 +545,7 @@ static void test_refused_before_xl(void **state)
     expect_refused("xl-stubdom: ./dm: No such file or directory\n");
     rename("dm.away", "dm");
     rename("fw/qemu-stubdom-linux-kernel", "kernel");
-    expect_refused("xl-stubdom: fw/qemu-stubdom-linux-kernel: No such file or directory\n");
+    expect_refused("xl-stubdom: fw/qemu-stubdom-linux-kernel" MISSING);
     rename("kernel", "fw/qemu-stubdom-linux-kernel");
 
     unlink("xl");
@@ -520,7 +575,12 @@ static void test_print_config(void **state)
     assert_int_equal(RUN("--print-config"), 2);
     assert_int_equal(RUN("--print-config", "g.cfg", "more"), 2);
     assert_int_equal(RUN("--version"), 0);
-    assert_string_equal(get("out"), "xl-stubdom 7.8\n");
+    assert_string_equal(get("out"),
+                        "xl-stubdom 7.8\n"
+                        "linux: fw/qemu-stubdom-linux-kernel, fw/qemu-stubdom-linux-rootfs\n"
+                        "micro: fw/qemu-stubdom-micro-kernel" MISSING
+                        "rump: fw/qemu-stubdom-rump-kernel: No such file or directory: no package has it, "
+                        "since it takes a rumprun toolchain to build\n");
 }
 
 static int set_up(void **state)
@@ -589,6 +649,7 @@ int main(void)
         cmocka_unit_test(test_everything_else_is_xl),
         cmocka_unit_test(test_create),
         cmocka_unit_test(test_create_inline),
+        cmocka_unit_test(test_every_flavour),
         cmocka_unit_test(test_failed_create),
         cmocka_unit_test(test_left_paused),
         cmocka_unit_test(test_silent_monitor),

@@ -1,0 +1,43 @@
+/*
+ * What Linux leaves to PID 1: file systems, and one setting.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "linux.h"
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+static void mount_one(const char *type, const char *where, unsigned long flags)
+{
+    mkdir(where, 0755);
+    /* EBUSY: the kernel mounted it already (devtmpfs, by its own configuration). */
+    if (mount(type, where, type, flags, NULL) < 0 && errno != EBUSY)
+        log_error("cannot mount %s at %s: %s", type, where, strerror(errno));
+}
+
+static void write_file(const char *path, const char *text)
+{
+    cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0 || write(fd, text, strlen(text)) < 0)
+        log_warning("cannot write %s to %s: %s", text, path, strerror(errno));
+}
+
+void linux_prepare(int *console)
+{
+    mount_one("devtmpfs", "/dev", MS_NOSUID | MS_NOEXEC);
+    *console = open(LINUX_CONSOLE, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    mount_one("proc", "/proc", MS_NOSUID | MS_NOEXEC | MS_NODEV);
+    /* QEMU and its files: a compressed file system, unpacked page by page as it is used. */
+    if (mount("/usr.erofs", "/usr", "erofs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) < 0 &&
+        errno != ENOENT) /* the debug image has them unpacked */
+        log_error("cannot mount /usr.erofs: %s", strerror(errno));
+    mkdir("/run", 0755);
+    /* QEMU reserves address space by the gigabyte and touches little of it. */
+    write_file("/proc/sys/vm/overcommit_memory", "1");
+}

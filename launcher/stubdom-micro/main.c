@@ -1,0 +1,39 @@
+/*
+ * The micro flavour's kernel: unpacks the ramdisk, offers the devices, starts the launcher,
+ * which does the rest as on Linux.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "task.h"
+
+/* In the image itself (micro.lds): Xen's builder unpacks a kernel, but not every version a ramdisk. */
+extern char micro_archive[], micro_archive_end[];
+
+static const struct { const char *name; int (*init)(void); } devices[] = {
+    { "misc", dev_misc_init },     { "console", dev_console_init }, { "xenbus", dev_xenbus_init },
+    { "evtchn", dev_evtchn_init }, { "privcmd", dev_privcmd_init }, { "gnttab", dev_gnttab_init },
+    { "tap", dev_tap_init },       { "disk", dev_disk_init },
+};
+
+void pv_main(void)
+{
+    static const char *const argv[] = { "/init", NULL }, *const envp[] = { "HOME=/", "TERM=linux", NULL };
+    int rc;
+
+    pv_log("micro: %lu KiB of memory, %lu free", pv_pages_total() * 4, pv_pages_free() * 4);
+    pv_log("micro: domain %u", pv_domid()); /* asked for now: later nobody has to sleep for it */
+    task_init();
+    rc = nodes_unpack(micro_archive, (size_t)(micro_archive_end - micro_archive));
+    if (rc)
+        pv_panic("the image's archive is none: error %d", -rc);
+    for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+        rc = devices[i].init();
+        if (rc)
+            pv_panic("%s: error %d", devices[i].name, -rc);
+    }
+    rc = process_start_first(argv[0], argv, envp);
+    if (rc)
+        pv_panic("cannot start %s: error %d", argv[0], -rc);
+    pv_log("micro: %lu KiB free", pv_pages_free() * 4);
+    pv_thread_exit();
+}

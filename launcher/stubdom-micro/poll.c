@@ -1,0 +1,251 @@
+/*
+ * Waiting until files are ready. Who sleeps is a poller with its list of files; a file
+ * that changes wakes the pollers that have it, and nobody else. Nothing can be lost between
+ * looking and sleeping: the kernel is cooperative, and a wake in the sleep is remembered
+ * by the queue.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "files.h"
+
+struct poller {
+    struct file *const *files; /* NULL elements: none */
+    size_t count;
+    bool woken;
+    struct pv_queue queue;
+    struct poller *next, **link;
+};
+
+static struct poller *pollers;
+
+static void poller_add(struct poller *poller)
+{
+    for (size_t i = 0; i < poller->count; i++)
+        if (poller->files[i])
+            poller->files[i]->watched++;
+    poller->next = pollers;
+    poller->link = &pollers;
+    if (pollers)
+        pollers->link = &poller->next;
+    pollers = poller;
+}
+
+static void poller_remove(struct poller *poller)
+{
+    for (size_t i = 0; i < poller->count; i++)
+        if (poller->files[i])
+            poller->files[i]->watched--;
+    *poller->link = poller->next;
+    if (poller->next)
+        poller->next->link = poller->link;
+}
+
+static bool poller_has(const struct poller *poller, const struct file *file)
+{
+    for (size_t i = 0; i < poller->count; i++)
+        if (poller->files[i] == file)
+            return true;
+    return false;
+}
+
+void file_changed(struct file *file)
+{
+    if (!file->watched)
+        return;
+    for (struct poller *poller = pollers; poller; poller = poller->next)
+        if (!poller->woken && poller_has(poller, file)) {
+            poller->woken = true;
+            pv_queue_wake(&poller->queue);
+        }
+}
+
+/* Sleeps until one of the files changes: 0, -EINTR or -ETIMEDOUT. The caller has users of them. */
+static int poller_sleep(struct file *const *files, size_t count, uint64_t until)
+{
+    struct poller poller = { .files = files, .count = count };
+    int rc;
+
+    poller_add(&poller);
+    rc = task_wait(&poller.queue, until);
+    poller_remove(&poller);
+    return rc;
+}
+
+static unsigned int file_ready(struct file *file)
+{
+    return file->ops->poll ? file->ops->poll(file) : POLLIN | POLLOUT;
+}
+
+int file_wait(struct file *file, unsigned int events, uint64_t until)
+{
+    events |= POLLHUP | POLLERR;
+    while (!(file_ready(file) & events)) {
+        int rc = poller_sleep(&file, 1, until);
+
+        if (rc && !(file_ready(file) & events))
+            return rc;
+    }
+    return 0;
+}
+
+/* ---- poll ---- */
+
+/* Lists up to here need no heap: QEMU's own. */
+#define POLL_FEW 24U
+_Static_assert(sizeof(struct pollfd) == 8, "struct pollfd is Linux's");
+/* In Linux's numbers, normal data are 6 bits above data. */
+_Static_assert(POLLRDNORM == POLLIN << 6 && POLLWRNORM == POLLOUT << 6, "poll.h");
+
+struct poll_list {
+    struct pollfd *fds;
+    struct file **files;
+    size_t count;
+    struct pollfd few_fds[POLL_FEW];
+    struct file *few_files[POLL_FEW];
+};
+
+static void list_free(struct poll_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->files[i])
+            file_put(list->files[i]);
+    if (list->fds != list->few_fds)
+        pv_free(list->fds);
+}
+
+static int list_get(struct poll_list *list, uintptr_t fds, size_t count)
+{
+    int rc;
+
+    list->fds = list->few_fds;
+    list->files = list->few_files;
+    list->count = 0;
+    if (count > MICRO_FDS)
+        return -EINVAL;
+    if (count > POLL_FEW) {
+        list->fds = pv_alloc(count * (sizeof(*list->fds) + sizeof(*list->files)));
+        if (!list->fds)
+            return -ENOMEM;
+        list->files = (struct file **)(list->fds + count);
+    }
+    rc = user_read(list->fds, fds, count * sizeof(*list->fds));
+    if (rc) {
+        list_free(list);
+        return rc;
+    }
+    for (size_t i = 0; i < count; i++) {
+        int fd = list->fds[i].fd;
+
+        list->files[i] = fd < 0 ? NULL : fd_file((unsigned int)fd);
+        if (list->files[i])
+            file_get(list->files[i]); /* others may close it while this one sleeps */
+    }
+    list->count = count;
+    return 0;
+}
+
+static unsigned int entry_ready(const struct poll_list *list, size_t i)
+{
+    unsigned int ready;
+
+    if (list->fds[i].fd < 0)
+        return 0;
+    if (!list->files[i])
+        return POLLNVAL;
+    ready = file_ready(list->files[i]);
+    ready |= (ready & (POLLIN | POLLOUT)) << 6;
+    return ready & ((unsigned short)list->fds[i].events | POLLERR | POLLHUP);
+}
+
+/*
+ * How many are ready. The program is told what differs from what it has there, and only the
+ * answers: another thread of it may write its part of the list.
+ */
+static long list_scan(struct poll_list *list, uintptr_t fds)
+{
+    long found = 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        uintptr_t at = fds + i * sizeof(struct pollfd) + offsetof(struct pollfd, revents);
+        short ready = (short)entry_ready(list, i);
+        int rc;
+
+        found += ready != 0;
+        if (ready == list->fds[i].revents)
+            continue;
+        list->fds[i].revents = ready;
+        rc = user_write(at, &ready, sizeof(ready));
+        if (rc)
+            return rc;
+    }
+    return found;
+}
+
+static long list_poll(struct poll_list *list, uintptr_t fds, uint64_t until)
+{
+    for (;;) {
+        long found = list_scan(list, fds);
+
+        if (found)
+            return found;
+        if (task_signalled())
+            return -EINTR;
+        if (until != PV_FOREVER && until <= pv_clock())
+            return 0;
+        /* A signal or the time: the files are looked at once more first. */
+        if (poller_sleep(list->files, list->count, until) == -ETIMEDOUT)
+            until = 0;
+    }
+}
+
+static long do_poll(uintptr_t fds, unsigned int count, uint64_t until)
+{
+    struct poll_list list;
+    long rc;
+
+    pv_events_dispatch();
+    rc = list_get(&list, fds, count);
+    if (rc)
+        return rc;
+    rc = list_poll(&list, fds, until);
+    list_free(&list);
+    return rc;
+}
+
+long sys_poll(const unsigned long a[6])
+{
+    int ms = (int)a[2];
+    uint64_t until = PV_FOREVER;
+
+    if (ms >= 0)
+        until = ms ? pv_clock() + (uint64_t)ms * PV_MS : 0;
+    return do_poll(a[0], (unsigned int)a[1], until);
+}
+
+/* What is left of the time is not written back: C libraries hide that, musl too. */
+long sys_ppoll(const unsigned long a[6])
+{
+    uint64_t mask, old, until = PV_FOREVER;
+    int rc = 0;
+    long done;
+
+    if (a[2])
+        until = time_from_user(a[2], &rc);
+    if (rc)
+        return rc;
+    if (!a[3])
+        return do_poll(a[0], (unsigned int)a[1], until);
+    if (a[4] != sizeof(mask))
+        return -EINVAL;
+    rc = user_read(&mask, a[3], sizeof(mask));
+    if (!rc)
+        rc = task_swap_sigmask(&mask, &old);
+    if (rc)
+        return rc;
+    done = do_poll(a[0], (unsigned int)a[1], until);
+    if (done == -EINTR)
+        task_restore_sigmask_later(old);
+    else
+        task_swap_sigmask(&old, NULL);
+    return done;
+}

@@ -1,0 +1,235 @@
+/*
+ * frame.h
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "frame.h"
+
+#include <xen/io/netif.h>
+
+enum { TYPE_IP4 = 0x0800, TYPE_IP6 = 0x86dd, TYPE_VLAN = 0x8100, TYPE_SERVICE_VLAN = 0x88a8 };
+enum { HOP_BY_HOP = 0, TCP = 6, UDP = 17, ROUTING = 43, FRAGMENT = 44, AH = 51, DESTINATION = 60 };
+enum { IP4_SIZE = 20, IP6_SIZE = 40, TCP_SIZE = 20, UDP_SIZE = 8 };
+enum { TCP_CHECK = 16, UDP_CHECK = 6 };
+enum { TCP_FIN = 0x01, TCP_PSH = 0x08, TCP_CWR = 0x80 };
+
+/* ---- where things are ---- */
+
+static bool is_tag(uint16_t type)
+{
+    return type == TYPE_VLAN || type == TYPE_SERVICE_VLAN;
+}
+
+bool frame_is_tagged(const void *frame, size_t size)
+{
+    return size >= FRAME_ETH && is_tag(frame_get16((const uint8_t *)frame + 12));
+}
+
+static int found(struct frame_layout *layout, size_t size, uint8_t protocol, size_t at)
+{
+    size_t header = protocol == TCP ? TCP_SIZE : UDP_SIZE;
+
+    if ((protocol != TCP && protocol != UDP) || at + header > size || at + header > UINT16_MAX)
+        return -PV_EPROTO;
+    layout->transport = (uint16_t)at;
+    layout->tcp = protocol == TCP;
+    layout->checksum = layout->tcp ? TCP_CHECK : UDP_CHECK;
+    return 0;
+}
+
+static int parse_ip4(const uint8_t *frame, size_t size, struct frame_layout *layout)
+{
+    const uint8_t *ip = frame + layout->network;
+    unsigned int header;
+
+    if (size < layout->network + (size_t)IP4_SIZE)
+        return -PV_EPROTO;
+    header = (ip[0] & 15) * 4U;
+    if (header < IP4_SIZE)
+        return -PV_EINVAL;
+    if (frame_get16(ip + 6) & 0x3fff)
+        return -PV_EPROTO;
+    return found(layout, size, ip[9], layout->network + header);
+}
+
+/* Size of an extension header at p, of which `left` octets are there; 0: it is none, or cut off. */
+static size_t extension_size(uint8_t kind, const uint8_t *p, size_t left)
+{
+    switch (kind) {
+    case HOP_BY_HOP:
+    case ROUTING:
+    case DESTINATION:
+        return left < 2 ? 0 : (p[1] + 1U) * 8;
+    case AH:
+        return left < 12 ? 0 : (p[1] + 2U) * 4;
+    case FRAGMENT: /* with nothing before or behind it, it is no fragment */
+        return left < 8 || frame_get16(p + 2) & 0xfff9 ? 0 : 8;
+    default:
+        return 0;
+    }
+}
+
+static int parse_ip6(const uint8_t *frame, size_t size, struct frame_layout *layout)
+{
+    size_t at = layout->network + (size_t)IP6_SIZE, end;
+    uint8_t kind;
+
+    if (size < at)
+        return -PV_EPROTO;
+    layout->v6 = true;
+    kind = frame[layout->network + 6];
+    end = at + frame_get16(frame + layout->network + 4);
+    while (at <= end) {
+        size_t skip = at < size ? extension_size(kind, frame + at, size - at) : 0;
+
+        if (!skip)
+            return found(layout, size, kind, at);
+        kind = frame[at];
+        at += skip;
+    }
+    return -PV_EPROTO;
+}
+
+int frame_parse(const void *p, size_t size, bool behind_tags, struct frame_layout *layout)
+{
+    const uint8_t *frame = p;
+    size_t at = FRAME_ETH;
+    uint16_t type;
+
+    *layout = (struct frame_layout){ 0 };
+    if (size < FRAME_ETH)
+        return -PV_EPROTO;
+    type = frame_get16(frame + 12);
+    for (unsigned int tags = 0; behind_tags && tags < 2 && is_tag(type) && at + 4 <= size; tags++) {
+        type = frame_get16(frame + at + 2);
+        at += 4;
+    }
+    layout->network = (uint16_t)at;
+    if (type == TYPE_IP4)
+        return parse_ip4(frame, size, layout);
+    return type == TYPE_IP6 ? parse_ip6(frame, size, layout) : -PV_EPROTO;
+}
+
+size_t frame_tcp_header(const void *p, size_t size, const struct frame_layout *layout)
+{
+    const uint8_t *frame = p;
+    size_t header;
+
+    if (!layout->tcp)
+        return 0;
+    header = (frame[layout->transport + 12] >> 4) * 4U;
+    if (header < TCP_SIZE || layout->transport + header >= size)
+        return 0;
+    return layout->transport + header;
+}
+
+/* ---- checksums ---- */
+
+static uint16_t fold(uint64_t sum)
+{
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)sum;
+}
+
+static uint16_t sum_of(const uint8_t *p, size_t n)
+{
+    uint64_t sum = 0;
+    uint32_t word;
+
+    /* One's complement sums do not care for the byte order, but that of the result. */
+    for (; n >= 4; n -= 4, p += 4) {
+        __builtin_memcpy(&word, p, 4);
+        sum += word;
+    }
+    word = 0;
+    __builtin_memcpy(&word, p, n & 3);
+    return __builtin_bswap16(fold(sum + word));
+}
+
+void frame_write_checksum(void *p, size_t size, uint16_t start, uint16_t offset)
+{
+    uint8_t *frame = p;
+    uint16_t sum = (uint16_t)~sum_of(frame + start, size - start);
+
+    frame_put16(frame + start + offset, sum ? sum : 0xffff); /* 0 would mean "none" in UDP */
+}
+
+/* ---- pieces ---- */
+
+int frame_cut_init(struct frame_cut *cut, void *frame, size_t size, uint8_t gso, uint16_t gso_size)
+{
+    struct frame_layout layout;
+    size_t header;
+
+    if (size > PV_FRAME_MAX || frame_parse(frame, size, true, &layout) ||
+        layout.v6 != (gso == XEN_NETIF_GSO_TYPE_TCPV6))
+        return -PV_EPROTO;
+    header = frame_tcp_header(frame, size, &layout);
+    if (!header || header > FRAME_HEADER_MAX)
+        return -PV_EPROTO;
+    *cut = (struct frame_cut){
+        .layout = layout, .frame = frame, .size = size, .header = header, .next = header,
+        .mss = gso_size < FRAME_MSS_MIN ? FRAME_MSS_MIN : gso_size,
+        .check = frame_get16((uint8_t *)frame + layout.transport + TCP_CHECK),
+    };
+    pv_copy(cut->headers, frame, header);
+    return 0;
+}
+
+bool frame_cut_at_end(const struct frame_cut *cut)
+{
+    return cut->next >= cut->size;
+}
+
+static void finish_ip(const struct frame_cut *cut)
+{
+    uint8_t *ip = cut->piece + cut->layout.network;
+    size_t length = cut->piece_size - cut->layout.network;
+
+    if (cut->layout.v6) {
+        frame_put16(ip + 4, (uint16_t)(length - IP6_SIZE));
+        return;
+    }
+    frame_put16(ip + 2, (uint16_t)length);
+    frame_put16(ip + 4, (uint16_t)(frame_get16(ip + 4) + cut->count));
+    frame_put16(ip + 10, 0);
+    frame_put16(ip + 10, (uint16_t)~sum_of(ip, (ip[0] & 15) * 4U));
+}
+
+/* The pseudo header's sum contains the length: all there was goes out, the piece's comes in. */
+static void finish_tcp(const struct frame_cut *cut, size_t before)
+{
+    uint8_t *tcp = cut->piece + cut->layout.transport;
+    uint32_t sequence = (uint32_t)frame_get16(tcp + 4) << 16 | frame_get16(tcp + 6);
+    uint16_t all = (uint16_t)(cut->size - cut->layout.transport);
+    uint16_t own = (uint16_t)(cut->piece_size - cut->layout.transport);
+
+    sequence += (uint32_t)before;
+    frame_put16(tcp + 4, (uint16_t)(sequence >> 16));
+    frame_put16(tcp + 6, (uint16_t)sequence);
+    if (!frame_cut_at_end(cut))
+        tcp[13] &= (uint8_t)~(TCP_FIN | TCP_PSH);
+    if (cut->count)
+        tcp[13] &= (uint8_t)~TCP_CWR;
+    frame_put16(tcp + TCP_CHECK, fold((uint64_t)cut->check + (uint16_t)~all + own));
+}
+
+bool frame_cut_next(struct frame_cut *cut)
+{
+    size_t at = cut->next, data = cut->size - at;
+
+    if (frame_cut_at_end(cut))
+        return false;
+    if (data > cut->mss)
+        data = cut->mss;
+    if (cut->piece)
+        cut->count++;
+    cut->next = at + data;
+    cut->piece = cut->frame + at - cut->header;
+    cut->piece_size = cut->header + data;
+    pv_copy(cut->piece, cut->headers, cut->header);
+    finish_ip(cut);
+    finish_tcp(cut, at - cut->header);
+    return true;
+}

@@ -1,0 +1,89 @@
+/*
+ * Ethernet frames whose sender left work to the next one: a checksum to be written, a TCP
+ * segment to be cut into smaller ones. Pure functions over memory of ours: whoever else could
+ * change it must not reach it any more.
+ *
+ * Sources: RFC 791, 1071, 8200, 9293; Linux's skb_checksum_setup(), by which netback finds a
+ * checksum's place, and tcp_gso_segment().
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef FRAME_H
+#define FRAME_H
+
+#include "pv.h"
+
+#define FRAME_ETH 14U /* the Ethernet header; a frame has at least that */
+
+static inline uint16_t frame_get16(const void *p)
+{
+    const uint8_t *octets = p;
+
+    return (uint16_t)(octets[0] << 8 | octets[1]);
+}
+
+static inline void frame_put16(void *p, uint16_t value)
+{
+    uint8_t *octets = p;
+
+    octets[0] = (uint8_t)(value >> 8);
+    octets[1] = (uint8_t)value;
+}
+
+/* Where things are, from the frame's start. */
+struct frame_layout {
+    uint16_t network;   /* the IP header */
+    uint16_t transport; /* the TCP or UDP header */
+    uint16_t checksum;  /* the checksum: from transport */
+    bool v6, tcp;
+};
+
+/*
+ * Finds them by the frame's own headers; behind_tags: behind up to two VLAN tags, too. 0;
+ * -PV_EPROTO: neither TCP nor UDP, a fragment, or too short for these headers; -PV_EINVAL: an
+ * IPv4 header that claims less than its 20 octets. What is found lies within the frame: the
+ * TCP header without its options, the UDP header.
+ */
+int frame_parse(const void *frame, size_t size, bool behind_tags, struct frame_layout *layout);
+bool frame_is_tagged(const void *frame, size_t size);
+
+/*
+ * Completes a checksum: the sum of what is from start on, which has the pseudo header's sum
+ * where the checksum goes. start + offset + 2 <= size.
+ */
+void frame_write_checksum(void *frame, size_t size, uint16_t start, uint16_t offset);
+
+/* Up to the end of the TCP header and its options; 0: it is not all there, or nothing behind it. */
+size_t frame_tcp_header(const void *frame, size_t size, const struct frame_layout *layout);
+
+#define FRAME_HEADER_MAX 256U /* headers of a frame that can be cut */
+#define FRAME_MSS_MIN 8U      /* Linux's TCP_MIN_GSO_SIZE: bounds how many pieces there are */
+
+/* A TCP frame under the knife. */
+struct frame_cut {
+    struct frame_layout layout;
+    uint8_t *frame;
+    size_t size, header;
+    size_t next;         /* where the next piece's data begins */
+    uint16_t mss, check; /* check: the pseudo header's sum, of all */
+    uint32_t count;      /* pieces so far */
+    uint8_t *piece;      /* the present one: headers and data in a row, within frame */
+    size_t piece_size;
+    uint8_t headers[FRAME_HEADER_MAX];
+};
+
+/*
+ * Prepares to cut a frame whose TCP checksum is of the pseudo header only into pieces with gso_size
+ * octets of data each (but the last). 0, or -PV_EPROTO: it is not such a frame of that family.
+ * The headers of each piece are written into the frame in front of its data, over what is
+ * in earlier pieces.
+ */
+int frame_cut_init(struct frame_cut *cut, void *frame, size_t size, uint8_t gso, uint16_t gso_size);
+/*
+ * Makes the next piece the present one: its checksum is again of the pseudo header only, at
+ * layout.transport + layout.checksum. False: there are no more.
+ */
+bool frame_cut_next(struct frame_cut *cut);
+bool frame_cut_at_end(const struct frame_cut *cut);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * flavour: the kinds of stub domain that there are, and all in which they differ for dom0. A row
+ * of one table for each; nothing else here knows their names.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef XL_STUBDOM_FLAVOUR_H
+#define XL_STUBDOM_FLAVOUR_H
+
+#include <stddef.h>
+
+/* Who unpacks the ramdisk, and so in which compressions it may be. */
+enum unpacker {
+    UNPACKED_BY_LINUX, /* any that Linux's own initramfs knows */
+    UNPACKED_BY_LIBXL, /* gzip, or none: libxenguest unpacks every PV domain's (xg_dom_core.c) */
+};
+
+struct flavour {
+    const char *name; /* what stubdom_flavor says */
+    /* Files in Xen's boot directory. */
+    const char *kernel, *ramdisk;
+    const char *debug_ramdisk; /* with stubdom_image = "debug"; NULL: it has no such image */
+    const char *manifest; /* beside them: a line "SIZE SHA256 NAME" for each, as installed */
+    const char *origin;   /* how one that is missing gets there */
+    enum unpacker unpacker;
+    const char *arguments; /* what its kernel is always told; may be "" */
+    /* MiB of the whole stub domain. */
+    struct {
+        long without_vnc, with_vnc, debug; /* defaults */
+        long least; /* what QEMU and a Linux guest were seen to start with */
+    } memory;
+};
+
+extern const struct flavour flavours[];
+extern const size_t flavour_count;
+
+/* The row of that name, or NULL. */
+const struct flavour *flavour_find(const char *name);
+
+/* The row that this kernel file is named by, in whatever folder it is, or NULL. */
+const struct flavour *flavour_of_kernel(const char *path);
+
+/* `"linux", "micro" or "rump"`, for messages. */
+void flavour_list(char *text, size_t size);
+
+#endif

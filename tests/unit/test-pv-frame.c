@@ -1,0 +1,197 @@
+// sources: launcher/xen-layer/frame.c tests/unit/fake-pv.c launcher/xen-layer/text.c
+/*
+ * Checksums and segments of frames (frame.h).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include "frame.h"
+#include "packets.h"
+
+#include <xen/io/netif.h>
+
+static struct packet packet;
+
+/* In memory of its own size, for ASan. */
+static int parse(const uint8_t *octets, size_t size, bool behind_tags, struct frame_layout *layout)
+{
+    uint8_t *frame = malloc(size ? size : 1);
+    int rc;
+
+    memcpy(frame, octets, size);
+    rc = frame_parse(frame, size, behind_tags, layout);
+    if (!rc) {
+        assert_true(layout->transport + layout->checksum + 2U <= size);
+        assert_true(frame_tcp_header(frame, size, layout) < size);
+    }
+    free(frame);
+    return rc;
+}
+
+static void finds_places(void **state)
+{
+    struct frame_layout layout;
+
+    for (unsigned int i = 0; i < 48; i++) {
+        packet = (struct packet){ .v6 = i & 1, .udp = i & 2, .tags = i / 4 % 3, .extra = i / 12 * 8 % 32,
+                                  .data = 10 };
+        packet_make(&packet);
+        assert_int_equal(parse(packet.octets, packet.size, false, &layout), packet.tags ? -PV_EPROTO : 0);
+        assert_int_equal(frame_is_tagged(packet.octets, packet.size), packet.tags > 0);
+        assert_int_equal(parse(packet.octets, packet.size, true, &layout), 0);
+        assert_int_equal(layout.network, packet.network);
+        assert_int_equal(layout.transport, packet.transport);
+        assert_int_equal(layout.checksum, checksum_offset(&packet));
+        assert_int_equal(layout.v6, packet.v6);
+        assert_int_equal(layout.tcp, !packet.udp);
+        for (size_t n = 0; n < packet.size; n++)
+            parse(packet.octets, n, true, &layout);
+        assert_int_equal(parse(packet.octets, packet.transport + (packet.udp ? 7 : 19), true, &layout), -PV_EPROTO);
+    }
+}
+
+/* A change to a packet with a place, and what becomes of it. */
+static void finds_none(void **state)
+{
+    static const struct { const char *what; bool v6; size_t at; uint8_t value; int rc; } list[] = {
+        { "another type", false, 12, 9, -PV_EPROTO },
+        { "three tags", false, 12, 0x81, -PV_EPROTO },
+        { "more fragments", false, 20, 0x20, -PV_EPROTO },
+        { "a later fragment", false, 21, 1, -PV_EPROTO },
+        { "ICMP", false, 23, 1, -PV_EPROTO },
+        { "an IPv4 header of 16 octets", false, 14, 0x44, -PV_EINVAL },
+        { "an IPv4 header that ends outside", false, 14, 0x4f, -PV_EPROTO },
+        { "ICMPv6", true, 20, 58, -PV_EPROTO },
+        { "hop-by-hop options that end outside", true, 20, 0, -PV_EPROTO },
+        { "authentication header that ends outside", true, 20, 51, -PV_EPROTO },
+    };
+    struct frame_layout layout;
+
+    for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+        packet = (struct packet){ .v6 = list[i].v6, .data = 20 };
+        packet_make(&packet);
+        packet.octets[list[i].at] = list[i].value;
+        if (parse(packet.octets, packet.size, true, &layout) != list[i].rc)
+            fail_msg("%s", list[i].what);
+    }
+}
+
+static void ip6_headers(void **state)
+{
+    struct frame_layout layout;
+
+    packet = (struct packet){ .v6 = true, .extra = 24, .data = 30 };
+    packet_make(&packet);
+    /* Hop by hop, then a fragment header, then an authentication header of 8 octets: too short to be one. */
+    packet.octets[54] = 44;
+    packet.octets[55] = 0;
+    packet.octets[62] = 60;
+    packet.octets[70] = 6;
+    assert_int_equal(parse(packet.octets, packet.size, false, &layout), 0);
+    assert_int_equal(layout.transport, packet.transport);
+    packet.octets[65] = 1; /* more fragments */
+    assert_int_equal(parse(packet.octets, packet.size, false, &layout), -PV_EPROTO);
+    packet.octets[65] = 2; /* reserved bits only */
+    assert_int_equal(parse(packet.octets, packet.size, false, &layout), 0);
+    packet.octets[64] = 1; /* an offset */
+    assert_int_equal(parse(packet.octets, packet.size, false, &layout), -PV_EPROTO);
+    packet.octets[64] = 0;
+    /* Headers may go on beyond the payload's length, as far as Linux is concerned, not begin there. */
+    put_be(packet.octets + 18, 16, 2);
+    assert_int_equal(parse(packet.octets, packet.size, false, &layout), -PV_EPROTO);
+    put_be(packet.octets + 18, 24, 2);
+    assert_int_equal(parse(packet.octets, packet.size, false, &layout), 0);
+    packet = (struct packet){ .v6 = true, .extra = 16, .data = 30 };
+    packet_make(&packet);
+    packet.octets[20] = 51; /* authentication header: lengths in units of 4 */
+    packet.octets[55] = 2;
+    assert_int_equal(parse(packet.octets, packet.size, false, &layout), 0);
+    assert_int_equal(layout.transport, packet.transport);
+}
+
+static void writes_checksums(void **state)
+{
+    for (size_t data = 0; data < 70; data++)
+        for (unsigned int i = 0; i < 4; i++) {
+            packet = (struct packet){ .v6 = i & 1, .udp = i & 2, .data = data };
+            packet_make(&packet);
+            assert_true(checksum_blank(&packet, packet.octets, packet.size));
+            frame_write_checksum(packet.octets, packet.size, packet.transport, checksum_offset(&packet));
+            assert_true(checksum_right(&packet, packet.octets, packet.size));
+        }
+}
+
+/* In UDP, a checksum of 0 means that there is none. */
+static void checksum_is_never_zero(void **state)
+{
+    uint8_t octets[] = { 0xff, 0xff, 0, 0 };
+
+    frame_write_checksum(octets, sizeof(octets), 0, 2);
+    assert_int_equal(get_be(octets + 2, 2), 0xffff);
+}
+
+static void cut(const struct packet *whole, size_t mss, bool complete)
+{
+    uint8_t *frame = malloc(whole->size);
+    struct frame_cut pieces;
+    size_t n = 0;
+
+    memcpy(frame, whole->octets, whole->size);
+    assert_int_equal(frame_cut_init(&pieces, frame, whole->size, whole->v6 ? 2 : 1, mss), 0);
+    while (frame_cut_next(&pieces)) {
+        bool last;
+
+        assert_true(pieces.piece >= frame && pieces.piece + pieces.piece_size <= frame + whole->size);
+        if (complete)
+            frame_write_checksum(pieces.piece, pieces.piece_size, pieces.layout.transport, pieces.layout.checksum);
+        last = check_piece(whole, n++, mss < FRAME_MSS_MIN ? FRAME_MSS_MIN : mss, pieces.piece, pieces.piece_size, complete);
+        assert_int_equal(last, frame_cut_at_end(&pieces));
+    }
+    assert_true(frame_cut_at_end(&pieces));
+    free(frame);
+}
+
+static void cuts(void **state)
+{
+    static const size_t sizes[] = { 1, 7, 8, 9, 100, 1448, 1449, 2896, 40000, 65400 };
+    static const size_t mss[] = { 1, 8, 11, 54, 536, 1448, 9000, 65535 };
+
+    for (unsigned int i = 0; i < 16; i++)
+        for (size_t s = 0; s < ARRAY_LEN(sizes); s++)
+            for (size_t m = 0; m < ARRAY_LEN(mss); m++) {
+                packet = (struct packet){ .v6 = i & 1, .tags = i & 2, .options = i & 4 ? 12 : 0, .extra = i & 8,
+                                          .data = sizes[s], .flags = 0xff };
+                packet_make(&packet);
+                cut(&packet, mss[m], m & 1);
+            }
+}
+
+static void does_not_cut(void **state)
+{
+    struct frame_cut pieces;
+
+    packet = (struct packet){ .udp = true, .data = 3000 };
+    packet_make(&packet);
+    assert_int_equal(frame_cut_init(&pieces, packet.octets, packet.size, XEN_NETIF_GSO_TYPE_TCPV4, 1448), -PV_EPROTO);
+    packet = (struct packet){ .data = 3000 };
+    packet_make(&packet);
+    assert_int_equal(frame_cut_init(&pieces, packet.octets, packet.size, XEN_NETIF_GSO_TYPE_TCPV6, 1448), -PV_EPROTO);
+    assert_int_equal(frame_cut_init(&pieces, packet.octets, packet.header, XEN_NETIF_GSO_TYPE_TCPV4, 1448), -PV_EPROTO);
+    packet.octets[packet.transport + 12] = 0x40;
+    assert_int_equal(frame_cut_init(&pieces, packet.octets, packet.size, XEN_NETIF_GSO_TYPE_TCPV4, 1448), -PV_EPROTO);
+    packet = (struct packet){ .v6 = true, .extra = 208, .data = 3000 };
+    packet_make(&packet); /* 14 + 40 + 208 + 20 of headers */
+    assert_int_equal(frame_cut_init(&pieces, packet.octets, packet.size, XEN_NETIF_GSO_TYPE_TCPV6, 1448), -PV_EPROTO);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_places), cmocka_unit_test(finds_none), cmocka_unit_test(ip6_headers),
+        cmocka_unit_test(writes_checksums), cmocka_unit_test(checksum_is_never_zero), cmocka_unit_test(cuts),
+        cmocka_unit_test(does_not_cut),
+    };
+
+    return cmocka_run_group_tests_name("pv-frame", tests, NULL, NULL);
+}
