@@ -61,7 +61,8 @@ static int read_headers(struct program *p)
 
 static unsigned int prot_of(const Elf64_Phdr *h)
 {
-    return (h->p_flags & PF_R ? PROT_READ : 0) | (h->p_flags & PF_W ? PROT_WRITE : 0) | (h->p_flags & PF_X ? PROT_EXEC : 0);
+    return (h->p_flags & PF_R ? PROT_READ : 0) |
+        (h->p_flags & PF_W ? PROT_WRITE : 0) | (h->p_flags & PF_X ? PROT_EXEC : 0);
 }
 
 static int zero_tail(struct program *p, uintptr_t from, uintptr_t end)

@@ -8,7 +8,8 @@
 
 #include <linux/futex.h>
 
-struct waiter { struct space *space; uintptr_t address; uint32_t bits; struct pv_thread *thread; bool woken; struct waiter *next; };
+struct waiter { struct space *space; uintptr_t address; uint32_t bits; struct pv_thread *thread; bool woken;
+    struct waiter *next; };
 static struct waiter *first, **last = &first;
 
 static void append(struct waiter *waiter)

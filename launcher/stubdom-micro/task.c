@@ -408,7 +408,8 @@ long sys_clone(const unsigned long a[6])
         frame.rsp = a[1];
     if ((flags & THREAD_FLAGS) == THREAD_FLAGS)
         return clone_thread(self, &frame, flags, a);
-    if ((flags & ~0xffUL & ~(unsigned long)(CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID)) || (flags & 0xff) != MICRO_SIGCHLD)
+    if ((flags & ~0xffUL & ~(unsigned long)(CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID)) ||
+        (flags & 0xff) != MICRO_SIGCHLD)
         return -PV_ENOSYS;
     return fork_process(self, &frame);
 }

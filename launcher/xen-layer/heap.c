@@ -11,7 +11,8 @@
 struct slab { uint32_t magic; uint16_t class, used; struct slab *next, **link; void *free; };
 #define HEAD ((sizeof(struct slab) + 15) & ~15UL)
 
-static const uint16_t sizes[] = { 16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 240, 288, 336, 400, 496, 576, 672, 800, 1008, 1344, 2016 };
+static const uint16_t sizes[] = { 16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 240, 288, 336, 400, 496, 576, 672,
+    800, 1008, 1344, 2016 };
 #define CLASSES (sizeof(sizes) / sizeof(sizes[0]))
 #define LARGEST 2016U
 static struct slab *with_room[CLASSES];

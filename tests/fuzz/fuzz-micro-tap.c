@@ -186,7 +186,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MUST(!dev_tap_init());
     features = take(&in, 1);
     netback_features = (struct netback_features){ .rx_copy = true, .sg = features & 3, .gso4 = features & 4,
-                                                  .gso6 = features & 8, .no_csum4 = features & 16, .csum6 = features & 32 };
+                                                  .gso6 = features & 8, .no_csum4 = features & 16,
+                                                      .csum6 = features & 32 };
     netback_add(0);
     make_filter();
     start();

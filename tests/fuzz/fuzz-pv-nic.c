@@ -78,7 +78,8 @@ static void send(void)
     struct pv_frame_info info = { 0 };
 
     if (take(&in, 1) % 2) {
-        info = (struct pv_frame_info){ .csum_blank = true, .csum_start = take(&in, 1), .csum_offset = take(&in, 1) % 2 ? 16 : 6,
+        info = (struct pv_frame_info){ .csum_blank = true, .csum_start = take(&in, 1), .csum_offset = take(&in,
+            1) % 2 ? 16 : 6,
                                        .gso = take(&in, 1) % 4, .gso_size = take(&in, 2) };
     }
     if (nic)

@@ -1086,10 +1086,12 @@ static void as_user(void)
     int fds[2];
 
     must(!setgroups(0, NULL) && !setresgid(100, 100, 100) && !setresuid(100, 100, 100), "setresuid");
-    say("read", "%s, %s, %s", said(open("mine", O_RDONLY)), opened(open("ours", O_RDONLY)), opened(open("his", O_RDWR)));
+    say("read", "%s, %s, %s", said(open("mine", O_RDONLY)), opened(open("ours", O_RDONLY)), opened(open("his",
+        O_RDWR)));
     say("write", "%s", said(open("ours", O_WRONLY)));
     say("access", "%s, %s, %s", said(access("ours", R_OK)), said(access("ours", W_OK)), said(access("ours", X_OK)));
-    say("create", "%s, %s", said(open("new", O_CREAT | O_WRONLY, 0600)), opened(open("open/new", O_CREAT | O_WRONLY, 0600)));
+    say("create", "%s, %s", said(open("new", O_CREAT | O_WRONLY, 0600)), opened(open("open/new",
+        O_CREAT | O_WRONLY, 0600)));
     say("remove", "%s, %s", said(unlink("ours")), said(unlink("open/new")));
     say("look into", "%s, %s", said(open("closed/file", O_RDONLY)), said(chdir("closed")));
     say("chmod", "%s, %s", said(chmod("ours", 0777)), said(chmod("his", 0640)));
@@ -1128,7 +1130,8 @@ static void permissions(void)
         as_user();
     waitpid(pid, &status, 0);
     say("as a user", "%d", WEXITSTATUS(status));
-    for (const char *const *f = (const char *const[]){ "mine", "ours", "his", "closed/file", "sticky/file", NULL }; *f; f++)
+    for (const char *const *f = (const char *const[]){ "mine", "ours", "his", "closed/file", "sticky/file",
+        NULL }; *f; f++)
         unlink(*f);
     say("clean", "%s, %s, %s", said(rmdir("open")), said(rmdir("closed")), said(rmdir("sticky")));
 }
@@ -1283,7 +1286,8 @@ static void memfds(void)
     say("grow", "%s, %s", said(ftruncate(fd, 9000)), said(pwrite(fd, "x", 1, 8192)));
     say("shrink", "%s", said(ftruncate(fd, 100)));
     say("inside", "%s", said(pwrite(fd, "x", 1, 0)));
-    say("seal the seals", "%s, %s", said(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL)), said(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW)));
+    say("seal the seals", "%s, %s", said(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL)), said(fcntl(fd, F_ADD_SEALS,
+        F_SEAL_GROW)));
     munmap(p, 8192);
     close(fd);
     fd2 = memfd_create("x", 0);

@@ -480,12 +480,15 @@ static void refused_headers(void **state)
         { "segments without a size", { .flags = 1, .gso_type = 1, .csum_start = 34, .csum_offset = 16 } },
         { "segments of 65535", { .flags = 1, .gso_type = 1, .gso_size = 65535, .csum_start = 34, .csum_offset = 16 } },
         { "segments of UDP", { .flags = 1, .gso_type = 3, .gso_size = 1448, .csum_start = 34, .csum_offset = 6 } },
-        { "segments of UDP, new kind", { .flags = 1, .gso_type = 5, .gso_size = 1448, .csum_start = 34, .csum_offset = 6 } },
+        { "segments of UDP, new kind", { .flags = 1, .gso_type = 5, .gso_size = 1448, .csum_start = 34,
+            .csum_offset = 6 } },
         { "ECN of nothing", { .gso_type = 0x80 } },
         { "unknown segments", { .flags = 1, .gso_type = 2, .gso_size = 1448, .csum_start = 34, .csum_offset = 16 } },
         { "segments without blank checksum", { .gso_type = 1, .gso_size = 1448 } },
-        { "segments with UDP's checksum", { .flags = 1, .gso_type = 1, .gso_size = 1448, .csum_start = 34, .csum_offset = 6 } },
-        { "segments of the other family", { .flags = 1, .gso_type = 4, .gso_size = 1448, .csum_start = 54, .csum_offset = 16 } },
+        { "segments with UDP's checksum", { .flags = 1, .gso_type = 1, .gso_size = 1448, .csum_start = 34,
+            .csum_offset = 6 } },
+        { "segments of the other family", { .flags = 1, .gso_type = 4, .gso_size = 1448, .csum_start = 54,
+            .csum_offset = 16 } },
     };
 
     start();
@@ -929,7 +932,8 @@ int main(void)
         TEST(segments_to_the_backend), TEST(segments_cut_here), TEST(segments_behind_tags),
         TEST(more_pieces_than_room), TEST(closed_in_pieces), TEST(gone_in_pieces), TEST(full),
         TEST(full_without_virtio), TEST(reads_any_length), TEST(too_little_room), TEST(reader_takes_all),
-        TEST(reader_takes_no_blank_checksum), TEST(reader_takes_no_segments), TEST(mind_changed), TEST(queue_full), TEST(queue_against_a_model),
+        TEST(reader_takes_no_blank_checksum), TEST(reader_takes_no_segments), TEST(mind_changed),
+            TEST(queue_full), TEST(queue_against_a_model),
         TEST(two_taps),
     };
 

@@ -756,7 +756,8 @@ int main(void)
         TEST(test_slow_backend), TEST(test_backend_refuses), TEST(test_backend_that_is_removed_meanwhile),
         TEST(test_nodes_of_nonsense), TEST(test_failures_on_the_way), TEST(test_bytes), TEST(test_backend_goes),
         TEST(test_device_is_removed), TEST(test_open_while_going), TEST(test_other_backend_domain),
-        TEST(test_impossible_indices), TEST(test_deserted), TEST(test_deserted_again), TEST(test_slow_is_not_deserted), TEST(test_log),
+        TEST(test_impossible_indices), TEST(test_deserted), TEST(test_deserted_again),
+            TEST(test_slow_is_not_deserted), TEST(test_log),
         TEST(test_log_and_console_0),
     };
 

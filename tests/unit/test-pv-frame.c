@@ -145,7 +145,8 @@ static void cut(const struct packet *whole, size_t mss, bool complete)
         assert_true(pieces.piece >= frame && pieces.piece + pieces.piece_size <= frame + whole->size);
         if (complete)
             frame_write_checksum(pieces.piece, pieces.piece_size, pieces.layout.transport, pieces.layout.checksum);
-        last = check_piece(whole, n++, mss < FRAME_MSS_MIN ? FRAME_MSS_MIN : mss, pieces.piece, pieces.piece_size, complete);
+        last = check_piece(whole, n++, mss < FRAME_MSS_MIN ? FRAME_MSS_MIN : mss, pieces.piece, pieces.piece_size,
+            complete);
         assert_int_equal(last, frame_cut_at_end(&pieces));
     }
     assert_true(frame_cut_at_end(&pieces));

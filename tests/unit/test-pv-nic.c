@@ -790,7 +790,8 @@ static void h_rx_endless_extras(void)
 static void hostile(void **state)
 {
     static void (*const attacks[])(void) = {
-        h_tx_too_many, h_tx_nothings, h_tx_backwards, h_tx_unknown_id, h_tx_huge_id, h_tx_not_sent, h_tx_twice, h_tx_half_of_whole,
+        h_tx_too_many, h_tx_nothings, h_tx_backwards, h_tx_unknown_id, h_tx_huge_id, h_tx_not_sent, h_tx_twice,
+            h_tx_half_of_whole,
         h_rx_too_many, h_rx_backwards, h_rx_offset, h_rx_offset_size, h_rx_size, h_rx_second, h_rx_id, h_rx_endless,
         h_rx_endless_extras,
     };
@@ -904,7 +905,8 @@ int main(void)
         TEST(sends_any_length), TEST(without_scatter), TEST(leaves_work_to_the_backend), TEST(refuses_lies),
         TEST(full_of_small_ones), TEST(full_of_large_ones), TEST(room_without_a_word), TEST(little_memory),
         TEST(mixed), TEST(receives_any_length), TEST(receives_offloads), TEST(drops_what_is_unfit), TEST(too_long),
-        TEST(in_pieces), TEST(nobody_accepts), TEST(not_yet_accepted), TEST(stale), TEST(flood), TEST(backend_closes), TEST(detached),
+        TEST(in_pieces), TEST(nobody_accepts), TEST(not_yet_accepted), TEST(stale), TEST(flood),
+            TEST(backend_closes), TEST(detached),
         TEST(keeps_grants), TEST(hostile), TEST(answers_nothing), TEST(two_nics), TEST(indices_wrap),
     };
 
