@@ -1,0 +1,177 @@
+/*
+ * Disks by the layer's frontend, for whoever has memory anywhere (host.h). A backend can be
+ * given pages of ours only, and QEMU's buffers are mostly its guest's: all data goes through
+ * pages of this file's, 64 KiB at a time.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "host.h"
+
+#define CHUNK_PAGES 16U
+#define SECTOR 512U
+
+/* Those that are open: connections, so that a disk that comes back is another one. */
+#define HANDLES 64
+static struct { struct pv_disk *disk; unsigned int users; } open_disks[HANDLES];
+
+struct wait { struct pv_disk_request request; struct pv_thread *thread; bool done; int result; };
+
+static int number_of(const char *name)
+{
+    if (pv_compare(name, "xvd", 3) || name[3] < 'a' || name[3] > 'z' || name[4])
+        return -PV_ENOENT;
+    return name[3] - 'a';
+}
+
+/* The handle of a connection that is open, else a free one; HANDLES: none. */
+static unsigned int find_handle(const struct pv_disk *disk)
+{
+    unsigned int unused = HANDLES;
+
+    for (unsigned int i = 0; i < HANDLES; i++)
+        if (open_disks[i].users && open_disks[i].disk == disk)
+            return i;
+        else if (!open_disks[i].users && unused == HANDLES)
+            unused = i;
+    return unused;
+}
+
+int bio_open(const char *name, int *handle)
+{
+    int n = number_of(name);
+    struct pv_disk *disk = n < 0 ? NULL : pv_disk_get((unsigned int)n);
+    unsigned int at = disk ? find_handle(disk) : HANDLES;
+
+    if (!disk)
+        return -PV_ENOENT;
+    if (at == HANDLES || open_disks[at].users) /* each handle is one user of the connection */
+        pv_disk_put(disk);
+    if (at == HANDLES)
+        return -PV_ENOSPC;
+    open_disks[at].disk = disk;
+    open_disks[at].users++;
+    *handle = (int)at;
+    return 0;
+}
+
+static bool is_open(int handle)
+{
+    return handle >= 0 && handle < HANDLES && open_disks[handle].users;
+}
+
+int bio_close(int handle)
+{
+    if (!is_open(handle))
+        return -PV_EBADF;
+    if (--open_disks[handle].users == 0)
+        pv_disk_put(open_disks[handle].disk);
+    return 0;
+}
+
+struct pv_disk *bio_disk(int handle)
+{
+    PV_ASSERT(is_open(handle));
+    return open_disks[handle].disk;
+}
+
+int bio_size(const char *name, uint64_t *size)
+{
+    struct pv_disk_info info;
+    struct pv_disk *disk;
+    int n = number_of(name);
+
+    disk = n < 0 ? NULL : pv_disk_get((unsigned int)n);
+    if (!disk)
+        return -PV_ENOENT;
+    pv_disk_describe(disk, &info);
+    pv_disk_put(disk);
+    if (info.sectors > UINT64_MAX / SECTOR)
+        return -PV_EINVAL;
+    *size = info.sectors * SECTOR;
+    return 0;
+}
+
+static void done(struct pv_disk_request *request, int result)
+{
+    struct wait *wait = request->data;
+
+    wait->result = result;
+    wait->done = true;
+    pv_wake(wait->thread);
+}
+
+static int submit(struct pv_disk *disk, struct wait *wait)
+{
+    wait->thread = pv_thread_self();
+    wait->request.done = done;
+    wait->request.data = wait;
+    pv_disk_submit(disk, &wait->request);
+    while (!wait->done)
+        pv_sleep(PV_FOREVER);
+    return wait->result;
+}
+
+/* The disk with a user more: it stays even if its last holder closes it meanwhile. */
+static struct pv_disk *hold(int handle)
+{
+    if (!is_open(handle))
+        return NULL;
+    open_disks[handle].users++;
+    return open_disks[handle].disk;
+}
+
+/* At most CHUNK_PAGES pages of data, through pages of ours. */
+static int transfer_chunk(struct pv_disk *disk, bool write, void *data, size_t size, uint64_t offset, char *pages)
+{
+    struct pv_disk_segment segments[CHUNK_PAGES];
+    struct wait wait = { .request = { .op = write ? PV_DISK_WRITE : PV_DISK_READ, .sector = offset / SECTOR,
+                                      .segments = segments } };
+    int rc;
+
+    for (size_t at = 0; at < size; at += PV_PAGE)
+        segments[wait.request.count++] = (struct pv_disk_segment){
+            .frame = pv_frame_of(pages + at), .size = (uint16_t)(size - at < PV_PAGE ? size - at : PV_PAGE),
+        };
+    if (write)
+        pv_copy(pages, data, size);
+    rc = submit(disk, &wait);
+    if (!rc && !write)
+        pv_copy(data, pages, size);
+    return rc;
+}
+
+int bio_transfer(int handle, bool write, void *data, size_t size, uint64_t offset)
+{
+    struct pv_disk *disk = size % SECTOR || offset % SECTOR ? NULL : hold(handle);
+    size_t count = size < CHUNK_PAGES * PV_PAGE ? (size + PV_PAGE - 1) / PV_PAGE : CHUNK_PAGES;
+    char *pages;
+    int rc = 0;
+
+    if (!disk)
+        return -PV_EINVAL;
+    /* Fewer pages are slower, not wrong. */
+    while (!(pages = pv_pages_alloc(count, 1)) && count > 1)
+        count /= 2;
+    if (!pages)
+        rc = -PV_ENOMEM;
+    for (size_t at = 0; !rc && at < size; at += count * PV_PAGE)
+        rc = transfer_chunk(disk, write, (char *)data + at, size - at < count * PV_PAGE ? size - at : count * PV_PAGE,
+                            offset + at, pages);
+    if (pages)
+        pv_pages_put(pages);
+    bio_close(handle);
+    return rc;
+}
+
+int bio_flush(int handle)
+{
+    struct wait wait = { .request = { .op = PV_DISK_FLUSH } };
+    struct pv_disk *disk = hold(handle);
+    int rc;
+
+    if (!disk)
+        return -PV_EINVAL;
+    rc = submit(disk, &wait);
+    bio_close(handle);
+    return rc;
+}

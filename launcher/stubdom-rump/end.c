@@ -1,0 +1,90 @@
+/*
+ * How a program ends (host.h). exit(), abort() and deadly signals of QEMU's are told to the
+ * launcher, which crashes the guest and then ends the domain; what the launcher itself does
+ * wrong, and a fault, ends by pv_panic(), which crashes the guest, too.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <sys/types.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "host.h"
+#include "rump-qemu.h"
+
+void host_program_ended(bool signalled, int code)
+{
+    rump_qemu_ended(signalled, code);
+    for (;;)
+        pv_sleep(PV_FOREVER);
+}
+
+void _exit(int status)
+{
+    host_program_ended(false, status);
+}
+
+/* ---- processes: there is one ---- */
+
+/* Names of the C library's and libpthread's, which have no prototype for others. */
+#define NO_CALL(name) long name(void); long name(void) { errno = ENOSYS; return -1; }
+NO_CALL(__fork)
+NO_CALL(__vfork14)
+NO_CALL(_sys___wait450)
+NO_CALL(_sys___sigsuspend14)
+NO_CALL(_sys___mq_timedreceive50)
+NO_CALL(_sys___mq_timedsend50)
+NO_CALL(_sys_mq_receive)
+NO_CALL(_sys_mq_send)
+NO_CALL(_sys_msgrcv)
+NO_CALL(_sys_msgsnd)
+
+int execve(const char *path, char *const argv[], char *const environment[])
+{
+    errno = ENOSYS;
+    return -1;
+}
+
+int posix_spawn(void);
+
+int posix_spawn(void)
+{
+    return ENOSYS;
+}
+
+/* libpthread asks for these at its start, or with a policy that nobody sets; they say yes. */
+#define YES(name) int name(void); int name(void) { return 0; }
+YES(__libc_static_tls_setup)
+YES(_sched_getaffinity)
+YES(_sched_getparam)
+YES(_sched_protect)
+YES(_sched_setaffinity)
+YES(_sched_setparam)
+
+int rasctl(void *address, size_t size, int op);
+
+int rasctl(void *address, size_t size, int op)
+{
+    errno = EOPNOTSUPP;
+    return -1;
+}
+
+int __getrusage50(int who, struct rusage *usage);
+
+int __getrusage50(int who, struct rusage *usage)
+{
+    errno = ENOSYS;
+    return -1;
+}
+
+void _sys_setcontext(void);
+
+void _sys_setcontext(void)
+{
+    pv_panic("setcontext() is not there");
+}

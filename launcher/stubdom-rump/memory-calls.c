@@ -1,0 +1,140 @@
+/*
+ * mmap() and its kind (space.c). All of it is address space of its own and gets its pages when
+ * they are touched. Nothing is shared, as there is nobody to share with; what a file
+ * had when it was mapped is read in.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#define mmap _mmap /* libpthread and the C library call both */
+#include <sys/cdefs.h>
+#include <sys/types.h>
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "host.h"
+
+static size_t pages_of(size_t size)
+{
+    return size / PV_PAGE + (size % PV_PAGE != 0);
+}
+
+static int result(int rc)
+{
+    if (!rc)
+        return 0;
+    errno = host_errno(rc);
+    return -1;
+}
+
+static void *place(void *addr, size_t size, int flags)
+{
+    uintptr_t va = (uintptr_t)addr;
+
+    if (flags & MAP_FIXED)
+        return result(space_remap(va, pages_of(size), SPACE_LAZY)) ? NULL : addr;
+    va = space_map(pages_of(size), SPACE_LAZY);
+    if (!va)
+        errno = ENOMEM;
+    return (void *)va;
+}
+
+/* Behind the file's end are zeros. */
+static int fill(char *p, size_t size, int fd, off_t offset)
+{
+    ssize_t got;
+
+    for (size_t done = 0; done < size; done += (size_t)got) {
+        got = pread(fd, p + done, size - done, offset + (off_t)done);
+        if (got <= 0)
+            return (int)got;
+    }
+    return 0;
+}
+
+void *mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
+{
+    int align = flags >> MAP_ALIGNMENT_SHIFT & 0xff, error;
+    void *p;
+
+    if (!size || align > (int)PV_PAGE_SHIFT) {
+        errno = EINVAL;
+        return MAP_FAILED;
+    }
+    p = place(addr, size, flags);
+    if (!p)
+        return MAP_FAILED;
+    if (flags & MAP_ANON || !fill(p, size, fd, offset))
+        return p;
+    error = errno;
+    space_unmap((uintptr_t)p, pages_of(size));
+    errno = error;
+    return MAP_FAILED;
+}
+#undef mmap
+__weak_alias(mmap, _mmap);
+
+int munmap(void *p, size_t size)
+{
+    return result(space_unmap((uintptr_t)p, pages_of(size)));
+}
+
+/* Guards of stacks; else protection is not kept, and what is lost is a trap for a bug. */
+int mprotect(void *p, size_t size, int prot)
+{
+    uintptr_t va = (uintptr_t)p & ~(PV_PAGE - 1);
+    size_t pages = pages_of(size + ((uintptr_t)p - va));
+
+    if (prot == PROT_NONE)
+        return result(space_remap(va, pages, SPACE_GUARD));
+    if (space_is_guard(va))
+        return result(space_remap(va, pages, SPACE_LAZY));
+    return 0;
+}
+
+/* ---- advice, and what memory that is always there needs not ---- */
+
+int madvise(void *p, size_t size, int advice)
+{
+    return 0;
+}
+__strong_alias(posix_madvise, madvise);
+
+int minherit(void *p, size_t size, int inherit)
+{
+    return 0;
+}
+
+int _sys___msync13(void *p, size_t size, int flags);
+
+int _sys___msync13(void *p, size_t size, int flags)
+{
+    return 0;
+}
+
+int mlock(const void *p, size_t size)
+{
+    return 0;
+}
+
+int munlock(const void *p, size_t size)
+{
+    return 0;
+}
+
+int mlockall(int flags)
+{
+    return 0;
+}
+
+int munlockall(void)
+{
+    return 0;
+}
+
+int mincore(void *p, size_t size, char *vec)
+{
+    errno = ENOSYS;
+    return -1;
+}

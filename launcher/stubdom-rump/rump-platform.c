@@ -1,0 +1,185 @@
+/*
+ * The rump flavour's files, memory and end (platform.h); and the table of its operations.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "rump.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* linux-guest.c, which uses the Xen libraries only. */
+int linux_guest_crash(struct platform *base, unsigned int guest);
+int linux_guest_sleep(struct platform *base, unsigned int guest, unsigned int s_state);
+
+#define FOLDER "/tmp/files"
+
+int rump_pipe_open(struct loop *loop, struct loop_fd *read_end, int *write_end)
+{
+    int ends[2], rc;
+
+    if (pipe(ends) < 0)
+        return -errno;
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    fcntl(ends[1], F_SETFL, O_NONBLOCK);
+    read_end->fd = ends[0];
+    read_end->events = POLLIN;
+    rc = loop_add_fd(loop, read_end);
+    if (rc) {
+        close(ends[0]);
+        close(ends[1]);
+        return rc;
+    }
+    *write_end = ends[1];
+    return 0;
+}
+
+/* ---- sockets ---- */
+
+static int address_of(const char *path, struct sockaddr_un *address)
+{
+    memset(address, 0, sizeof(*address));
+    address->sun_family = AF_LOCAL;
+    if (format_text(address->sun_path, sizeof(address->sun_path), "%s", path))
+        return -ENAMETOOLONG;
+    address->sun_len = (uint8_t)SUN_LEN(address);
+    return 0;
+}
+
+int rump_socket_listen(const char *path)
+{
+    struct sockaddr_un address;
+    int rc = address_of(path, &address);
+    cleanup_close int fd = rc ? -1 : socket(AF_LOCAL, SOCK_STREAM, 0);
+
+    if (rc)
+        return rc;
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, address.sun_len) < 0 || listen(fd, 1) < 0)
+        return -errno;
+    return steal_fd(&fd);
+}
+
+int rump_socket_connect(const char *path)
+{
+    struct sockaddr_un address;
+    int rc = address_of(path, &address);
+    cleanup_close int fd = rc ? -1 : socket(AF_LOCAL, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+    if (rc)
+        return rc;
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, address.sun_len) < 0)
+        return -errno;
+    return steal_fd(&fd);
+}
+
+/* ---- files that QEMU reads once ---- */
+
+static uint64_t memory_available(struct platform *base)
+{
+    return pv_pages_free() * PV_PAGE;
+}
+
+static int file_create(struct platform *base, unsigned int n, int *fd, char *path, size_t size)
+{
+    int rc = mkdir(FOLDER, 0755) < 0 && errno != EEXIST ? -errno : 0;
+
+    if (!rc)
+        rc = format_text(path, size, FOLDER "/%u", n);
+    if (rc)
+        return rc;
+    *fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    return *fd < 0 ? -errno : 0;
+}
+
+static void files_remove(struct platform *base)
+{
+    char path[DM_PATH_MAX];
+
+    for (unsigned int n = 0; n < DM_FILES; n++) {
+        snprintf(path, sizeof(path), FOLDER "/%u", n);
+        if (unlink(path) < 0 && errno != ENOENT)
+            log_warning("cannot remove %s: %s", path, strerror(errno));
+    }
+}
+
+/* ---- the rest ---- */
+
+/* QEMU has all descriptors anyway, but takes those that close at exec for its own. */
+static int qemu_inherit(struct platform *base, int fd)
+{
+    return fcntl(fd, F_SETFD, 0) < 0 ? -errno : 0;
+}
+
+/* It shares our address space: there is nothing to take away. */
+static int qemu_confine(struct platform *base)
+{
+    return 0;
+}
+
+/* Gives dom0 a moment to take the last lines. */
+static void power_off(struct platform *base)
+{
+    pv_sleep(pv_clock() + 50 * PV_MS);
+    pv_power_off();
+}
+
+/* Their content does not matter: whatever is waited for is looked at again. */
+static void devices_changed(void *data, short revents)
+{
+    struct rump_platform *platform = data;
+    char bytes[64];
+
+    while (read(platform->devices.fd, bytes, sizeof(bytes)) > 0)
+        ;
+    device_model_devices_changed(platform->base.model);
+}
+
+static const struct platform_ops rump_ops = {
+    .console_open = rump_console_open,
+    .console_chardev = rump_console_chardev,
+    .nic_attach = rump_nic_attach,
+    .disk_check = rump_disk_check,
+    .disk_open = rump_disk_open,
+    .memory_available = memory_available,
+    .file_create = file_create,
+    .files_remove = files_remove,
+    .qemu_inherit = qemu_inherit,
+    .qemu_start = rump_qemu_start,
+    .qemu_confine = qemu_confine,
+    .qemu_connect = rump_qemu_connect,
+    .guest_crash = linux_guest_crash,
+    .guest_sleep = linux_guest_sleep,
+    .power_off = power_off,
+};
+
+int rump_platform_init(struct rump_platform *platform, struct loop *loop)
+{
+    int notify, rc;
+
+    memset(platform, 0, sizeof(*platform));
+    platform->base = (struct platform){
+        .ops = &rump_ops,
+        .qemu = "qemu-system-i386",
+        .qmp_path = "/tmp/qmp",
+        .vnc_path = "/tmp/vnc",
+        .firewall = true,
+    };
+    platform->loop = loop;
+    platform->devices = (struct loop_fd){ .ready = devices_changed, .data = platform };
+    rc = rump_pipe_open(loop, &platform->devices, &notify);
+    if (!rc)
+        rc = rump_disks_init(notify);
+    if (!rc)
+        rc = rump_qemu_init(platform);
+    if (rc)
+        log_error("cannot prepare for QEMU: %s", strerror(-rc));
+    return rc;
+}

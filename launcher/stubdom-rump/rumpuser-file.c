@@ -1,0 +1,148 @@
+/*
+ * The files that the rump kernel has of its host (rumpuser.h): "archive/NAME", what came with
+ * the image; "xvda" and its kind, disks. A descriptor is a number of this file's.
+ *
+ * A disk's requests sleep in the thread that the kernel asks from: QEMU's own workers, which
+ * it has for that.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "rumpuser.h"
+
+#include "host.h"
+
+#define ARCHIVE "archive"
+#define FIRST_FILE 1024 /* below: handles of bio.c */
+#define FILES 64
+
+static const struct archive_file *open_files[FILES];
+
+/* NULL: not one of the archive's. "archive" alone is its root. */
+static const struct archive_file *find_file(const char *name)
+{
+    static const struct archive_file root = { .name = "", .folder = true };
+    size_t n = sizeof(ARCHIVE) - 1;
+
+    if (pv_strlen(name) < n || pv_compare(name, ARCHIVE, n))
+        return NULL;
+    if (!name[n])
+        return &root;
+    return name[n] == '/' ? archive_find(name + n + 1) : NULL;
+}
+
+static int open_file(const struct archive_file *file, int mode, int *fd)
+{
+    if (file->folder || mode != RUMPUSER_OPEN_RDONLY)
+        return BSD_EACCES;
+    for (int i = 0; i < FILES; i++)
+        if (!open_files[i]) {
+            open_files[i] = file;
+            *fd = FIRST_FILE + i;
+            return 0;
+        }
+    return BSD_EMFILE;
+}
+
+/* A read-only disk says so here: the kernel then tries to open it to read. */
+static int open_disk(const char *name, int mode, int *fd)
+{
+    struct pv_disk_info info;
+    struct pv_disk *disk;
+    int rc = bio_open(name, fd);
+
+    if (rc)
+        return host_errno(rc);
+    disk = bio_disk(*fd);
+    pv_disk_describe(disk, &info);
+    if (!info.readonly || mode == RUMPUSER_OPEN_RDONLY)
+        return 0;
+    bio_close(*fd);
+    return BSD_EROFS;
+}
+
+int rumpuser_open(const char *name, int flags, int *fd)
+{
+    const struct archive_file *file = find_file(name);
+    int mode = flags & RUMPUSER_OPEN_ACCMODE;
+
+    return file ? open_file(file, mode, fd) : open_disk(name, mode, fd);
+}
+
+static const struct archive_file *file_of(int fd)
+{
+    return fd >= FIRST_FILE && fd < FIRST_FILE + FILES ? open_files[fd - FIRST_FILE] : NULL;
+}
+
+int rumpuser_close(int fd)
+{
+    if (!file_of(fd))
+        return host_errno(bio_close(fd));
+    open_files[fd - FIRST_FILE] = NULL;
+    return 0;
+}
+
+int rumpuser_getfileinfo(const char *name, uint64_t *size, int *type)
+{
+    const struct archive_file *file = find_file(name);
+    uint64_t bytes = file ? file->size : 0;
+    int rc = file ? 0 : bio_size(name, &bytes);
+
+    if (rc)
+        return host_errno(rc);
+    if (size)
+        *size = bytes;
+    if (type)
+        *type = !file ? RUMPUSER_FT_BLK : file->folder ? RUMPUSER_FT_DIR : RUMPUSER_FT_REG;
+    return 0;
+}
+
+/* Files are read by this; disks never are. */
+int rumpuser_iovread(int fd, struct rumpuser_iovec *iov, size_t count, int64_t offset, size_t *done)
+{
+    const struct archive_file *file = file_of(fd);
+
+    if (!file || offset < 0)
+        return file ? BSD_EINVAL : BSD_EBADF;
+    *done = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t at = (uint64_t)offset + *done;
+        size_t left = at < file->size ? file->size - (size_t)at : 0;
+        size_t n = left < iov[i].iov_len ? left : iov[i].iov_len;
+
+        if (n)
+            pv_copy(iov[i].iov_base, file->data + at, n);
+        *done += n;
+    }
+    return 0;
+}
+
+int rumpuser_iovwrite(int fd, const struct rumpuser_iovec *iov, size_t count, int64_t offset, size_t *done)
+{
+    return file_of(fd) ? BSD_EROFS : BSD_EBADF;
+}
+
+/*
+ * RUMPUSER_BIO_SYNC is on every write to a character device, as if each had to be on the
+ * medium; who wants that asks for it (bio_flush, by fsync: disks.c).
+ */
+void rumpuser_bio(int fd, int op, void *data, size_t size, int64_t offset, rump_biodone_fn done, void *arg)
+{
+    int locks, rc;
+
+    host_unschedule(&locks, NULL);
+    rc = bio_transfer(fd, op & RUMPUSER_BIO_WRITE, data, size, (uint64_t)offset);
+    host_schedule(locks, NULL);
+    done(arg, rc ? 0 : size, host_errno(rc));
+}
+
+int rumpuser_syncfd(int fd, int flags, uint64_t start, uint64_t size)
+{
+    int locks, rc;
+
+    if (file_of(fd))
+        return 0;
+    host_unschedule(&locks, NULL);
+    rc = bio_flush(fd);
+    host_schedule(locks, NULL);
+    return host_errno(rc);
+}

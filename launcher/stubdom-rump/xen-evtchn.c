@@ -1,0 +1,247 @@
+/*
+ * libxenevtchn's handles (xen/backend.h): a pipe, from which the library reads the ports that had an
+ * event. A port is masked from its event until the library unmasks it, so that it is
+ * in the pipe once, and the pipe holds more than there are ports.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "host.h"
+#include "xen/backend.h"
+
+struct port { struct port *next, *next_ready; struct evtchn *owner; uint32_t number; bool ready; };
+
+struct evtchn {
+    struct evtchn *next;
+    int read_end, write_end;
+    bool restricted;
+    uint16_t domain;
+    struct port *ports;
+    struct port *ready, **last_ready;  /* had an event, not in the pipe yet */
+    struct pump_job job;
+};
+static struct evtchn *handles;
+
+/* ---- from Xen to the pipe ---- */
+
+/* A callback of the layer's. */
+static void happened(void *arg, uint32_t number)
+{
+    struct port *port = arg;
+    struct evtchn *owner = port->owner;
+
+    pv_event_mask(number);
+    if (port->ready)
+        return;
+    port->ready = true;
+    port->next_ready = NULL;
+    *owner->last_ready = port;
+    owner->last_ready = &port->next_ready;
+    pump_post(&owner->job);
+}
+
+static struct port *take_ready(struct evtchn *handle, struct port *port)
+{
+    struct port **at = &handle->ready;
+
+    while (*at != port)
+        at = &(*at)->next_ready;
+    *at = port->next_ready;
+    if (!*at)
+        handle->last_ready = at;
+    port->ready = false;
+    return port;
+}
+
+/* On the pump's thread. */
+static void write_ports(struct pump_job *job)
+{
+    struct evtchn *handle = (struct evtchn *)((char *)job - offsetof(struct evtchn, job));
+
+    while (handle->ready) {
+        uint32_t number = take_ready(handle, handle->ready)->number;
+
+        if (write(handle->write_end, &number, sizeof(number)) != sizeof(number))
+            pv_log("event channel %u: its event is lost", number);
+    }
+}
+
+/* ---- handles ---- */
+
+static struct evtchn *find(int fd)
+{
+    struct evtchn *handle = handles;
+
+    while (handle && handle->read_end != fd)
+        handle = handle->next;
+    return handle;
+}
+
+long host_xen_evtchn_open(int *fd)
+{
+    struct evtchn *handle = calloc(1, sizeof(*handle));
+    int ends[2];
+
+    if (!handle || pipe(ends)) {
+        free(handle);
+        return -PV_ENOMEM;
+    }
+    fcntl(ends[1], F_SETFL, O_NONBLOCK);
+    handle->read_end = *fd = ends[0];
+    handle->write_end = ends[1];
+    handle->last_ready = &handle->ready;
+    handle->job.run = write_ports;
+    handle->next = handles;
+    handles = handle;
+    return 0;
+}
+
+long host_xen_evtchn_restrict(int fd, uint16_t domain)
+{
+    struct evtchn *handle = find(fd);
+
+    if (!handle || handle->restricted)
+        return -PV_EPERM;
+    handle->restricted = true;
+    handle->domain = domain;
+    return 0;
+}
+
+static void drop_port(struct evtchn *handle, struct port **at)
+{
+    struct port *port = *at;
+
+    pv_event_close(port->number);
+    if (port->ready)
+        take_ready(handle, port);
+    *at = port->next;
+    free(port);
+}
+
+long host_xen_evtchn_close(int fd)
+{
+    struct evtchn *handle = find(fd), **at = &handles;
+
+    if (!handle)
+        return -PV_EBADF;
+    while (*at != handle)
+        at = &(*at)->next;
+    *at = handle->next;
+    while (handle->ports)
+        drop_port(handle, &handle->ports);
+    pump_cancel(&handle->job);
+    close(handle->read_end);
+    close(handle->write_end);
+    free(handle);
+    return 0;
+}
+
+/* ---- ports ---- */
+
+static struct port **find_port(struct evtchn *handle, uint32_t number)
+{
+    struct port **at = &handle->ports;
+
+    while (*at && (*at)->number != number)
+        at = &(*at)->next;
+    return at;
+}
+
+/* A port that belongs to the handle, or NULL with an error. */
+static struct port *new_port(int fd, bool any_domain, uint32_t domain, long *rc)
+{
+    struct evtchn *handle = find(fd);
+    struct port *port;
+
+    *rc = -PV_EBADF;
+    if (!handle)
+        return NULL;
+    *rc = -PV_EPERM;
+    if (handle->restricted && (any_domain || domain != handle->domain))
+        return NULL;
+    *rc = -PV_ENOMEM;
+    port = calloc(1, sizeof(*port));
+    if (port)
+        port->owner = handle;
+    return port;
+}
+
+static long keep(struct port *port, int rc)
+{
+    if (rc) {
+        free(port);
+        return rc;
+    }
+    port->next = port->owner->ports;
+    port->owner->ports = port;
+    return port->number;
+}
+
+long host_xen_evtchn_alloc(int fd, uint32_t remote)
+{
+    long rc;
+    struct port *port = new_port(fd, false, remote, &rc);
+
+    return port ? keep(port, pv_event_alloc((uint16_t)remote, happened, port, &port->number)) : rc;
+}
+
+long host_xen_evtchn_connect(int fd, uint32_t remote, uint32_t remote_port)
+{
+    long rc;
+    struct port *port = new_port(fd, false, remote, &rc);
+
+    return port ? keep(port, pv_event_connect((uint16_t)remote, remote_port, happened, port, &port->number)) : rc;
+}
+
+long host_xen_evtchn_virq(int fd, unsigned int virq)
+{
+    long rc;
+    struct port *port = new_port(fd, true, 0, &rc);
+
+    return port ? keep(port, pv_event_virq(virq, happened, port, &port->number)) : rc;
+}
+
+static struct port **own_port(int fd, uint32_t number, struct evtchn **handle)
+{
+    struct port **at;
+
+    *handle = find(fd);
+    if (!*handle)
+        return NULL;
+    at = find_port(*handle, number);
+    return *at ? at : NULL;
+}
+
+long host_xen_evtchn_unbind(int fd, uint32_t number)
+{
+    struct evtchn *handle;
+    struct port **at = own_port(fd, number, &handle);
+
+    if (!at)
+        return -PV_EINVAL;
+    drop_port(handle, at);
+    return 0;
+}
+
+long host_xen_evtchn_notify(int fd, uint32_t number)
+{
+    struct evtchn *handle;
+
+    if (!own_port(fd, number, &handle))
+        return -PV_EINVAL;
+    pv_event_notify(number);
+    return 0;
+}
+
+long host_xen_evtchn_unmask(int fd, uint32_t number)
+{
+    struct evtchn *handle;
+
+    if (!own_port(fd, number, &handle))
+        return -PV_EINVAL;
+    pv_event_unmask(number);
+    return 0;
+}
