@@ -14,6 +14,18 @@
 #include <asm/errno.h>
 #include <linux/stat.h>
 
+/* Where there is a C library beside (the unit tests), Linux's header leaves these to it. */
+#ifndef S_IFMT
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define S_IFLNK 0120000
+#define S_IFREG 0100000
+#define S_IFDIR 0040000
+#define S_IFCHR 0020000
+#define S_IFIFO 0010000
+#define S_ISVTX 0001000
+#endif
+
 #define MICRO_PATH 512          /* bytes of a path, with its NUL */
 #define MICRO_NAME 255          /* bytes of one name, without */
 #define IO_MAX 0x7ffff000UL     /* bytes that one call moves at most, as on Linux */

@@ -12,7 +12,7 @@
 #define MMAP_LOWEST 0x10000UL
 #define MMAP_TOP 0x7000000000UL
 #define VMAS_MAX 4096
-#define AROUND 16 /* pages of a file that one fault maps */
+#define AROUND 16 /* pages of a file that one fault maps at most, aligned to as many */
 
 static size_t vma_count;
 
@@ -221,16 +221,15 @@ static bool back(struct vma *vma, uintptr_t va)
     return false;
 }
 
-/* A program's text: its pages are there already, so a fault maps some around it too. */
-static void map_around(struct vma *vma, uintptr_t va)
+/* A program's text: its pages are there already, so a fault maps some behind it too. */
+static void map_behind(struct vma *vma, uintptr_t va)
 {
-    uintptr_t from = va & ~(AROUND * PV_PAGE - 1), end = from + AROUND * PV_PAGE;
+    uintptr_t from = va + PV_PAGE, end = (va | (AROUND * PV_PAGE - 1)) + 1;
     uint64_t frames[AROUND];
     int errors[AROUND];
     void *held[AROUND];
     size_t n = 0;
 
-    from = va + PV_PAGE; /* what is before it was passed over: programs go forward */
     for (end = end < vma->end ? end : vma->end; from + n * PV_PAGE < end; n++) {
         uintptr_t at = from + n * PV_PAGE;
 
@@ -258,7 +257,7 @@ bool space_fault(struct space *space, uintptr_t va, bool write, bool exec)
     if (!back(vma, va))
         return false;
     if (vma->file && !(vma->prot & PROT_WRITE))
-        map_around(vma, va);
+        map_behind(vma, va);
     return true;
 }
 

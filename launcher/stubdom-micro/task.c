@@ -22,6 +22,7 @@ struct process *processes;
 static int last_id;
 static struct task *loaded;   /* whose registers and address space the CPU has */
 static bool fsgsbase;
+static uint64_t turn_ends;    /* of the task that runs; 0: nobody has asked for a turn yet */
 bool user_memory_fault(struct pv_frame *frame, uint64_t cr2);
 
 struct task *task_self(void)
@@ -100,6 +101,7 @@ static void switched(struct pv_thread *from, struct pv_thread *to)
 {
     struct task *task = *pv_thread_data(to);
 
+    turn_ends = 0;
     if (!task || task == loaded)
         return;
     if (loaded) {
@@ -140,11 +142,13 @@ int task_wait(struct pv_queue *queue, uint64_t until)
 /* While user mode runs nobody else looks at the time. */
 static void arm_timer(void)
 {
-    uint64_t slice, until = pv_next_deadline();
+    uint64_t until = pv_next_deadline();
 
     if (pv_others_ready()) {
-        slice = pv_clock() + SLICE;
-        until = until < slice ? until : slice;
+        /* Once a turn: reading the clock may trap, and calls of the kernel must not make a turn longer. */
+        if (!turn_ends)
+            turn_ends = pv_clock() + SLICE;
+        until = until < turn_ends ? until : turn_ends;
     }
     pv_timer_arm(until);
 }
@@ -196,6 +200,7 @@ static void from_user(struct pv_frame *frame, uint64_t cr2)
         break;
     case PV_TRAP_EVENT:
         pv_yield(); /* looks at what is pending */
+        turn_ends = 0;
         break;
     case PV_TRAP_PAGE_FAULT:
         if (space_fault(task->process->space, cr2, frame->error & PV_FAULT_WRITE, frame->error & PV_FAULT_EXEC))

@@ -41,7 +41,7 @@ struct pv_disk {
 enum vbd_state {
     VBD_NONE,       /* it does not */
     VBD_WAITING,    /* for the backend to be ready */
-    VBD_CONNECTING, /* we are, the backend is to answer: an empty CD drive's never does */
+    VBD_CONNECTING, /* we are, the backend is to answer */
     VBD_CONNECTED,
     VBD_CLOSING,    /* the backend wants to go; requests under way come to their end */
     VBD_CLOSED,     /* until the toolstack makes it anew */
@@ -399,7 +399,7 @@ static void read_features(const struct vbd *vbd, struct disk_ring *ring)
         ring->flush_op = BLKIF_OP_WRITE_BARRIER;
 }
 
-/* 0; -PV_EAGAIN: there is no medium; or the backend says what cannot be. */
+/* 0, or the backend says what cannot be. No sectors: a drive without a medium. */
 static int read_geometry(const struct vbd *vbd, struct pv_disk_info *info)
 {
     uint64_t sectors, size, flags;
@@ -416,7 +416,7 @@ static int read_geometry(const struct vbd *vbd, struct pv_disk_info *info)
         .readonly = flags & VDISK_READONLY,
         .removable = flags & (VDISK_CDROM | VDISK_REMOVABLE),
     };
-    return sectors ? 0 : -PV_EAGAIN;
+    return 0;
 }
 
 static void vbd_connected(struct vbd *vbd)
@@ -425,8 +425,6 @@ static void vbd_connected(struct vbd *vbd)
     struct pv_disk *disk = vbd->disk;
     int rc = read_geometry(vbd, &disk->info);
 
-    if (rc == -PV_EAGAIN)
-        return;
     if (!rc) {
         read_features(vbd, &disk->ring);
         disk->info.flush = disk->ring.flush_op;

@@ -12,7 +12,7 @@
 /* Who unpacks the ramdisk, and so in which compressions it may be. */
 enum unpacker {
     UNPACKED_BY_LINUX, /* any that Linux's own initramfs knows */
-    UNPACKED_BY_LIBXL, /* gzip, or none: libxenguest unpacks every PV domain's (xg_dom_core.c) */
+    UNPACKED_BY_NOBODY, /* the kernel has all in it; this is only what libxl wants to be there */
 };
 
 struct flavour {

@@ -132,7 +132,7 @@ static const struct magic ramdisks[] = {
 
 static const size_t ramdisk_kinds[] = {
     [UNPACKED_BY_LINUX] = sizeof(ramdisks) / sizeof(ramdisks[0]),
-    [UNPACKED_BY_LIBXL] = 2,
+    [UNPACKED_BY_NOBODY] = 2,
 };
 
 static bool head_is(const struct head *head, const struct magic *magic)
