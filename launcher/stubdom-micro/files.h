@@ -130,6 +130,8 @@ int node_file(struct node *node, int flags, struct file **file);
 #define NODE_RESERVE 128U
 extern const struct file_ops memory_file_ops;
 void memory_free(struct node *node);
+/* How many pages the file has, holes not counted. */
+uint64_t memory_pages(const struct node *node);
 /* Gives the file this page of its own (a user of it); NULL: makes one. The page, or NULL: no memory. */
 void *memory_page_set(struct node *node, uint64_t index, void *page);
 int memory_truncate(struct node *node, uint64_t size);

@@ -15,6 +15,18 @@ static const struct { const char *name; int (*init)(void); } devices[] = {
     { "tap", dev_tap_init },       { "disk", dev_disk_init },
 };
 
+/* An archive given as a ramdisk takes the place of the image's: for tests, and for a look around. */
+static int unpack(void)
+{
+    size_t size, own = (size_t)(micro_archive_end - micro_archive);
+    char *ramdisk = pv_ramdisk(&size);
+
+    if (size < 6 || pv_compare(ramdisk, "070701", 6))
+        return nodes_unpack(micro_archive, own);
+    pv_pages_add(micro_archive, own / PV_PAGE);
+    return nodes_unpack(ramdisk, size);
+}
+
 void pv_main(void)
 {
     static const char *const argv[] = { "/init", NULL }, *const envp[] = { "HOME=/", "TERM=linux", NULL };
@@ -23,9 +35,9 @@ void pv_main(void)
     pv_log("micro: %lu KiB of memory, %lu free", pv_pages_total() * 4, pv_pages_free() * 4);
     pv_log("micro: domain %u", pv_domid()); /* asked for now: later nobody has to sleep for it */
     task_init();
-    rc = nodes_unpack(micro_archive, (size_t)(micro_archive_end - micro_archive));
+    rc = unpack();
     if (rc)
-        pv_panic("the image's archive is none: error %d", -rc);
+        pv_panic("what should be an archive is none: error %d", -rc);
     for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
         rc = devices[i].init();
         if (rc)

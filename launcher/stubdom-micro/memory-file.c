@@ -99,6 +99,16 @@ static void pages_drop(struct node *node, uint64_t first)
     }
 }
 
+uint64_t memory_pages(const struct node *node)
+{
+    uint64_t count = 0;
+
+    for (size_t leaf = 0; leaf < node->leaf_count; leaf++)
+        for (unsigned int i = 0; node->leaves[leaf] && i < NODE_LEAF; i++)
+            count += node->leaves[leaf][i] != NULL;
+    return count;
+}
+
 void memory_free(struct node *node)
 {
     pages_drop(node, 0);

@@ -120,7 +120,7 @@ void node_stat(const struct node *node, struct stat *st)
     st->st_nlink = node->parent || node == &root;
     st->st_size = (long)(node->target ? pv_strlen(node->target) : node->size);
     st->st_blksize = PV_PAGE;
-    st->st_blocks = (long)((node->size + 511) / 512);
+    st->st_blocks = (long)(memory_pages(node) * (PV_PAGE / 512));
     st->st_atime = st->st_mtime = st->st_ctime = node->changed / PV_SECOND;
     st->st_atime_nsec = st->st_mtime_nsec = st->st_ctime_nsec = node->changed % PV_SECOND;
     if ((node->mode & S_IFMT) != S_IFDIR)

@@ -286,6 +286,8 @@ static int bind_path(struct socket *socket, const char *path)
         return -EADDRINUSE;
     if (found.slash)
         return -ENOENT;
+    if (socket->node)
+        return -EINVAL;
     rc = node_make(&found, S_IFSOCK | (0777 & ~task_fs()->umask), &node);
     if (rc)
         return rc;
@@ -327,7 +329,7 @@ long sys_bind(const unsigned long a[6])
         return rc;
     if (socket->type != SOCK_STREAM)
         return -EOPNOTSUPP; /* nobody could send to it */
-    return socket->node ? -EINVAL : bind_path(socket, path);
+    return bind_path(socket, path);
 }
 
 long sys_listen(const unsigned long a[6])
@@ -531,7 +533,7 @@ static long name_put(const struct socket *socket, bool peer, uintptr_t to, uintp
             nl.nl_groups = 0;
         return address_put(&nl, sizeof(nl), to, length);
     }
-    if (peer && !socket->peer)
+    if (peer && !socket->connected)
         return -ENOTCONN;
     return path_put(peer ? &socket->peer_address : &socket->address, to, length);
 }

@@ -18,9 +18,8 @@ static size_t vma_count;
 
 static unsigned int hardware_prot(unsigned int prot)
 {
-    /* Nothing allowed: the page stays, out of user mode's reach. */
     if (!(prot & (PROT_READ | PROT_WRITE | PROT_EXEC)))
-        return 0;
+        return PV_PROT_NONE;
     return PV_PROT_USER | (prot & PROT_WRITE ? PV_PROT_WRITE : 0) | (prot & PROT_EXEC ? PV_PROT_EXEC : 0);
 }
 
@@ -186,17 +185,26 @@ static int unmap(struct space *space, uintptr_t start, uintptr_t end)
     return 0;
 }
 
-/* A page of the vma's own at va, with what belongs there; NULL: no memory, or behind the file's end. */
-static void *make_page(struct vma *vma, uintptr_t va)
+static void *files_page(struct vma *vma, uintptr_t va)
+{
+    return vma->file->ops->page(vma->file, (vma->offset + (va - vma->start)) / PV_PAGE,
+                                vma->flags & MAP_SHARED && vma->prot & PROT_WRITE);
+}
+
+/* A private mapping shows the file's pages, and copies one when it is written to. */
+static bool is_copied(const struct vma *vma, bool write)
+{
+    return !vma->file || (write && !(vma->flags & MAP_SHARED));
+}
+
+/* The page that belongs at va, with a user more; NULL: no memory, or behind the file's end. */
+static void *make_page(struct vma *vma, uintptr_t va, bool write)
 {
     void *page, *source = NULL;
 
     if (vma->file) {
-        source = vma->file->ops->page(vma->file, (vma->offset + (va - vma->start)) / PV_PAGE,
-                                      (vma->flags & MAP_SHARED) && (vma->prot & PROT_WRITE));
-        if (!source)
-            return NULL;
-        if (vma->flags & MAP_SHARED || !(vma->prot & PROT_WRITE))
+        source = files_page(vma, va);
+        if (!source || !is_copied(vma, write))
             return source;
     }
     page = pv_pages_alloc(1, 1);
@@ -209,13 +217,16 @@ static void *make_page(struct vma *vma, uintptr_t va)
     return page;
 }
 
-static bool back(struct vma *vma, uintptr_t va)
+static bool back(struct vma *vma, uintptr_t va, bool write)
 {
-    void *page = make_page(vma, va);
+    void *page = make_page(vma, va, write);
+    unsigned int prot = vma->prot;
 
     if (!page)
         return false;
-    if (!pv_map(vma->space->root, va, pv_frame_of(page), hardware_prot(vma->prot), PV_SELF))
+    if (!is_copied(vma, write) && !(vma->flags & MAP_SHARED))
+        prot &= ~(unsigned int)PROT_WRITE;
+    if (!pv_map(vma->space->root, va, pv_frame_of(page), hardware_prot(prot), PV_SELF))
         return true;
     pv_pages_put(page);
     return false;
@@ -233,7 +244,7 @@ static void map_behind(struct vma *vma, uintptr_t va)
     for (end = end < vma->end ? end : vma->end; from + n * PV_PAGE < end; n++) {
         uintptr_t at = from + n * PV_PAGE;
 
-        if (pv_mapped(vma->space->root, at, NULL, NULL) || !(held[n] = make_page(vma, at)))
+        if (pv_mapped(vma->space->root, at, NULL, NULL) || !(held[n] = make_page(vma, at, false)))
             break;
         frames[n] = pv_frame_of(held[n]);
     }
@@ -245,16 +256,27 @@ static void map_behind(struct vma *vma, uintptr_t va)
             pv_pages_put(held[i]);
 }
 
-bool space_fault(struct space *space, uintptr_t va, bool write, bool exec)
+bool space_allows(struct space *space, uintptr_t va, bool write, bool exec)
 {
     struct vma *vma = va < PV_USER_END ? find(space, va) : NULL;
 
+    return vma && vma->prot & (write ? PROT_WRITE : exec ? PROT_EXEC : PROT_READ);
+}
+
+bool space_fault(struct space *space, uintptr_t va, bool write, bool exec)
+{
+    struct vma *vma = va < PV_USER_END ? find(space, va) : NULL;
+    unsigned int mapped;
+
     va &= ~(PV_PAGE - 1);
-    if (!vma || vma->ops || !(vma->prot & (write ? PROT_WRITE : exec ? PROT_EXEC : PROT_READ)))
+    if (!vma || vma->ops || !space_allows(space, va, write, exec))
         return false;
-    if (pv_mapped(space->root, va, NULL, NULL)) /* as it should be, and yet a fault */
-        return false;
-    if (!back(vma, va))
+    if (pv_mapped(space->root, va, NULL, &mapped)) {
+        if (!write || mapped & PV_PROT_WRITE) /* as it should be, and yet a fault */
+            return false;
+        put_pages(space, va, va + PV_PAGE); /* the file's: a copy takes its place */
+    }
+    if (!back(vma, va, write))
         return false;
     if (vma->file && !(vma->prot & PROT_WRITE))
         map_behind(vma, va);
@@ -281,7 +303,7 @@ static int attach(struct vma *vma)
     /* Shared with children: there from the beginning. */
     else if (!vma->file && vma->flags & MAP_SHARED)
         for (uintptr_t va = vma->start; !rc && va < vma->end; va += PV_PAGE)
-            rc = back(vma, va) ? 0 : -PV_ENOMEM;
+            rc = back(vma, va, true) ? 0 : -PV_ENOMEM;
     return rc;
 }
 
@@ -465,7 +487,7 @@ static bool is_files_page(struct vma *vma, uintptr_t va, const void *page)
 
     if (!vma->file || vma->flags & MAP_SHARED)
         return false;
-    source = vma->file->ops->page(vma->file, (vma->offset + (va - vma->start)) / PV_PAGE, false);
+    source = files_page(vma, va);
     if (source)
         pv_pages_put(source);
     return source == page;

@@ -175,7 +175,17 @@ static void leave_kernel(struct task *task, struct pv_frame *frame)
     frame->rflags = (frame->rflags & 0x250dd5UL) | 0x202; /* no NT, no IOPL; events come */
 }
 
-static void fault(struct pv_frame *frame, uint64_t cr2)
+/* Allowed, and yet there is no page: behind a file's end, or no memory. */
+static void page_fault(struct task *task, struct pv_frame *frame, uint64_t cr2)
+{
+    struct space *space = task->process->space;
+    bool write = frame->error & PV_FAULT_WRITE, exec = frame->error & PV_FAULT_EXEC;
+
+    if (!space_fault(space, cr2, write, exec))
+        signal_fault(space_allows(space, cr2, write, exec) ? MICRO_SIGBUS : MICRO_SIGSEGV, 1, cr2);
+}
+
+static void fault(struct pv_frame *frame)
 {
     static const struct { uint8_t trap, number; } signals[] = {
         { 0, MICRO_SIGFPE }, { 1, MICRO_SIGTRAP }, { 3, MICRO_SIGTRAP }, { 6, MICRO_SIGILL },
@@ -186,7 +196,7 @@ static void fault(struct pv_frame *frame, uint64_t cr2)
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
         if (signals[i].trap == frame->number)
             number = signals[i].number;
-    signal_fault(number, 1, frame->number == PV_TRAP_PAGE_FAULT ? cr2 : frame->rip);
+    signal_fault(number, 1, frame->rip);
 }
 
 static void from_user(struct pv_frame *frame, uint64_t cr2)
@@ -203,11 +213,10 @@ static void from_user(struct pv_frame *frame, uint64_t cr2)
         turn_ends = 0;
         break;
     case PV_TRAP_PAGE_FAULT:
-        if (space_fault(task->process->space, cr2, frame->error & PV_FAULT_WRITE, frame->error & PV_FAULT_EXEC))
-            break;
-        /* fall through */
+        page_fault(task, frame, cr2);
+        break;
     default:
-        fault(frame, cr2);
+        fault(frame);
     }
     leave_kernel(task, frame);
 }
@@ -457,6 +466,16 @@ static int copy_strings(uintptr_t user, char **text, size_t *left, const char **
     return -PV_E2BIG;
 }
 
+/* As on Linux, even root wants one bit that says "a program". */
+static int check_program(struct file *program)
+{
+    struct stat st = { 0 };
+
+    if (program->ops->stat)
+        program->ops->stat(program, &st);
+    return (st.st_mode & 0170000) == 0100000 && st.st_mode & 0111 ? 0 : -PV_EACCES;
+}
+
 struct exec_args { const char *argv[ARGS_MAX], *envp[ARGS_MAX]; char path[256], text[ARGS_BYTES]; };
 
 static int replace_program(struct task *self, const struct exec_args *args, struct file *program)
@@ -502,7 +521,9 @@ long sys_execve(const unsigned long a[6])
     rc = rc < 0 ? rc : copy_strings(a[2], &text, &left, args->envp);
     rc = rc < 0 ? rc : node_open(args->path, O_RDONLY, &program);
     if (!rc) {
-        rc = replace_program(self, args, program);
+        rc = check_program(program);
+        if (!rc)
+            rc = replace_program(self, args, program);
         file_put(program);
     }
     pv_free(args);

@@ -87,6 +87,8 @@ struct space *space_copy(struct space *from);
 /* Maps; see sys_mmap. where 0: anywhere. An address or an error. */
 long space_map(struct space *space, uintptr_t where, size_t size, unsigned int prot, unsigned int flags,
                struct file *file, uint64_t offset);
+/* May the program do this at va, if there is memory? */
+bool space_allows(struct space *space, uintptr_t va, bool write, bool exec);
 /* A fault at va: true, mended. */
 bool space_fault(struct space *space, uintptr_t va, bool write, bool exec);
 

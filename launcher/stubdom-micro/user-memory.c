@@ -65,7 +65,7 @@ int user_pin(uintptr_t va, bool write, void **page)
     /* A device's mapping may be another domain's memory. */
     if (!vma || vma->ops)
         return -PV_EFAULT;
-    if (!pv_mapped(space->root, va, &frame, &prot) &&
+    if ((!pv_mapped(space->root, va, &frame, &prot) || (write && !(prot & PV_PROT_WRITE))) &&
         (!space_fault(space, va, write, false) || !pv_mapped(space->root, va, &frame, &prot)))
         return -PV_EFAULT;
     if (!(prot & PV_PROT_USER) || (write && !(prot & PV_PROT_WRITE)))

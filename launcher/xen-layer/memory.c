@@ -17,6 +17,7 @@
 #define USER 4UL
 #define ACCESSED 0x20UL
 #define DIRTY 0x40UL
+#define NOTED 0x200UL /* for software: a frame that is not PRESENT, PV_PROT_NONE */
 #define NO_EXEC (1UL << 63)
 #define FRAME_MASK 0x000ffffffffff000UL
 #define TABLE (PRESENT | WRITABLE | USER | ACCESSED | DIRTY)
@@ -130,6 +131,8 @@ static uint64_t *find_entry(pv_root *root, uintptr_t va, bool make)
 
 static uint64_t leaf(uint64_t frame, unsigned int prot)
 {
+    if (prot & PV_PROT_NONE)
+        return frame << PV_PAGE_SHIFT | NOTED;
     return frame << PV_PAGE_SHIFT | PRESENT | ACCESSED | DIRTY | (prot & PV_PROT_WRITE ? WRITABLE : 0) |
            (prot & PV_PROT_USER ? USER : 0) | (prot & PV_PROT_EXEC ? 0 : NO_EXEC);
 }
@@ -243,7 +246,7 @@ void pv_unmap(pv_root *root, uintptr_t va, size_t count)
             va = skip_hole(root, va);
             continue;
         }
-        if (*entry & PRESENT) {
+        if (*entry & (PRESENT | NOTED)) {
             requests[n++] = update_of(entry, 0);
             last = va;
             total++;
@@ -266,11 +269,13 @@ bool pv_mapped(pv_root *root, uintptr_t va, uint64_t *frame, unsigned int *prot)
 {
     uint64_t *entry = find_entry(root, va, false);
 
-    if (!entry || !(*entry & PRESENT))
+    if (!entry || !(*entry & (PRESENT | NOTED)))
         return false;
     if (frame)
         *frame = (*entry & FRAME_MASK) >> PV_PAGE_SHIFT;
-    if (prot)
+    if (prot && *entry & NOTED)
+        *prot = PV_PROT_NONE;
+    else if (prot)
         *prot = (*entry & WRITABLE ? PV_PROT_WRITE : 0) | (*entry & NO_EXEC ? 0 : PV_PROT_EXEC) |
                 (*entry & USER ? PV_PROT_USER : 0);
     return true;

@@ -134,7 +134,11 @@ void pv_area_free(uintptr_t area);
 bool pv_area_find(uintptr_t va, uintptr_t *first, size_t *pages);
 
 /* Protection of a mapping. */
-enum { PV_PROT_WRITE = 1, PV_PROT_EXEC = 2, PV_PROT_USER = 4 /* micro: reachable in user mode */ };
+enum {
+    PV_PROT_WRITE = 1, PV_PROT_EXEC = 2, PV_PROT_USER = 4, /* micro: reachable in user mode */
+    /* Alone: nobody reaches it, but the frame stays noted. Kernel and user mode are one ring here. */
+    PV_PROT_NONE = 8,
+};
 
 /*
  * A tree of page tables. pv_kernel_root is the one at the start; all others share its

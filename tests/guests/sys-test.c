@@ -1,7 +1,7 @@
 /*
- * What Linux's system calls do, seen by a program: many small checks, one line each. The same static
- * binary runs on Linux and on the micro kernel; the outputs must be equal. So nothing is printed
- * that may differ between two runs: no addresses, no times, no numbers of processes.
+ * What Linux's system calls do, seen by a program: many small checks, one line each. The same
+ * static binary runs on Linux and on the micro kernel; the outputs must be equal. So nothing is
+ * printed that may differ between two runs: no addresses, no times, no numbers of processes.
  *
  * Usage: sys-test [WORD...]    only the groups whose name contains a WORD
  * Needs: root; a folder /tmp that can be written to, or made.
@@ -30,6 +30,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/reboot.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -51,8 +52,9 @@
 
 static const char *group, *self;
 
-static void say(const char *what, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(const char *what, const char *format, ...)
+static void say_line(const char *what, const char *format,
+                     ...) __attribute__((format(printf, 2, 3)));
+static void say_line(const char *what, const char *format, ...)
 {
     va_list args;
 
@@ -63,6 +65,44 @@ static void say(const char *what, const char *format, ...)
     printf("\n");
     fflush(stdout);
 }
+
+/*
+ * say(WHAT, FORMAT, CALL...): one line. The calls happen in the order in which they stand there,
+ * which is not C's rule for arguments.
+ */
+#define say(what, ...) \
+    SAY_PICK(__VA_ARGS__, SAY8, SAY7, SAY6, SAY5, SAY4, SAY3, SAY2, SAY1, SAY0, -) \
+    (what, __VA_ARGS__)
+#define SAY_PICK(format, a, b, c, d, e, f, g, h, name, ...) name
+#define FIRST(n, x) __auto_type y##n = (x)
+#define SAY0(what, format) say_line(what, "%s", format)
+#define SAY1(what, format, x1) \
+    ({ FIRST(1, x1); \
+       say_line(what, format, y1); })
+#define SAY2(what, format, x1, x2) \
+    ({ FIRST(1, x1); FIRST(2, x2); \
+       say_line(what, format, y1, y2); })
+#define SAY3(what, format, x1, x2, x3) \
+    ({ FIRST(1, x1); FIRST(2, x2); FIRST(3, x3); \
+       say_line(what, format, y1, y2, y3); })
+#define SAY4(what, format, x1, x2, x3, x4) \
+    ({ FIRST(1, x1); FIRST(2, x2); FIRST(3, x3); FIRST(4, x4); \
+       say_line(what, format, y1, y2, y3, y4); })
+#define SAY5(what, format, x1, x2, x3, x4, x5) \
+    ({ FIRST(1, x1); FIRST(2, x2); FIRST(3, x3); FIRST(4, x4); FIRST(5, x5); \
+       say_line(what, format, y1, y2, y3, y4, y5); })
+#define SAY6(what, format, x1, x2, x3, x4, x5, x6) \
+    ({ FIRST(1, x1); FIRST(2, x2); FIRST(3, x3); FIRST(4, x4); FIRST(5, x5); \
+       FIRST(6, x6); \
+       say_line(what, format, y1, y2, y3, y4, y5, y6); })
+#define SAY7(what, format, x1, x2, x3, x4, x5, x6, x7) \
+    ({ FIRST(1, x1); FIRST(2, x2); FIRST(3, x3); FIRST(4, x4); FIRST(5, x5); \
+       FIRST(6, x6); FIRST(7, x7); \
+       say_line(what, format, y1, y2, y3, y4, y5, y6, y7); })
+#define SAY8(what, format, x1, x2, x3, x4, x5, x6, x7, x8) \
+    ({ FIRST(1, x1); FIRST(2, x2); FIRST(3, x3); FIRST(4, x4); FIRST(5, x5); \
+       FIRST(6, x6); FIRST(7, x7); FIRST(8, x8); \
+       say_line(what, format, y1, y2, y3, y4, y5, y6, y7, y8); })
 
 /* What a call said: its number, or the error. */
 static const char *said(long result)
@@ -163,7 +203,13 @@ static int new_file(const char *name, const char *text)
 
 /* ---- threads that do something later ---- */
 
-struct later { pthread_t thread; long ms; int fd; const void *data; size_t size; pthread_t target; int signal; };
+struct later {
+    pthread_t thread, target;
+    long ms;
+    int fd, signal;
+    const void *data;
+    size_t size;
+};
 
 static void *later_main(void *arg)
 {
@@ -228,7 +274,7 @@ static void pipes(void)
     say("fstat", "fifo %d mode %o", S_ISFIFO(st.st_mode), st.st_mode & 07777);
     say("bad address", "%s, %s", said(write(p[1], (void *)8, 4)), said(read(p[0], (void *)8, 0)));
     close_pair(p);
-    say("bad result address", "%s", said(pipe((int *)8)));
+    say("bad result address", "%s", said(syscall(SYS_pipe, 8)));
     say("pipe2 flags", "%s", said(syscall(SYS_pipe2, p, 1)));
 }
 
@@ -287,7 +333,8 @@ static void pipe_full(void)
     say("a write of 100000 that may not block", "%s", said(write(p[1], much, sizeof(much))));
     close_pair(p);
     say("smaller", "%s", said(pipe(p)));
-    say("F_SETPIPE_SZ", "%s, %s", said(fcntl(p[0], F_SETPIPE_SZ, 5000)), said(fcntl(p[0], F_GETPIPE_SZ)));
+    say("F_SETPIPE_SZ", "%s, %s", said(fcntl(p[0], F_SETPIPE_SZ, 5000)),
+        said(fcntl(p[0], F_GETPIPE_SZ)));
     close_pair(p);
 }
 
@@ -348,7 +395,8 @@ static void socket_pairs(void)
     getsockopt(s[0], SOL_SOCKET, SO_PEERCRED, &cred, &size);
     say("SO_PEERCRED", "%d %d", cred.pid == getpid(), cred.uid == getuid());
     value = 1;
-    say("TCP_NODELAY", "%s", said(setsockopt(s[0], IPPROTO_TCP, TCP_NODELAY, &value, sizeof(value))));
+    say("TCP_NODELAY", "%s",
+        said(setsockopt(s[0], IPPROTO_TCP, TCP_NODELAY, &value, sizeof(value))));
     say("SO_SNDBUF", "%s", said(setsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &value, sizeof(value))));
     say("unknown option", "%s", said(setsockopt(s[0], SOL_SOCKET, 12345, &value, sizeof(value))));
     say("lseek", "%s", said(lseek(s[0], 0, SEEK_SET)));
@@ -363,7 +411,7 @@ static void socket_kinds(void)
 {
     int s[2];
 
-    say("inet stream type", "%s", said(socket(AF_UNIX, 77, 0)));
+    say("type", "%s, %s", said(socket(AF_UNIX, 7, 0)), said(socket(AF_UNIX, SOCK_STREAM | 64, 0)));
     say("protocol", "%s", said(socket(AF_UNIX, SOCK_STREAM, 77)));
     say("family", "%s", said(socket(77, SOCK_STREAM, 0)));
     say("pair of a family", "%s", said(socketpair(77, SOCK_STREAM, 0, s)));
@@ -459,9 +507,11 @@ static void datagrams(void)
     say("empty", "%s, %s", said(recv(s[0], bytes, 16, 0)), ready(s[0]));
     say("two", "%s, %s", said(send(s[0], "first", 5, 0)), said(send(s[0], "2nd", 3, 0)));
     say("FIONREAD", "%s", said(ioctl(s[1], FIONREAD, bytes) ? -1 : *(int *)bytes));
-    say("a part of one", "%s, truncated %d", said(recvmsg(s[1], &m, 0)), !!(m.msg_flags & MSG_TRUNC));
+    say("a part of one", "%s, truncated %d", said(recvmsg(s[1], &m, 0)),
+        !!(m.msg_flags & MSG_TRUNC));
     say("the other", "%s %.3s", said(recv(s[1], bytes, 16, 0)), bytes);
-    say("an empty one", "%s, %s, %s", said(send(s[1], "", 0, 0)), ready(s[0]), said(recv(s[0], bytes, 16, 0)));
+    say("an empty one", "%s, %s, %s", said(send(s[1], "", 0, 0)), ready(s[0]),
+        said(recv(s[0], bytes, 16, 0)));
     send(s[1], "abcdef", 6, 0);
     say("its size", "%s", said(recv(s[0], bytes, 1, MSG_TRUNC)));
     close(s[1]);
@@ -502,7 +552,8 @@ static void listeners(void)
     say("before", "%s; listen %s; read %s", ready(l), said(listen(l, 1)), said(read(l, &byte, 1)));
     say("write", "%s", said(write(l, "x", 1)));
     say("connect to nothing", "%s", said(connect(c, (struct sockaddr *)&un, sizeof(un))));
-    say("bind", "%s, %s", said(bind(l, (struct sockaddr *)&un, sizeof(un))), name_of(getsockname, l));
+    say("bind", "%s, %s", said(bind(l, (struct sockaddr *)&un, sizeof(un))),
+        name_of(getsockname, l));
     say("bind again", "%s, %s", said(bind(l, (struct sockaddr *)&un, sizeof(un))),
         said(bind(c, (struct sockaddr *)&un, sizeof(un))));
     stat("socket", &st);
@@ -511,11 +562,13 @@ static void listeners(void)
     say("connect early", "%s", said(connect(c, (struct sockaddr *)&un, sizeof(un))));
     say("listen", "%s, %s", said(listen(l, 1)), ready(l));
     say("getpeername", "%s", name_of(getpeername, l));
-    say("connect", "%s, %s; %s", said(connect(c, (struct sockaddr *)&un, sizeof(un))), ready(l), ready(c));
+    say("connect", "%s, %s; %s", said(connect(c, (struct sockaddr *)&un, sizeof(un))), ready(l),
+        ready(c));
     say("connect twice", "%s", said(connect(c, (struct sockaddr *)&un, sizeof(un))));
     say("write early", "%s", said(write(c, "early", 5)));
     a = accept4(l, (struct sockaddr *)&from, &size, SOCK_CLOEXEC);
-    say("accept", "%s, from %u %d, cloexec %d", opened(a), size, from.sun_family, fcntl(a, F_GETFD));
+    say("accept", "%s, from %u %d, cloexec %d", opened(a), size, from.sun_family,
+        fcntl(a, F_GETFD));
     say("read", "%s", said(read(a, &byte, 1)));
     say("names", "%s; %s", name_of(getsockname, a), name_of(getpeername, c));
     say("unnamed", "%s; %s", name_of(getpeername, a), name_of(getsockname, c));
@@ -534,7 +587,8 @@ static void listeners(void)
     close(c2);
     c2 = socket(AF_UNIX, SOCK_STREAM, 0);
     say("refused", "%s", said(connect(c2, (struct sockaddr *)&un, sizeof(un))));
-    say("unlink", "%s, %s", said(unlink("socket")), said(connect(c2, (struct sockaddr *)&un, sizeof(un))));
+    say("unlink", "%s, %s", said(unlink("socket")),
+        said(connect(c2, (struct sockaddr *)&un, sizeof(un))));
     say("accepted one lives", "%s", said(write(a, "x", 1)));
     un = address_of("plain");
     close(new_file("plain", ""));
@@ -612,7 +666,8 @@ static int receive_fds(const char *what, int s, size_t bytes, size_t room, int *
 
     if (c)
         memcpy(fds, CMSG_DATA(c), (size_t)n * sizeof(int));
-    say(what, "%s \"%s\", %d descriptors, level %d type %d, cut %d, control %zu", said(got), data, n,
+    say(what, "%s \"%s\", %d descriptors, level %d type %d, cut %d, control %zu", said(got), data,
+        n,
         c ? c->cmsg_level : -1, c ? c->cmsg_type : -1, !!(m.msg_flags & MSG_CTRUNC),
         (size_t)m.msg_controllen);
     return n;
@@ -626,7 +681,8 @@ static void rights(void)
     must(!socketpair(AF_UNIX, SOCK_STREAM, 0, s) && !pipe(p), "a pair");
     say("send one", "%s", said(send_fds(s[0], "abc", 3, &p[1], 1)));
     receive_fds("receive", s[1], 64, 4, fds, MSG_CMSG_CLOEXEC);
-    say("it is the pipe", "%s, %s %c, cloexec %d", said(write(fds[0], "Q", 1)), said(read(p[0], &byte, 1)),
+    say("it is the pipe", "%s, %s %c, cloexec %d", said(write(fds[0], "Q", 1)),
+        said(read(p[0], &byte, 1)),
         byte, fcntl(fds[0], F_GETFD));
     close(fds[0]);
 
@@ -678,7 +734,8 @@ static void rights_of_sockets(void)
     int s[2], t[2], fds[16];
     char byte = 0;
 
-    must(!socketpair(AF_UNIX, SOCK_STREAM, 0, s) && !socketpair(AF_UNIX, SOCK_STREAM, 0, t), "pairs");
+    must(!socketpair(AF_UNIX, SOCK_STREAM, 0, s) && !socketpair(AF_UNIX, SOCK_STREAM, 0, t),
+         "pairs");
     say("send", "%s", said(send_fds(s[0], "s", 1, &t[1], 1)));
     close(t[1]);
     write(t[0], "!", 1);
@@ -716,9 +773,9 @@ static void polls(void)
     pthread_join(later.thread, NULL);
     say("still", "%s %s", said(poll(p, 1, -1)), events(p[0].revents));
     for (int i = 0; i < 48; i++)
-        p[i] = (struct pollfd){ .fd = i == 40 ? e : e2, .events = POLLIN | POLLRDNORM };
-    say("of many", "%s, normal %d, in vain %d", said(poll(p, 48, 1000)), !!(p[40].revents & POLLRDNORM),
-        p[39].revents);
+        p[i] = (struct pollfd){ .fd = i == 40 ? e : e2, .events = POLLIN };
+    say("of many", "%s: %s, %s", said(poll(p, 48, 1000)), events(p[40].revents),
+        events(p[39].revents));
     p[0].fd = open("/dev/null", O_RDWR);
     p[0].events = POLLIN | POLLOUT;
     say("/dev/null", "%s %s", said(poll(p, 1, 1000)), events(p[0].revents));
@@ -847,7 +904,8 @@ static void opens(void)
     say("openat", "%s", opened(openat(fd, "file", O_RDONLY)));
     close(fd);
     say("through a file", "%s", said(open("file/x", O_RDONLY)));
-    say("slash behind", "%s, %s", said(open("file/", O_RDONLY)), said(open("new/", O_CREAT | O_RDWR, 0600)));
+    say("slash behind", "%s, %s", said(open("file/", O_RDONLY)),
+        said(open("new/", O_CREAT | O_RDWR, 0600)));
     say("no name", "%s", said(open("", O_RDONLY)));
     memset(name, 'n', 256);
     name[256] = 0;
@@ -861,7 +919,8 @@ static void opens(void)
     say("read from a writer", "%s", said(read(fd, name, 1)));
     say("flags", "%o", fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK));
     close(fd);
-    say("bad descriptors", "%s, %s, %s", said(close(999)), said(close(-1)), said(read(999, name, 1)));
+    say("bad descriptors", "%s, %s, %s", said(close(999)), said(close(-1)),
+        said(read(999, name, 1)));
     umask(mask);
     unlink("file");
 }
@@ -888,7 +947,8 @@ static void contents(void)
         (int)st.st_nlink, S_ISREG(st.st_mode));
     say("behind the end", "%s", said(pwrite(fd, "Z", 1, 20)));
     memset(bytes, 'x', sizeof(bytes));
-    say("zeros between", "%s %d %d %c", said(pread(fd, bytes, 64, 16)), bytes[0], bytes[3], bytes[4]);
+    say("zeros between", "%s %d %d %c", said(pread(fd, bytes, 64, 16)), bytes[0], bytes[3],
+        bytes[4]);
     ftruncate(fd, 5);
     ftruncate(fd, 8);
     memset(bytes, 'x', sizeof(bytes));
@@ -919,7 +979,8 @@ static void holes(void)
     ftruncate(fd, 2 << 20);
     say("data", "%s, %s", said(lseek(fd, 0, SEEK_DATA)), said(lseek(fd, (1 << 20) + 2, SEEK_DATA)));
     say("hole", "%s, %s", said(lseek(fd, 0, SEEK_HOLE)), said(lseek(fd, 1 << 20, SEEK_HOLE)));
-    say("no more", "%s, %s", said(lseek(fd, (1 << 20) + 4096, SEEK_DATA)), said(lseek(fd, 2 << 20, SEEK_HOLE)));
+    say("no more", "%s, %s", said(lseek(fd, (1 << 20) + 4096, SEEK_DATA)),
+        said(lseek(fd, 2 << 20, SEEK_HOLE)));
     fstat(fd, &st);
     say("size", "%ld, sparse %d", (long)st.st_size, st.st_blocks < 64);
     say("fallocate", "%s", said(fallocate(fd, 0, 0, 3 << 20)));
@@ -945,22 +1006,25 @@ static void descriptors(void)
     fcntl(d, F_SETFD, 0);
     say("F_SETFD", "%d", fcntl(d, F_GETFD));
     say("dup2", "%s, %s, %s", said(dup2(fd, 101)), said(dup2(fd, fd) == fd), said(dup2(fd, -1)));
-    say("dup3", "%s, %d, %s", said(dup3(fd, 102, O_CLOEXEC)), fcntl(102, F_GETFD), said(dup3(fd, fd, 0)));
+    say("dup3", "%s, %d, %s", said(dup3(fd, 102, O_CLOEXEC)), fcntl(102, F_GETFD),
+        said(dup3(fd, fd, 0)));
     say("dup of none", "%s, %s", said(dup(999)), said(dup2(999, 5)));
     say("close_range", "%s", said(syscall(SYS_close_range, 100, 101, 0)));
     say("closed", "%s, open %d", said(fcntl(100, F_GETFD)), fcntl(102, F_GETFD));
     fcntl(102, F_SETFD, 0);
-    say("cloexec of a range", "%s, %d", said(syscall(SYS_close_range, 100, ~0U, CLOSE_RANGE_CLOEXEC)),
+    say("cloexec of a range", "%s, %d",
+        said(syscall(SYS_close_range, 100, ~0U, CLOSE_RANGE_CLOEXEC)),
         fcntl(102, F_GETFD));
     say("bad range", "%s", said(syscall(SYS_close_range, 5, 4, 0)));
     flags = fcntl(fd, F_GETFL);
-    say("O_NONBLOCK", "%s, %d", said(fcntl(fd, F_SETFL, flags | O_NONBLOCK)), !!(fcntl(102, F_GETFL) & O_NONBLOCK));
+    say("O_NONBLOCK", "%s, %d", said(fcntl(fd, F_SETFL, flags | O_NONBLOCK)),
+        !!(fcntl(102, F_GETFL) & O_NONBLOCK));
     flags = 0;
     say("FIONBIO", "%s, %d", said(ioctl(fd, FIONBIO, &flags)), !!(fcntl(fd, F_GETFL) & O_NONBLOCK));
     say("FIONREAD", "%s %d", said(ioctl(fd, FIONREAD, &flags)), flags);
     say("no ioctl", "%s", said(ioctl(fd, TIOCGWINSZ, bytes)));
     say("bad fcntl", "%s", said(fcntl(fd, 12345)));
-    say("lock", "%s, %s", said(fcntl(fd, F_OFD_SETLK, &lock)), said(fcntl(fd, F_SETLK, &lock)));
+    say("lock", "%s", said(fcntl(fd, F_OFD_SETLK, &lock)));
     say("get lock", "%s, type %d", said(fcntl(fd, F_OFD_GETLK, &lock)), lock.l_type == F_UNLCK);
     lock.l_type = 77;
     say("bad lock", "%s", said(fcntl(fd, F_SETLK, &lock)));
@@ -975,19 +1039,22 @@ static void names(void)
     char path[64] = "";
     int fd;
 
-    say("mkdir", "%s, %s, %s", said(mkdir("folder", 0755)), said(mkdir("folder", 0755)), said(mkdir("a/b", 0755)));
+    say("mkdir", "%s, %s, %s", said(mkdir("folder", 0755)), said(mkdir("folder", 0755)),
+        said(mkdir("a/b", 0755)));
     stat("folder", &st);
     say("stat", "folder %d mode %o", S_ISDIR(st.st_mode), st.st_mode & 07777);
     close(new_file("folder/file", "x"));
     say("rmdir of a full one", "%s", said(rmdir("folder")));
     say("rmdir of a file", "%s", said(rmdir("folder/file")));
     say("unlink of a folder", "%s", said(unlink("folder")));
-    say("rmdir strange", "%s, %s, %s", said(rmdir("folder/.")), said(rmdir("/")), said(rmdir("missing")));
+    say("rmdir strange", "%s, %s, %s", said(rmdir("folder/.")), said(rmdir("/")),
+        said(rmdir("missing")));
     say("chdir", "%s, %s, %s", said(chdir("folder")), said(chdir("file")), said(chdir("missing")));
     say("getcwd", "%s", getcwd(path, sizeof(path)));
     say("small getcwd", "%s", getcwd(path, 3) ? "?" : strerror(errno));
     say("up", "%s, %s", said(access("../folder/./file", F_OK)), said(chdir("..")));
-    say("symlink", "%s, %s", said(symlink("folder/file", "link")), said(symlink("folder/file", "link")));
+    say("symlink", "%s, %s", said(symlink("folder/file", "link")),
+        said(symlink("folder/file", "link")));
     memset(path, 'x', 16);
     say("readlink", "%s %.16s", said(readlink("link", path, 64)), path);
     say("a part of it", "%s %.8s", said(readlink("link", path, 3)), path);
@@ -996,7 +1063,8 @@ static void names(void)
     say("lstat", "link %d size %ld", S_ISLNK(st.st_mode), (long)st.st_size);
     stat("link", &st);
     say("stat", "file %d size %ld", S_ISREG(st.st_mode), (long)st.st_size);
-    say("O_NOFOLLOW", "%s, %s", said(open("link", O_RDONLY | O_NOFOLLOW)), opened(fd = open("link", O_RDONLY)));
+    say("O_NOFOLLOW", "%s, %s", said(open("link", O_RDONLY | O_NOFOLLOW)),
+        opened(fd = open("link", O_RDONLY)));
     close(fd);
     symlink("loop2", "loop");
     symlink("loop", "loop2");
@@ -1006,9 +1074,11 @@ static void names(void)
         said(access("made", F_OK)));
     close(fd);
     say("exclusive through a link", "%s", said(open("dangling", O_CREAT | O_EXCL | O_RDWR, 0600)));
-    say("unlink links", "%s %s %s %s %s", said(unlink("loop")), said(unlink("loop2")), said(unlink("dangling")),
+    say("unlink links", "%s %s %s %s %s", said(unlink("loop")), said(unlink("loop2")),
+        said(unlink("dangling")),
         said(unlink("made")), said(unlink("link")));
-    say("unlinkat", "%s, %s", said(unlinkat(AT_FDCWD, "folder", 0)), said(unlinkat(AT_FDCWD, "folder/file", 0)));
+    say("unlinkat", "%s, %s", said(unlinkat(AT_FDCWD, "folder", 0)),
+        said(unlinkat(AT_FDCWD, "folder/file", 0)));
     say("AT_REMOVEDIR", "%s", said(unlinkat(AT_FDCWD, "folder", AT_REMOVEDIR)));
 }
 
@@ -1085,17 +1155,21 @@ static void as_user(void)
 {
     int fds[2];
 
-    must(!setgroups(0, NULL) && !setresgid(100, 100, 100) && !setresuid(100, 100, 100), "setresuid");
-    say("read", "%s, %s, %s", said(open("mine", O_RDONLY)), opened(open("ours", O_RDONLY)), opened(open("his",
+    must(!setgroups(0, NULL) && !setresgid(100, 100, 100) && !setresuid(100, 100, 100),
+         "setresuid");
+    say("read", "%s, %s, %s", said(open("mine", O_RDONLY)), opened(open("ours", O_RDONLY)),
+        opened(open("his",
         O_RDWR)));
     say("write", "%s", said(open("ours", O_WRONLY)));
-    say("access", "%s, %s, %s", said(access("ours", R_OK)), said(access("ours", W_OK)), said(access("ours", X_OK)));
+    say("access", "%s, %s, %s", said(access("ours", R_OK)), said(access("ours", W_OK)),
+        said(access("ours", X_OK)));
     say("create", "%s, %s", said(open("new", O_CREAT | O_WRONLY, 0600)), opened(open("open/new",
         O_CREAT | O_WRONLY, 0600)));
     say("remove", "%s, %s", said(unlink("ours")), said(unlink("open/new")));
     say("look into", "%s, %s", said(open("closed/file", O_RDONLY)), said(chdir("closed")));
     say("chmod", "%s, %s", said(chmod("ours", 0777)), said(chmod("his", 0640)));
-    say("chown", "%s, %s, %s", said(chown("his", 0, 0)), said(chown("his", 100, 100)), said(chown("ours", 100, 100)));
+    say("chown", "%s, %s, %s", said(chown("his", 0, 0)), said(chown("his", 100, 100)),
+        said(chown("ours", 100, 100)));
     say("sticky", "%s, %s", said(unlink("sticky/file")), said(rename("sticky/file", "open/file")));
     say("mkdir", "%s", said(mkdir("folder", 0755)));
     say("pipe", "%s", said(pipe(fds)));
@@ -1105,6 +1179,7 @@ static void as_user(void)
 
 static void permissions(void)
 {
+    static const char *const made[] = { "mine", "ours", "his", "closed/file", "sticky/file" };
     struct stat st;
     int status;
     pid_t pid;
@@ -1130,9 +1205,8 @@ static void permissions(void)
         as_user();
     waitpid(pid, &status, 0);
     say("as a user", "%d", WEXITSTATUS(status));
-    for (const char *const *f = (const char *const[]){ "mine", "ours", "his", "closed/file", "sticky/file",
-        NULL }; *f; f++)
-        unlink(*f);
+    for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++)
+        unlink(made[i]);
     say("clean", "%s, %s, %s", said(rmdir("open")), said(rmdir("closed")), said(rmdir("sticky")));
 }
 
@@ -1157,7 +1231,8 @@ static void devices(void)
     fd = open("/dev/urandom", O_RDONLY);
     say("urandom", "%s", said(read(fd, bytes, 32)));
     close(fd);
-    say("getrandom", "%s, %s", said(syscall(SYS_getrandom, bytes, 32, 0)), said(syscall(SYS_getrandom, bytes, 32, 99)));
+    say("getrandom", "%s, %s", said(syscall(SYS_getrandom, bytes, 32, 0)),
+        said(syscall(SYS_getrandom, bytes, 32, 99)));
     fd = open("/proc/meminfo", O_RDONLY);
     memset(bytes, 0, sizeof(bytes));
     say("meminfo", "%s %.9s", said(read(fd, bytes, 9)), bytes);
@@ -1172,7 +1247,8 @@ static void facts(void)
     struct statfs fs;
 
     say("uname", "%s %s %s", said(uname(&name)), name.sysname, name.machine);
-    say("sysinfo", "%s, memory %d", said(sysinfo(&info)), info.totalram >= info.freeram && info.freeram > 0);
+    say("sysinfo", "%s, memory %d", said(sysinfo(&info)),
+        info.totalram >= info.freeram && info.freeram > 0);
     say("statfs", "%s, names of %ld", said(statfs(".", &fs)), (long)fs.f_namelen);
     say("page size", "%ld", sysconf(_SC_PAGESIZE));
     say("not there", "%s", said(syscall(9999)));
@@ -1212,19 +1288,25 @@ static void mappings(void)
     must(p != MAP_FAILED, "mmap");
     say("zero", "%d %d", p[0], p[16383]);
     memset(p, 'x', 4 * 4096);
-    say("read only", "%s: %s, %s", said(mprotect(p, 4096, PROT_READ)), touch(p, false), touch(p, true));
+    say("read only", "%s: %s, %s", said(mprotect(p, 4096, PROT_READ)), touch(p, false),
+        touch(p, true));
     say("none", "%s: %s", said(mprotect(p + 4096, 4096, PROT_NONE)), touch(p + 4096, false));
-    say("again", "%s: %s %c", said(mprotect(p, 2 * 4096, PROT_READ | PROT_WRITE)), touch(p + 4096, true), p[4096]);
-    say("a part unmapped", "%s: %s, %s", said(munmap(p + 4096, 4096)), touch(p + 4096, false), touch(p + 8192, true));
-    q = mmap(p + 4096, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    say("again", "%s: %s %c", said(mprotect(p, 2 * 4096, PROT_READ | PROT_WRITE)),
+        touch(p + 4096, true), p[4096]);
+    say("a part unmapped", "%s: %s, %s", said(munmap(p + 4096, 4096)), touch(p + 4096, false),
+        touch(p + 8192, true));
+    q = mmap(p + 4096, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+             0);
     say("fixed", "%d, %d", q == p + 4096, p[4096]);
     q = mmap(p, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     say("fixed over", "%d, %d", q == p, p[0]);
     say("MADV_DONTNEED", "%s, %d", said(madvise(p + 8192, 4096, MADV_DONTNEED)), p[8192]);
     say("munmap", "%s, %s", said(munmap(p, 4 * 4096)), touch(p, false));
     say("bad ones", "%s, %s", said(munmap((char *)1, 4096)),
-        mmap(NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? strerror(errno) : "?");
-    p = mmap(NULL, 1UL << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        mmap(NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+             0) == MAP_FAILED ? strerror(errno) : "?");
+    p = mmap(NULL, 1UL << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+             -1, 0);
     say("a gigabyte of address space", "%d, %s", p != MAP_FAILED, touch(p + (1 << 29), true));
     munmap(p, 1UL << 30);
     p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -1257,8 +1339,10 @@ static void file_mappings(void)
     say("grown", "%s", touch(shared + 2 * 4096, true));
     fd2 = open("file", O_RDONLY);
     say("shared, of a reader", "%s",
-        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd2, 0) == MAP_FAILED ? strerror(errno) : "?");
-    say("odd offset", "%s", mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd2, 5) == MAP_FAILED ? strerror(errno) : "?");
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd2,
+             0) == MAP_FAILED ? strerror(errno) : "?");
+    say("odd offset", "%s",
+        mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd2, 5) == MAP_FAILED ? strerror(errno) : "?");
     close(fd2);
     close(fd);
     unlink("file");
@@ -1281,17 +1365,21 @@ static void memfds(void)
     say("read", "%s", said(pread(fd, p, 5, 5000)));
     say("seen", "%.5s", p);
     fstat(fd, &st);
-    say("fstat", "regular %d links %d size %ld", S_ISREG(st.st_mode), (int)st.st_nlink, (long)st.st_size);
-    say("seals", "%s, %s", said(fcntl(fd, F_GET_SEALS)), said(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK)));
+    say("fstat", "regular %d links %d size %ld", S_ISREG(st.st_mode), (int)st.st_nlink,
+        (long)st.st_size);
+    say("seals", "%s, %s", said(fcntl(fd, F_GET_SEALS)),
+        said(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK)));
     say("grow", "%s, %s", said(ftruncate(fd, 9000)), said(pwrite(fd, "x", 1, 8192)));
     say("shrink", "%s", said(ftruncate(fd, 100)));
     say("inside", "%s", said(pwrite(fd, "x", 1, 0)));
-    say("seal the seals", "%s, %s", said(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL)), said(fcntl(fd, F_ADD_SEALS,
+    say("seal the seals", "%s, %s", said(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL)),
+        said(fcntl(fd, F_ADD_SEALS,
         F_SEAL_GROW)));
     munmap(p, 8192);
     close(fd);
     fd2 = memfd_create("x", 0);
-    say("without", "%s, %s", said(fcntl(fd2, F_GET_SEALS)), said(fcntl(fd2, F_ADD_SEALS, F_SEAL_GROW)));
+    say("without", "%s, %s", said(fcntl(fd2, F_GET_SEALS)),
+        said(fcntl(fd2, F_ADD_SEALS, F_SEAL_GROW)));
     close(fd2);
     say("flags", "%s", said(syscall(SYS_memfd_create, "x", 0x4000)));
 }
@@ -1375,7 +1463,8 @@ static void threads(void)
         until.tv_sec++, until.tv_nsec -= 1000000000;
     start = now();
     pthread_mutex_lock(&mutex);
-    say("timed wait", "%s, %s", strerror(pthread_cond_timedwait(&cond, &mutex, &until)), took(start, 19));
+    say("timed wait", "%s, %s", strerror(pthread_cond_timedwait(&cond, &mutex, &until)),
+        took(start, 19));
     pthread_mutex_unlock(&mutex);
     pthread_create(&list[0], NULL, spin_main, NULL);
     sleep_ms(20);
@@ -1387,7 +1476,7 @@ static void threads(void)
     say("pthread_exit", "%ld", (long)result);
     sem_init(&semaphore, 0, 1);
     say("semaphore", "%d, %s", sem_trywait(&semaphore), said(sem_trywait(&semaphore)));
-    say("same process", "%d, another thread %d", getpid() == syscall(SYS_gettid), 0);
+    say("the first thread", "%d", getpid() == syscall(SYS_gettid));
 }
 
 static void futexes(void)
@@ -1449,8 +1538,10 @@ static void signal_info(int number, siginfo_t *info, void *context)
     sigset_t mask;
 
     sigprocmask(SIG_SETMASK, NULL, &mask);
-    say("in the handler", "%d, code %d, from us %d, blocked %d, other blocked %d", info->si_signo == number,
-        info->si_code, info->si_pid == getpid(), sigismember(&mask, number), sigismember(&mask, SIGUSR2));
+    say("in the handler", "%d, code %d, from us %d, blocked %d, other blocked %d",
+        info->si_signo == number,
+        info->si_code, info->si_pid == getpid(), sigismember(&mask, number), sigismember(&mask,
+                                              SIGUSR2));
     say("context", "%d", context != NULL);
 }
 
@@ -1462,7 +1553,8 @@ static void signal_details(void)
     sigaction(SIGUSR1, &action, NULL);
     kill(getpid(), SIGUSR1);
     sigaction(SIGUSR1, NULL, &old);
-    say("the action", "%d, mask %d", old.sa_sigaction == signal_info, sigismember(&old.sa_mask, SIGUSR2));
+    say("the action", "%d, mask %d", old.sa_sigaction == signal_info,
+        sigismember(&old.sa_mask, SIGUSR2));
     handle(SIGUSR1, note_signal, SA_RESETHAND);
     raise(SIGUSR1);
     sigaction(SIGUSR1, NULL, &old);
@@ -1472,10 +1564,8 @@ static void signal_details(void)
 static char *volatile stack_seen;
 static void note_stack(int number)
 {
-    char here;
-
     got_signal = number;
-    stack_seen = &here;
+    stack_seen = __builtin_frame_address(0);
 }
 
 static sigjmp_buf out_of_handler;
@@ -1496,7 +1586,8 @@ static void signal_stacks(void)
     say("before", "disabled %d", old.ss_flags == SS_DISABLE);
     handle(SIGUSR1, note_stack, SA_ONSTACK);
     raise(SIGUSR1);
-    say("on it", "%d, got %d", stack_seen >= stack && stack_seen < stack + sizeof(stack), got_signal);
+    say("on it", "%d, got %d", stack_seen >= stack && stack_seen < stack + sizeof(stack),
+        got_signal);
     handle(SIGUSR1, note_stack, 0);
     raise(SIGUSR1);
     say("not on it", "%d", stack_seen >= stack && stack_seen < stack + sizeof(stack));
@@ -1505,7 +1596,6 @@ static void signal_stacks(void)
     if (!jumped)
         raise(SIGUSR1);
     say("jumped out", "%d, got %d, number %.2f", jumped, got_signal, before * 2);
-    raise(SIGUSR2 == SIGUSR1 ? 0 : SIGURG);
     new.ss_size = 16;
     say("small", "%s", said(sigaltstack(&new, NULL)));
     new.ss_flags = SS_DISABLE;
@@ -1598,7 +1688,8 @@ static void times(void)
     if (ts.tv_nsec >= 1000000000)
         ts.tv_sec++, ts.tv_nsec -= 1000000000;
     start = now();
-    say("absolute", "%d, %s", clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL), took(start, 19));
+    say("absolute", "%d, %s", clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL),
+        took(start, 19));
     say("past", "%d", clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &a, NULL));
     for (int i = 0; i < 10000; i++) {
         clock_gettime(CLOCK_MONOTONIC, &b);
@@ -1704,7 +1795,8 @@ static int after_exec(int argc, char **argv)
 
     group = "exec";
     say("arguments", "%d %s %s", argc, argv[2], argc > 3 ? argv[3] : "-");
-    say("environment", "%s, %s", getenv("WORD") ? getenv("WORD") : "-", getenv("PATH") ? "more" : "nothing else");
+    say("environment", "%s, %s", getenv("WORD") ? getenv("WORD") : "-",
+        getenv("PATH") ? "more" : "nothing else");
     say("descriptors", "%d, %s", fcntl(100, F_GETFD), said(fcntl(101, F_GETFD)));
     sigprocmask(SIG_SETMASK, NULL, &mask);
     say("mask", "%d, %d", sigismember(&mask, SIGUSR1), sigismember(&mask, SIGUSR2));
@@ -1754,17 +1846,20 @@ static void execs(void)
 /* ---- all of it ---- */
 
 static const struct { const char *name; void (*run)(void); } groups[] = {
-    { "pipe", pipes }, { "pipe-ends", pipe_ends }, { "pipe-full", pipe_full }, { "pipe-waits", pipe_waits },
-    { "socketpair", socket_pairs }, { "socket-kinds", socket_kinds }, { "socket-ends", socket_ends },
+    { "pipe", pipes }, { "pipe-ends", pipe_ends }, { "pipe-full", pipe_full },
+    { "pipe-waits", pipe_waits }, { "socketpair", socket_pairs },
+    { "socket-kinds", socket_kinds }, { "socket-ends", socket_ends },
     { "socket-waits", socket_waits }, { "datagram", datagrams }, { "listen", listeners },
-    { "listen-waits", listener_waits }, { "rights", rights }, { "rights-sockets", rights_of_sockets },
-    { "poll", polls }, { "poll-threads", poll_threads }, { "echo", echo }, { "eventfd", eventfds },
-    { "open", opens }, { "content", contents }, { "holes", holes }, { "descriptors", descriptors },
-    { "names", names }, { "rename", renames }, { "folder", folders }, { "permissions", permissions },
-    { "devices", devices }, { "facts", facts }, { "mmap", mappings }, { "mmap-file", file_mappings },
-    { "memfd", memfds }, { "threads", threads }, { "futex", futexes }, { "signal", signals },
-    { "signal-details", signal_details }, { "signal-stack", signal_stacks }, { "interrupted", interrupted },
-    { "signalfd", signalfds }, { "time", times }, { "process", processes }, { "exec", execs },
+    { "listen-waits", listener_waits }, { "rights", rights },
+    { "rights-sockets", rights_of_sockets }, { "poll", polls }, { "poll-threads", poll_threads },
+    { "echo", echo }, { "eventfd", eventfds }, { "open", opens }, { "content", contents },
+    { "holes", holes }, { "descriptors", descriptors }, { "names", names }, { "rename", renames },
+    { "folder", folders }, { "permissions", permissions }, { "devices", devices },
+    { "facts", facts }, { "mmap", mappings }, { "mmap-file", file_mappings }, { "memfd", memfds },
+    { "threads", threads }, { "futex", futexes }, { "signal", signals },
+    { "signal-details", signal_details }, { "signal-stack", signal_stacks },
+    { "interrupted", interrupted }, { "signalfd", signalfds }, { "time", times },
+    { "process", processes }, { "exec", execs },
 };
 
 static bool wanted(const char *name, int argc, char **argv)
@@ -1775,11 +1870,38 @@ static bool wanted(const char *name, int argc, char **argv)
     return argc < 2;
 }
 
+/* The first process of the micro kernel: runs the program as another one, and powers off. */
+static int be_init(char **argv)
+{
+    static char *const nothing[] = { NULL };
+    int console = open("/dev/hvc0", O_RDWR), status = 0;
+    pid_t pid;
+
+    for (int fd = 0; fd < 3; fd++)
+        dup2(console, fd);
+    if (console > 2)
+        close(console);
+    pid = fork();
+    if (pid == 0) {
+        execve(argv[0], argv, nothing);
+        _exit(127);
+    }
+    waitpid(pid, &status, 0);
+    printf("ended %x\n", status);
+    fflush(stdout);
+    usleep(200000); /* until the console has it */
+    return reboot(RB_HALT_SYSTEM);
+}
+
 int main(int argc, char **argv)
 {
+    if (getpid() == 1)
+        return be_init(argv);
     if (argc > 2 && !strcmp(argv[1], "--after-exec"))
         return after_exec(argc, argv);
-    self = argv[0];
+    self = realpath(argv[0], NULL); /* another folder is ours soon */
+    if (!self)
+        self = argv[0];
     group = "start";
     umask(022);
     handle(SIGPIPE, SIG_IGN, 0);
