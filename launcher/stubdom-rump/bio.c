@@ -120,8 +120,42 @@ static struct pv_disk *hold(int handle)
     return open_disks[handle].disk;
 }
 
-/* At most CHUNK_PAGES pages of data, through pages of ours. */
-static int transfer_chunk(struct pv_disk *disk, bool write, void *data, size_t size, uint64_t offset, char *pages)
+/* Single pages, since the frontend counts each one's users: a backend may keep some longer. */
+struct bounce { char *pages[CHUNK_PAGES]; size_t count; };
+
+/* At most what size wants, at least one. Fewer pages are slower, not wrong. */
+static int bounce_init(struct bounce *bounce, size_t size)
+{
+    bounce->count = 0;
+    while (bounce->count < CHUNK_PAGES && bounce->count * PV_PAGE < size) {
+        char *page = pv_pages_alloc(1, 1);
+
+        if (!page)
+            break;
+        bounce->pages[bounce->count++] = page;
+    }
+    return bounce->count ? 0 : -PV_ENOMEM;
+}
+
+static void bounce_dispose(struct bounce *bounce)
+{
+    while (bounce->count)
+        pv_pages_put(bounce->pages[--bounce->count]);
+}
+
+static void bounce_copy(struct bounce *bounce, bool in, char *data, size_t size)
+{
+    for (size_t at = 0; at < size; at += PV_PAGE) {
+        size_t n = size - at < PV_PAGE ? size - at : PV_PAGE;
+        char *page = bounce->pages[at / PV_PAGE];
+
+        pv_copy(in ? page : data + at, in ? data + at : page, n);
+    }
+}
+
+/* What the pages hold at most. */
+static int transfer_chunk(struct pv_disk *disk, bool write, char *data, size_t size, uint64_t offset,
+                          struct bounce *bounce)
 {
     struct pv_disk_segment segments[CHUNK_PAGES];
     struct wait wait = { .request = { .op = write ? PV_DISK_WRITE : PV_DISK_READ, .sector = offset / SECTOR,
@@ -130,48 +164,49 @@ static int transfer_chunk(struct pv_disk *disk, bool write, void *data, size_t s
 
     for (size_t at = 0; at < size; at += PV_PAGE)
         segments[wait.request.count++] = (struct pv_disk_segment){
-            .frame = pv_frame_of(pages + at), .size = (uint16_t)(size - at < PV_PAGE ? size - at : PV_PAGE),
+            .frame = pv_frame_of(bounce->pages[at / PV_PAGE]),
+            .size = (uint16_t)(size - at < PV_PAGE ? size - at : PV_PAGE),
         };
     if (write)
-        pv_copy(pages, data, size);
+        bounce_copy(bounce, true, data, size);
     rc = submit(disk, &wait);
     if (!rc && !write)
-        pv_copy(data, pages, size);
+        bounce_copy(bounce, false, data, size);
     return rc;
 }
 
 int bio_transfer(int handle, bool write, void *data, size_t size, uint64_t offset)
 {
     struct pv_disk *disk = size % SECTOR || offset % SECTOR ? NULL : hold(handle);
-    size_t count = size < CHUNK_PAGES * PV_PAGE ? (size + PV_PAGE - 1) / PV_PAGE : CHUNK_PAGES;
-    char *pages;
-    int rc = 0;
-
-    if (!disk)
-        return -PV_EINVAL;
-    /* Fewer pages are slower, not wrong. */
-    while (!(pages = pv_pages_alloc(count, 1)) && count > 1)
-        count /= 2;
-    if (!pages)
-        rc = -PV_ENOMEM;
-    for (size_t at = 0; !rc && at < size; at += count * PV_PAGE)
-        rc = transfer_chunk(disk, write, (char *)data + at, size - at < count * PV_PAGE ? size - at : count * PV_PAGE,
-                            offset + at, pages);
-    if (pages)
-        pv_pages_put(pages);
-    bio_close(handle);
-    return rc;
-}
-
-int bio_flush(int handle)
-{
-    struct wait wait = { .request = { .op = PV_DISK_FLUSH } };
-    struct pv_disk *disk = hold(handle);
+    struct bounce bounce;
     int rc;
 
     if (!disk)
         return -PV_EINVAL;
-    rc = submit(disk, &wait);
+    rc = bounce_init(&bounce, size);
+    for (size_t at = 0, n; !rc && at < size; at += n) {
+        n = bounce.count * PV_PAGE;
+        if (n > size - at)
+            n = size - at;
+        rc = transfer_chunk(disk, write, (char *)data + at, n, offset + at, &bounce);
+    }
+    bounce_dispose(&bounce);
+    bio_close(handle);
+    return rc;
+}
+
+/* A backend without flushes has no cache to write back. */
+int bio_flush(int handle)
+{
+    struct wait wait = { .request = { .op = PV_DISK_FLUSH } };
+    struct pv_disk *disk = hold(handle);
+    struct pv_disk_info info;
+    int rc;
+
+    if (!disk)
+        return -PV_EINVAL;
+    pv_disk_describe(disk, &info);
+    rc = info.flush ? submit(disk, &wait) : 0;
     bio_close(handle);
     return rc;
 }

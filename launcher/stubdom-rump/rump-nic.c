@@ -1,7 +1,7 @@
 /*
  * A vif of the stub domain, joined to QEMU by a pair of sockets that QEMU takes for a tap
- * (platform.h): one frame a message. What QEMU sends passes the firewall's program here; what
- * comes is completed, as a tap without offloads has no words for work that is left over.
+ * (platform.h): one frame a record (a datagram that has no room would be lost). What QEMU sends passes the
+ * firewall's program here; what comes is completed, as a tap without offloads has no words for work that is left over.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -18,8 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FRAME_MAX 1518U             /* without offloads, what a tap carries */
-#define SOCKET_BUFFER (64 * 1024)
+#define SOCKET_BUFFER (160 * 1024)   /* some frames of the largest size */
 #define QUEUE_MAX (192U * 1024)     /* of what came and QEMU did not take yet */
 
 struct frame { struct frame *next; struct pv_frame_info info; size_t size; uint8_t bytes[]; };
@@ -138,13 +137,13 @@ static void send_frame(struct joint *joint, const uint8_t *bytes, size_t size)
 static void *carry_out(void *arg)
 {
     struct joint *joint = arg;
-    uint8_t bytes[FRAME_MAX + 1];
+    uint8_t *bytes = malloc(PV_FRAME_MAX);
     ssize_t n;
 
-    while ((n = recv(joint->fd, bytes, sizeof(bytes), 0)) >= 0)
-        if ((size_t)n <= FRAME_MAX)
-            send_frame(joint, bytes, (size_t)n);
-    log_error("NIC %u: %s", joint->devid, strerror(errno));
+    while (bytes && (n = recv(joint->fd, bytes, PV_FRAME_MAX, 0)) > 0)
+        send_frame(joint, bytes, (size_t)n);
+    log_error("NIC %u: the guest sends nothing any more: %s", joint->devid, strerror(errno));
+    free(bytes);
     return NULL;
 }
 
@@ -199,7 +198,7 @@ int rump_nic_attach(struct platform *base, unsigned int devid, const struct fram
     struct joint *joint = calloc(1, sizeof(*joint));
     int ends[2] = { -1, -1 }, rc = -ENOMEM;
 
-    if (joint && socketpair(AF_LOCAL, SOCK_DGRAM, 0, ends) == 0) {
+    if (joint && socketpair(AF_LOCAL, SOCK_SEQPACKET, 0, ends) == 0) {
         joint->devid = devid;
         joint->fd = ends[1];
         joint->last = &joint->first;

@@ -1,6 +1,8 @@
 /*
  * The files that the rump kernel has of its host (rumpuser.h): "archive/NAME", what came with
- * the image; "xvda" and its kind, disks. A descriptor is a number of this file's.
+ * the image; "xvda" and its kind, disks; "fdset/NUMBER", names that QEMU takes for descriptors
+ * which it was given, but not before it has looked whether there is such a file. A descriptor is a
+ * number of this file's.
  *
  * A disk's requests sleep in the thread that the kernel asks from: QEMU's own workers, which
  * it has for that.
@@ -12,22 +14,36 @@
 #include "host.h"
 
 #define ARCHIVE "archive"
+#define FDSET "fdset"
 #define FIRST_FILE 1024 /* below: handles of bio.c */
 #define FILES 64
 
 static const struct archive_file *open_files[FILES];
 
-/* NULL: not one of the archive's. "archive" alone is its root. */
+/* What is behind the folder's name and a slash; "" for the folder itself; NULL: not in it. */
+static const char *name_in(const char *folder, const char *name)
+{
+    size_t n = pv_strlen(folder);
+
+    if (pv_strlen(name) < n || pv_compare(name, folder, n))
+        return NULL;
+    if (name[n])
+        return name[n] == '/' ? name + n + 1 : NULL;
+    return "";
+}
+
+/* NULL: it may be a disk. */
 static const struct archive_file *find_file(const char *name)
 {
-    static const struct archive_file root = { .name = "", .folder = true };
-    size_t n = sizeof(ARCHIVE) - 1;
+    static const struct archive_file folder = { .name = "", .folder = true }, empty = { .name = "" };
+    const char *archived = name_in(ARCHIVE, name), *fdset = name_in(FDSET, name);
+    uint64_t number;
 
-    if (pv_strlen(name) < n || pv_compare(name, ARCHIVE, n))
-        return NULL;
-    if (!name[n])
-        return &root;
-    return name[n] == '/' ? archive_find(name + n + 1) : NULL;
+    if ((archived && !*archived) || (fdset && !*fdset))
+        return &folder;
+    if (fdset)
+        return pv_parse_uint(fdset, UINT32_MAX, &number) ? NULL : &empty;
+    return archived ? archive_find(archived) : NULL;
 }
 
 static int open_file(const struct archive_file *file, int mode, int *fd)

@@ -63,6 +63,8 @@ static void publish_archive(void)
     if (count < 0)
         pv_panic("the image's files are no archive: %d", count);
     error = rump_pub_etfs_register("/archive", "archive", RUMP_ETFS_DIR_SUBDIRS);
+    if (!error)
+        error = rump_pub_etfs_register("/dev/fdset", "fdset", RUMP_ETFS_DIR_SUBDIRS);
     if (error)
         pv_panic("cannot publish the image's files: %d", error);
     if (rump_sys_mkdir("/usr", 0755) || rump_sys_mkdir("/usr/share", 0755) ||

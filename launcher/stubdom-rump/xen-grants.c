@@ -25,16 +25,41 @@ static void tell(const struct notice *notice, void *pages, uint32_t count)
 
 struct share { struct share *next; int handle; char *pages; uint32_t count; struct notice notice; uint32_t refs[]; };
 static struct share *shares;
+static struct share *held; /* ended here; their peers still have pages mapped */
 
-/* The first count of them. True: nobody else has the pages any more. */
-static bool take_back(const struct share *share, uint32_t count)
+/* Those among the first count that are still granted. True: nobody else has the pages any more. */
+static bool take_back(struct share *share, uint32_t count)
 {
     bool free = true;
 
     for (uint32_t i = 0; i < count; i++)
-        if (pv_grant_end(share->refs[i]))
+        if (share->refs[i] != NONE && pv_grant_end(share->refs[i]))
             free = false;
+        else
+            share->refs[i] = NONE;
     return free;
+}
+
+static bool free_if_possible(struct share *share)
+{
+    if (!take_back(share, share->count))
+        return false;
+    pv_pages_put(share->pages);
+    pv_free(share);
+    return true;
+}
+
+/* Peers let go some time after the end that they were told of. */
+static void look_at_held(void)
+{
+    for (struct share **at = &held; *at;) {
+        struct share *share = *at, *next = share->next;
+
+        if (free_if_possible(share))
+            *at = next;
+        else
+            at = &share->next;
+    }
 }
 
 static int grant_all(struct share *share, const struct host_xen_share *wanted)
@@ -58,6 +83,7 @@ long host_xen_share(int handle, const struct host_xen_share *wanted, void **page
 
     if (!wanted->count || wanted->count > COUNT_MAX)
         return -PV_EINVAL;
+    look_at_held();
     share = pv_alloc(sizeof(*share) + wanted->count * sizeof(share->refs[0]));
     if (share)
         share->pages = host_xen_pages(wanted->count);
@@ -80,15 +106,14 @@ long host_xen_share(int handle, const struct host_xen_share *wanted, void **page
     return 0;
 }
 
-/* Pages that the peer still has mapped are never used again. */
 static void end_share(struct share *share)
 {
     tell(&share->notice, share->pages, share->count);
-    if (take_back(share, share->count))
-        pv_pages_put(share->pages);
-    else
-        pv_log("%u shared pages are lost: their peer keeps them", share->count);
-    pv_free(share);
+    look_at_held();
+    if (free_if_possible(share))
+        return;
+    share->next = held;
+    held = share;
 }
 
 long host_xen_unshare(void *pages)
