@@ -45,19 +45,6 @@ static void leave(struct carrier *carrier)
     free(carrier);
 }
 
-static bool write_all(int fd, const char *bytes, size_t size)
-{
-    while (size) {
-        ssize_t n = write(fd, bytes, size);
-
-        if (n <= 0)
-            return false;
-        bytes += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
 static void *carry_in(void *arg)
 {
     struct carrier *carrier = arg;
@@ -67,7 +54,7 @@ static void *carry_in(void *arg)
     while (!carrier->ended && (n = pv_console_read(carrier->console, bytes, sizeof(bytes))) >= 0) {
         if (n == 0)
             pv_queue_wait(&carrier->changed, PV_FOREVER);
-        else if (!write_all(carrier->fd, bytes, (size_t)n))
+        else if (!rump_write_all(carrier->fd, bytes, (size_t)n))
             break;
     }
     shutdown(carrier->fd, SHUT_RDWR); /* the other thread ends as well */

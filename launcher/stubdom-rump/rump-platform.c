@@ -6,6 +6,7 @@
 #include "rump.h"
 
 #include "log.h"
+#include "rump-threads.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,19 @@ int linux_guest_crash(struct platform *base, unsigned int guest);
 int linux_guest_sleep(struct platform *base, unsigned int guest, unsigned int s_state);
 
 #define FOLDER "/tmp/files"
+
+bool rump_write_all(int fd, const char *bytes, size_t size)
+{
+    while (size) {
+        ssize_t n = write(fd, bytes, size);
+
+        if (n <= 0)
+            return false;
+        bytes += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
 
 int rump_pipe_open(struct loop *loop, struct loop_fd *read_end, int *write_end)
 {

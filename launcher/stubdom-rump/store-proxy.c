@@ -67,19 +67,6 @@ static struct answer *take_answer(struct connection *connection)
     return answer;
 }
 
-static bool write_all(int fd, const char *bytes, size_t size)
-{
-    while (size) {
-        ssize_t n = write(fd, bytes, size);
-
-        if (n <= 0)
-            return false;
-        bytes += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
 /* On the pump's thread. A connection that is shut down ends its reader, which ends the rest. */
 static void write_answers(struct pump_job *job)
 {
@@ -87,7 +74,7 @@ static void write_answers(struct pump_job *job)
     struct answer *answer;
 
     while ((answer = take_answer(connection))) {
-        if (!write_all(connection->fd, answer->bytes, answer->size))
+        if (!rump_write_all(connection->fd, answer->bytes, answer->size))
             connection->lost = true;
         pv_free(answer);
     }

@@ -14,7 +14,8 @@
 
 #include "fake-pv-store.h"
 
-#include <setjmp.h>
+#include "fake-console-thread.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,10 +24,6 @@
 
 static struct input in;
 static struct xencons_interface *log_page;
-static char the_thread[64] __attribute__((aligned(16)));
-static bool in_thread;
-static unsigned int sleeps;
-static jmp_buf back;
 
 struct pv_thread *pv_thread_create(const char *name, pv_thread_fn *fn, void *arg, size_t stack_pages)
 {
@@ -43,30 +40,6 @@ long pv_hypercall(unsigned int op, unsigned long a, unsigned long b, unsigned lo
     else
         fake_now = ((struct sched_poll *)b)->timeout;
     return 0;
-}
-
-static void run_thread(void)
-{
-    if (!setjmp(back)) {
-        in_thread = true;
-        sleeps = 0;
-        thread_main(NULL);
-    }
-    in_thread = false;
-}
-
-static bool on_sleep(void)
-{
-    size_t events;
-
-    if (in_thread && sleeps++)
-        longjmp(back, 1);
-    if (in_thread)
-        return true;
-    run_thread();
-    events = fake_store_fire();
-    run_thread();
-    return events;
 }
 
 /* The rings' pages, as far as there are any. */

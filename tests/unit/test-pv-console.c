@@ -14,15 +14,12 @@
 
 #include "fake-pv-store.h"
 
+#include "fake-console-thread.h"
+
 #define DEV "device/console/3"
 #define BACKEND "/local/domain/0/backend/console/7/3"
 
-/* -------- the thread: what it does between two sleeps is done when somebody else sleeps -------- */
-
-static char the_thread[64] __attribute__((aligned(16)));
-static bool in_thread, no_thread;
-static unsigned int sleeps;
-static jmp_buf back;
+static bool no_thread;
 
 struct pv_thread *pv_thread_create(const char *name, pv_thread_fn *fn, void *arg, size_t stack_pages)
 {
@@ -37,31 +34,6 @@ void __wrap_pv_wake(struct pv_thread *woken)
 {
     wakes += woken == (struct pv_thread *)the_thread;
     __real_pv_wake(woken);
-}
-
-static void run_thread(void)
-{
-    if (!setjmp(back)) {
-        in_thread = true;
-        sleeps = 0;
-        thread_main(NULL);
-    }
-    in_thread = false;
-}
-
-static bool on_sleep(void)
-{
-    size_t events;
-
-    /* It was asleep: this is where it wakes, maybe for nothing. */
-    if (in_thread && sleeps++)
-        longjmp(back, 1);
-    if (in_thread)
-        return true;
-    run_thread();
-    events = fake_store_fire();
-    run_thread();
-    return events;
 }
 
 /* All that follows from what happened. */
