@@ -23,7 +23,6 @@ static int last_id;
 static struct task *loaded;   /* whose registers and address space the CPU has */
 static bool fsgsbase;
 static uint64_t turn_ends;    /* of the task that runs; 0: nobody has asked for a turn yet */
-bool user_memory_fault(struct pv_frame *frame, uint64_t cr2);
 
 struct task *task_self(void)
 {
@@ -222,7 +221,7 @@ static void from_user(struct pv_frame *frame, uint64_t cr2)
 }
 
 /* A copy from or to user memory touched a page that is not there yet. */
-static bool kernel_fault(uintptr_t va, bool write, bool exec, bool user)
+static bool kernel_fault(uintptr_t va, bool write, bool exec)
 {
     struct task *task = task_self();
 
@@ -422,10 +421,7 @@ long sys_clone(const unsigned long a[6])
         frame.rsp = a[1];
     if ((flags & THREAD_FLAGS) == THREAD_FLAGS)
         return clone_thread(self, &frame, flags, a);
-    if ((flags & ~0xffUL & ~(unsigned long)(CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID)) ||
-        (flags & 0xff) != MICRO_SIGCHLD)
-        return -PV_ENOSYS;
-    return fork_process(self, &frame);
+    return flags == MICRO_SIGCHLD ? fork_process(self, &frame) : -PV_ENOSYS;
 }
 
 long sys_fork(const unsigned long a[6])

@@ -59,11 +59,10 @@ struct task {
     struct task *next;                /* of its process */
     int tid;
     uint64_t blocked, pending, restore_mask;
-    bool restore_blocked, ended;
+    bool restore_blocked;
     struct signal_stack alt;
     uintptr_t clear_tid, fs_base;
     struct pv_frame *frame;           /* on its kernel stack, while it is in the kernel */
-    struct pv_queue *waits;
     void *fpu;                        /* FXSAVE's 512 bytes */
 };
 
@@ -95,6 +94,9 @@ bool space_fault(struct space *space, uintptr_t va, bool write, bool exec);
 /* exec.c: replaces the program of the calling task; *frame then starts it. */
 int exec_load(struct file *program, const char *name, const char *const *argv, const char *const *envp,
               struct space **space, struct pv_frame *frame);
+
+/* user-memory.c: a fault of the kernel's at a user address ends the copy that made it; false: nobody's. */
+bool user_memory_fault(struct pv_frame *frame, uint64_t cr2);
 
 /* signal.c */
 void signal_send_task(struct task *task, const struct signal_info *info);

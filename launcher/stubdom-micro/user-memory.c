@@ -44,9 +44,6 @@ long user_string(char *to, uintptr_t from, size_t size)
     return -PV_ENAMETOOLONG;
 }
 
-/* Only the copies above may fault, and then they end with an error. */
-bool user_memory_fault(struct pv_frame *frame, uint64_t cr2);
-
 bool user_memory_fault(struct pv_frame *frame, uint64_t cr2)
 {
     if (cr2 >= PV_USER_END || frame->rip < (uintptr_t)user_copy_begin || frame->rip >= (uintptr_t)user_copy_end)

@@ -212,7 +212,7 @@ bool space_contains(const void *p)
     return (uintptr_t)p >> PV_PAGE_SHIFT >= pv_pages_total() && pv_area_find((uintptr_t)p, &first, &count);
 }
 
-static bool on_fault(uintptr_t va, bool write, bool exec, bool user)
+static bool on_fault(uintptr_t va, bool write, bool exec)
 {
     struct piece *piece = piece_of(va);
 

@@ -177,10 +177,10 @@ void pv_root_free(pv_root *root, pv_root *user);
 void pv_root_use(pv_root *root, pv_root *user);
 
 /*
- * The flavour's page fault handler: true, the access is tried again. Runs with the
- * faulting thread's state saved; must not sleep when user is false.
+ * The flavour's handler of page faults of the kernel's own: true, the access is tried again. Runs with
+ * the faulting thread's state saved; must not sleep.
  */
-extern bool (*pv_on_fault)(uintptr_t va, bool write, bool exec, bool user);
+extern bool (*pv_on_fault)(uintptr_t va, bool write, bool exec);
 
 /* ---- clock.c ---- */
 
@@ -253,8 +253,6 @@ bool pv_others_ready(void);
 uint64_t pv_next_deadline(void);
 /* Called at each switch between two threads, on neither's behalf; may be NULL. */
 extern void (*pv_on_switch)(struct pv_thread *from, struct pv_thread *to);
-/* Calls fn for each thread there is. */
-void pv_threads_each(void (*fn)(struct pv_thread *thread, void *arg), void *arg);
 
 /* ---- wait.c: who waits for what ---- */
 

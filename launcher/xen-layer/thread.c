@@ -13,7 +13,6 @@ struct pv_thread {
     bool late;                  /* the time came before anybody woke it */
     uint64_t until;
     struct pv_thread *next, *previous; /* in the list of its state */
-    struct pv_thread *all_next;
     void *data;
     uintptr_t stack_top, area;  /* area 0: the stack is the caller's */
     size_t stack_pages;
@@ -26,7 +25,7 @@ struct list { struct pv_thread *first, *last; };
 
 void (*pv_on_switch)(struct pv_thread *from, struct pv_thread *to);
 static struct pv_thread boot_thread = { .name = "boot" };
-static struct pv_thread *current, *all, *corpse;
+static struct pv_thread *current, *corpse;
 static struct list ready, timed; /* timed: sleepers with a time, in its order */
 void pv_context_switch(void **save_sp, void *load_sp);
 void pv_thread_entry(void);
@@ -79,14 +78,11 @@ static void free_stack(struct pv_thread *thread)
 /* Whoever runs next frees the stack that nobody stands on any more. */
 static void bury(void)
 {
-    struct pv_thread *thread = corpse, **at;
+    struct pv_thread *thread = corpse;
 
     if (!thread || thread == current)
         return;
     corpse = NULL;
-    for (at = &all; *at != thread; at = &(*at)->all_next)
-        ;
-    *at = thread->all_next;
     free_stack(thread);
     if (thread->ended)
         thread->ended(thread->arg);
@@ -163,12 +159,6 @@ uint64_t pv_next_deadline(void)
     return timed.first ? timed.first->until : PV_FOREVER;
 }
 
-void pv_threads_each(void (*fn)(struct pv_thread *thread, void *arg), void *arg)
-{
-    for (struct pv_thread *thread = all; thread; thread = thread->all_next)
-        fn(thread, arg);
-}
-
 /* The hole that every area has behind it is the guard of the next; the first one's is below all. */
 static int make_stack(struct pv_thread *thread, size_t count)
 {
@@ -206,8 +196,6 @@ static void prepare(struct pv_thread *thread, const char *name, pv_thread_fn *fn
     *--sp = NULL;                    /* r14 */
     *--sp = NULL;                    /* r15 */
     thread->sp = sp;
-    thread->all_next = all;
-    all = thread;
     thread->state = READY;
     insert_before(&ready, NULL, thread);
 }

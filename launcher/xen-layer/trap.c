@@ -9,7 +9,7 @@
 
 #include <xen/callback.h>
 
-bool (*pv_on_fault)(uintptr_t va, bool write, bool exec, bool user);
+bool (*pv_on_fault)(uintptr_t va, bool write, bool exec);
 void (*pv_on_user)(struct pv_frame *frame, uint64_t cr2);
 bool (*pv_on_kernel_fault)(struct pv_frame *frame, uint64_t cr2);
 
@@ -92,7 +92,7 @@ void pv_trap_kernel(struct pv_frame *frame)
     if (frame->number == PV_TRAP_EVENT)
         return;
     if (frame->number == PV_TRAP_PAGE_FAULT) {
-        if (pv_on_fault && pv_on_fault(cr2, frame->error & PV_FAULT_WRITE, frame->error & PV_FAULT_EXEC, false))
+        if (pv_on_fault && pv_on_fault(cr2, frame->error & PV_FAULT_WRITE, frame->error & PV_FAULT_EXEC))
             return;
         if (pv_on_kernel_fault && pv_on_kernel_fault(frame, cr2))
             return;
