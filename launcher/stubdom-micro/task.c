@@ -755,14 +755,15 @@ long sys_prlimit64(const unsigned long a[6])
     return a[3] ? user_write(a[3], limit, sizeof(limit)) : 0;
 }
 
-#define REBOOT_HALT 0xcdef0123UL
-#define REBOOT_POWER_OFF 0x4321fedcUL
+#define REBOOT_HALT 0xcdef0123u
+#define REBOOT_POWER_OFF 0x4321fedcu
 
 long sys_reboot(const unsigned long a[6])
 {
     if (task_uid() != MICRO_ROOT)
         return -PV_EPERM;
-    if (a[2] != REBOOT_HALT && a[2] != REBOOT_POWER_OFF)
+    /* An int to the C library, which extends its sign. */
+    if ((uint32_t)a[2] != REBOOT_HALT && (uint32_t)a[2] != REBOOT_POWER_OFF)
         return -PV_EINVAL;
     pv_power_off();
 }
