@@ -118,6 +118,7 @@ linux_config() {
 }
 
 reference() {
+    [ "${LAB_REFERENCE:-1}" = 1 ] || return 1
     sed -i '/^stubdom_flavor/d' "$cfg"
     echo 'device_model_override = "/lab/reference-qemu"' >>"$cfg"
     XL=xl
