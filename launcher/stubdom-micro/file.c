@@ -36,6 +36,7 @@ void file_put(struct file *file)
     PV_ASSERT(file->refs);
     if (--file->refs)
         return;
+    epoll_forget(file);
     if (file->ops->close)
         file->ops->close(file);
     if (file->node)

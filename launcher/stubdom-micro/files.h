@@ -53,6 +53,17 @@ void io_buffers_one(struct io_buffers *buffers, uintptr_t base, size_t size);
 /* Installs two new files (users taken over) and tells the program their numbers. 0 or an error. */
 long fd_install_pair(struct file *a, struct file *b, bool cloexec, uintptr_t to);
 
+/* ---- poll.c, epoll.c ---- */
+
+/* What its poll() says, and that as "normal data", too. */
+unsigned int file_ready(struct file *file);
+/* A call with a mask of signals (user address; size): sets it; 0 or an error. Its end: returns what was done. */
+int poll_mask_set(uintptr_t mask, size_t size, uint64_t *old);
+long poll_mask_end(long done, uint64_t old);
+/* Who waits for a list that has this file looks again; no list has it any more. */
+void epoll_changed(struct file *file);
+void epoll_forget(struct file *file);
+
 /* ---- node.c: the tree ---- */
 
 struct socket;

@@ -69,7 +69,7 @@ struct file_ops {
      */
     long (*read)(struct file *file, struct user_iter *to, uint64_t pos);
     long (*write)(struct file *file, struct user_iter *from, uint64_t pos);
-    /* What is ready: POLLIN | POLLOUT | POLLHUP | POLLERR | POLLRDHUP. NULL: always in and out. */
+    /* What is ready: POLLIN | POLLOUT | POLLHUP | POLLERR | POLLRDHUP. NULL: always in and out, and not for epoll. */
     unsigned int (*poll)(struct file *file);
     long (*ioctl)(struct file *file, unsigned int command, uintptr_t arg);
     /* Fills in st_mode, st_size…; the rest is zero. */
@@ -93,6 +93,7 @@ struct file {
     void *data;        /* the operations' own */
     struct node *node; /* where it was opened; NULL: nowhere */
     unsigned int watched; /* by how many sleepers (poll.c) */
+    struct epoll_item *epolls; /* lists that have it (epoll.c) */
 };
 
 /* One user, or NULL. flags: those that stay. */

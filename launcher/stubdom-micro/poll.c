@@ -50,6 +50,7 @@ static bool poller_has(const struct poller *poller, const struct file *file)
 
 void file_changed(struct file *file)
 {
+    epoll_changed(file);
     if (!file->watched)
         return;
     for (struct poller *poller = pollers; poller; poller = poller->next)
@@ -71,9 +72,13 @@ static int poller_sleep(struct file *const *files, size_t count, uint64_t until)
     return rc;
 }
 
-static unsigned int file_ready(struct file *file)
+/* In Linux's numbers, normal data are 6 bits above data. */
+_Static_assert(POLLRDNORM == POLLIN << 6 && POLLWRNORM == POLLOUT << 6, "poll.h");
+unsigned int file_ready(struct file *file)
 {
-    return file->ops->poll ? file->ops->poll(file) : POLLIN | POLLOUT;
+    unsigned int ready = file->ops->poll ? file->ops->poll(file) : POLLIN | POLLOUT;
+
+    return ready | (ready & (POLLIN | POLLOUT)) << 6;
 }
 
 int file_wait(struct file *file, unsigned int events, uint64_t until)
@@ -93,8 +98,6 @@ int file_wait(struct file *file, unsigned int events, uint64_t until)
 /* Lists up to here need no heap: QEMU's own. */
 #define POLL_FEW 24U
 _Static_assert(sizeof(struct pollfd) == 8, "struct pollfd is Linux's");
-/* In Linux's numbers, normal data are 6 bits above data. */
-_Static_assert(POLLRDNORM == POLLIN << 6 && POLLWRNORM == POLLOUT << 6, "poll.h");
 
 struct poll_list {
     struct pollfd *fds;
@@ -146,15 +149,11 @@ static int list_get(struct poll_list *list, uintptr_t fds, size_t count)
 
 static unsigned int entry_ready(const struct poll_list *list, size_t i)
 {
-    unsigned int ready;
-
     if (list->fds[i].fd < 0)
         return 0;
     if (!list->files[i])
         return POLLNVAL;
-    ready = file_ready(list->files[i]);
-    ready |= (ready & (POLLIN | POLLOUT)) << 6;
-    return ready & ((unsigned short)list->fds[i].events | POLLERR | POLLHUP);
+    return file_ready(list->files[i]) & ((unsigned short)list->fds[i].events | POLLERR | POLLHUP);
 }
 
 /*
@@ -222,12 +221,31 @@ long sys_poll(const unsigned long a[6])
     return do_poll(a[0], (unsigned int)a[1], until);
 }
 
+int poll_mask_set(uintptr_t mask, size_t size, uint64_t *old)
+{
+    uint64_t value;
+    int rc;
+
+    if (size != sizeof(value))
+        return -EINVAL;
+    rc = user_read(&value, mask, sizeof(value));
+    return rc ? rc : task_swap_sigmask(&value, old);
+}
+
+long poll_mask_end(long done, uint64_t old)
+{
+    if (done == -EINTR)
+        task_restore_sigmask_later(old);
+    else
+        task_swap_sigmask(&old, NULL);
+    return done;
+}
+
 /* What is left of the time is not written back: C libraries hide that, musl too. */
 long sys_ppoll(const unsigned long a[6])
 {
-    uint64_t mask, old, until = PV_FOREVER;
+    uint64_t old, until = PV_FOREVER;
     int rc = 0;
-    long done;
 
     if (a[2])
         until = time_from_user(a[2], &rc);
@@ -235,17 +253,6 @@ long sys_ppoll(const unsigned long a[6])
         return rc;
     if (!a[3])
         return do_poll(a[0], (unsigned int)a[1], until);
-    if (a[4] != sizeof(mask))
-        return -EINVAL;
-    rc = user_read(&mask, a[3], sizeof(mask));
-    if (!rc)
-        rc = task_swap_sigmask(&mask, &old);
-    if (rc)
-        return rc;
-    done = do_poll(a[0], (unsigned int)a[1], until);
-    if (done == -EINTR)
-        task_restore_sigmask_later(old);
-    else
-        task_swap_sigmask(&old, NULL);
-    return done;
+    rc = poll_mask_set(a[3], a[4], &old);
+    return rc ? rc : poll_mask_end(do_poll(a[0], (unsigned int)a[1], until), old);
 }

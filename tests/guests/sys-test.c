@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -785,6 +786,109 @@ static void polls(void)
     say("bad time", "%s", said(ppoll(NULL, 0, &ts, NULL)));
     close(e);
     close(e2);
+}
+
+/* ---- epoll ---- */
+
+static int list_change(int list, int what, int fd, uint32_t wanted, uint64_t data)
+{
+    struct epoll_event event = { .events = wanted, .data.u64 = data };
+
+    return epoll_ctl(list, what, fd, &event);
+}
+
+static void epolls(void)
+{
+    struct epoll_event e[4];
+    int list = epoll_create1(EPOLL_CLOEXEC), a = eventfd(0, 0), b = eventfd(0, 0), copy;
+    int64_t start = now();
+
+    memset(e, 0, sizeof(e));
+    say("created", "%s, %s, %s", opened(list), said(epoll_create1(O_NONBLOCK)), said(syscall(SYS_epoll_create, 0)));
+    say("closed in exec", "%s", said(fcntl(list, F_GETFD)));
+    say("empty", "%s, %s", said(epoll_wait(list, e, 4, 20)), took(start, 20));
+    say("added", "%s, %s, again %s", said(list_change(list, EPOLL_CTL_ADD, a, EPOLLIN, 1)),
+        said(list_change(list, EPOLL_CTL_ADD, b, EPOLLIN, 2)), said(list_change(list, EPOLL_CTL_ADD, a, EPOLLIN, 3)));
+    say("nothing yet", "%s", said(epoll_wait(list, e, 4, 0)));
+    eventfd_write(b, 1);
+    say("one", "%s %s %d", said(epoll_wait(list, e, 4, -1)), events((short)e[0].events), (int)e[0].data.u64);
+    say("still", "%s %d", said(epoll_wait(list, e, 4, 0)), (int)e[0].data.u64);
+    say("changed", "%s", said(list_change(list, EPOLL_CTL_MOD, a, EPOLLIN | EPOLLOUT, 4)));
+    say("two", "%s", said(epoll_wait(list, e, 4, 0)));
+    epoll_wait(list, &e[0], 1, 0);
+    epoll_wait(list, &e[1], 1, 0);
+    say("in turns", "%d", (int)(e[0].data.u64 + e[1].data.u64));
+    say("taken out", "%s, again %s", said(epoll_ctl(list, EPOLL_CTL_DEL, a, NULL)),
+        said(epoll_ctl(list, EPOLL_CTL_DEL, a, NULL)));
+    say("not in it", "%s", said(list_change(list, EPOLL_CTL_MOD, a, EPOLLIN, 1)));
+    copy = dup(b);
+    close(b);
+    say("a copy is open", "%s", said(epoll_wait(list, e, 4, 0)));
+    say("by the old number", "%s", said(epoll_ctl(list, EPOLL_CTL_DEL, b, NULL)));
+    close(copy);
+    say("closed for good", "%s", said(epoll_wait(list, e, 4, 0)));
+    close(a);
+    close(list);
+}
+
+static void epoll_refusals(void)
+{
+    struct epoll_event e;
+    int list = epoll_create1(0), a = eventfd(1, 0), root = open("/", O_RDONLY), null = open("/dev/null", O_RDWR);
+    char byte;
+
+    say("no such", "%s, %s", said(list_change(999, EPOLL_CTL_ADD, a, EPOLLIN, 1)),
+        said(list_change(list, EPOLL_CTL_ADD, 999, EPOLLIN, 1)));
+    say("no list", "%s, %s", said(list_change(a, EPOLL_CTL_ADD, a, EPOLLIN, 1)), said(epoll_wait(a, &e, 1, 0)));
+    say("itself", "%s", said(list_change(list, EPOLL_CTL_ADD, list, EPOLLIN, 1)));
+    say("a folder, a device", "%s, %s", said(list_change(list, EPOLL_CTL_ADD, root, EPOLLIN, 1)),
+        said(list_change(list, EPOLL_CTL_ADD, null, EPOLLIN, 1)));
+    say("what?", "%s", said(list_change(list, 77, a, EPOLLIN, 1)));
+    say("bad event", "%s, %s", said(epoll_ctl(list, EPOLL_CTL_ADD, a, (void *)8)),
+        said(epoll_ctl(list, EPOLL_CTL_MOD, 999, (void *)8)));
+    say("sizes", "%s, %s, %s", said(epoll_wait(list, &e, 0, 0)),
+        said(syscall(SYS_epoll_pwait, list, &e, -1, 0, NULL, 8)), said(epoll_wait(list, &e, 0x7fffffff, 0)));
+    list_change(list, EPOLL_CTL_ADD, a, EPOLLIN, 1);
+    say("bad place", "%s", said(epoll_wait(list, (void *)8, 1, 0)));
+    say("read", "%s", said(read(list, &byte, 1)));
+    say("bad mask", "%s", said(syscall(SYS_epoll_pwait, list, &e, 1, 0, &e, 4)));
+    close(list);
+    close(a);
+    close(root);
+    close(null);
+}
+
+static void epoll_waits(void)
+{
+    struct epoll_event e[2];
+    struct later later;
+    struct pollfd p;
+    int list = epoll_create1(0), s[2];
+    char byte;
+
+    must(!socketpair(AF_UNIX, SOCK_STREAM, 0, s), "socketpair");
+    list_change(list, EPOLL_CTL_ADD, s[0], EPOLLIN | EPOLLRDHUP, 5);
+    write_later(&later, s[1], "x", 1);
+    say("woken", "%s %s", said(epoll_wait(list, e, 2, 10000)), events((short)e[0].events));
+    pthread_join(later.thread, NULL);
+    p = (struct pollfd){ .fd = list, .events = POLLIN | POLLOUT };
+    say("in poll()", "%s %s", said(poll(&p, 1, 0)), events(p.revents));
+    must(read(s[0], &byte, 1) == 1, "read");
+    say("in poll(), empty", "%s", said(poll(&p, 1, 0)));
+    write_later(&later, s[1], "x", 1);
+    say("poll() woken", "%s %s", said(poll(&p, 1, 10000)), events(p.revents));
+    pthread_join(later.thread, NULL);
+    must(read(s[0], &byte, 1) == 1, "read");
+    close(s[1]);
+    say("hung up", "%s %s", said(epoll_wait(list, e, 2, 10000)), events((short)e[0].events));
+    list_change(list, EPOLL_CTL_MOD, s[0], 0, 5);
+    say("nothing wanted", "%s %s", said(epoll_wait(list, e, 2, 0)), events((short)e[0].events));
+    close(s[0]);
+    handle(SIGUSR1, note_signal, 0);
+    signal_later(&later, SIGUSR1);
+    say("interrupted", "%s", said(epoll_wait(list, e, 2, 10000)));
+    pthread_join(later.thread, NULL);
+    close(list);
 }
 
 static void *poll_main(void *arg)
@@ -1852,6 +1956,7 @@ static const struct { const char *name; void (*run)(void); } groups[] = {
     { "socket-waits", socket_waits }, { "datagram", datagrams }, { "listen", listeners },
     { "listen-waits", listener_waits }, { "rights", rights },
     { "rights-sockets", rights_of_sockets }, { "poll", polls }, { "poll-threads", poll_threads },
+    { "epoll", epolls }, { "epoll-refusals", epoll_refusals }, { "epoll-waits", epoll_waits },
     { "echo", echo }, { "eventfd", eventfds }, { "open", opens }, { "content", contents },
     { "holes", holes }, { "descriptors", descriptors }, { "names", names }, { "rename", renames },
     { "folder", folders }, { "permissions", permissions }, { "devices", devices },
