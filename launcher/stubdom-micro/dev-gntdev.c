@@ -6,8 +6,9 @@
  * current root. That is the vma's but when a process ends or gets another program: then it
  * is changed for the unmapping.
  *
- * Not here: SET_MAX_GRANTS, which Linux does not have any more either, as libxengnttab knows;
- * GRANT_COPY, instead of which QEMU maps and copies.
+ * Not here: SET_MAX_GRANTS, which Linux does not have any more either, as libxengnttab knows.
+ * GRANT_COPY is what QEMU asks for at its start, and would use for disks that it serves itself; in
+ * a stub domain it serves none. So it copies piece by piece, a hypercall each.
  *
  * Source: Linux's xen/gntdev.h.
  *
@@ -19,6 +20,7 @@
 #include <linux/errno.h>
 #include <linux/ioctl.h>
 #include <linux/mman.h>
+#include <xen/grant_table.h>
 #include <xen/sys/gntdev.h>
 
 /* Of all programs together. */
@@ -181,6 +183,65 @@ static long set_notify(struct gntdev *gntdev, uintptr_t arg)
     return notify_set(&grants->notify, op.action, op.index - grants->index, op.event_channel_port);
 }
 
+/* As much of a segment as lies in one page of the program's own memory. */
+static int copy_piece(const struct ioctl_gntdev_grant_copy_segment *segment, uint32_t done, uint32_t *size)
+{
+    bool to_remote = segment->flags & GNTCOPY_dest_gref;
+    uintptr_t va = (uintptr_t)(to_remote ? segment->source.virt : segment->dest.virt) + done;
+    uint16_t domid = to_remote ? segment->dest.foreign.domid : segment->source.foreign.domid;
+    uint32_t ref = to_remote ? segment->dest.foreign.ref : segment->source.foreign.ref;
+    uint16_t offset = to_remote ? segment->dest.foreign.offset : segment->source.foreign.offset;
+    void *page;
+    int rc = user_pin(va, !to_remote, &page);
+
+    if (rc)
+        return rc;
+    *size = segment->len - done;
+    if (*size > PV_PAGE - va % PV_PAGE)
+        *size = (uint32_t)(PV_PAGE - va % PV_PAGE);
+    rc = pv_grant_copy(to_remote, domid, ref, (uint16_t)(offset + done), pv_frame_of(page), va % PV_PAGE,
+                       (uint16_t)*size);
+    pv_pages_put(page);
+    return rc;
+}
+
+/* What Xen refuses is the segment's status; what is wrong with the segment is the call's error. */
+static long copy_segment(uintptr_t at)
+{
+    struct ioctl_gntdev_grant_copy_segment segment;
+    const __typeof__(segment.source) *theirs;
+    uint32_t size;
+    int rc = 0;
+
+    if (user_read(&segment, at, sizeof(segment)))
+        return -PV_EFAULT;
+    if (segment.flags != GNTCOPY_source_gref && segment.flags != GNTCOPY_dest_gref)
+        return -PV_EINVAL;
+    theirs = segment.flags == GNTCOPY_dest_gref ? &segment.dest : &segment.source;
+    if (theirs->foreign.offset + segment.len > (int)PV_PAGE || !domain_is_other(theirs->foreign.domid))
+        return -PV_EINVAL;
+    for (uint32_t done = 0; !rc && done < segment.len; done += size)
+        rc = copy_piece(&segment, done, &size);
+    if (rc == -PV_EFAULT)
+        return rc;
+    segment.status = rc ? GNTST_general_error : GNTST_okay;
+    return user_write(at + offsetof(__typeof__(segment), status), &segment.status, sizeof(segment.status));
+}
+
+static long grant_copy(uintptr_t arg)
+{
+    struct ioctl_gntdev_grant_copy op;
+    long rc = 0;
+
+    if (user_read(&op, arg, sizeof(op)))
+        return -PV_EFAULT;
+    if (op.count > GRANTS_MAX)
+        return -PV_E2BIG;
+    for (unsigned int i = 0; !rc && i < op.count; i++)
+        rc = copy_segment((uintptr_t)(op.segments + i));
+    return rc;
+}
+
 static long gntdev_ioctl(struct file *file, unsigned int command, uintptr_t arg)
 {
     switch (command) {
@@ -192,6 +253,8 @@ static long gntdev_ioctl(struct file *file, unsigned int command, uintptr_t arg)
         return get_offset(file, arg);
     case IOCTL_GNTDEV_SET_UNMAP_NOTIFY:
         return set_notify(file->data, arg);
+    case IOCTL_GNTDEV_GRANT_COPY:
+        return grant_copy(arg);
     default:
         return -ENOTTY;
     }

@@ -159,3 +159,15 @@ int pv_grant_unmap(uintptr_t va, uint32_t handle)
 
     return grant_op(GNTTABOP_unmap_grant_ref, &op, &op.status);
 }
+
+int pv_grant_copy(bool to_remote, uint16_t remote, uint32_t ref, uint16_t offset, uint64_t frame,
+                  uint16_t frame_offset, uint16_t size)
+{
+    struct gnttab_copy op = { .len = size, .flags = to_remote ? GNTCOPY_dest_gref : GNTCOPY_source_gref };
+    __typeof__(op.source) theirs = { .u.ref = ref, .domid = remote, .offset = offset };
+    __typeof__(op.source) ours = { .u.gmfn = frame, .domid = DOMID_SELF, .offset = frame_offset };
+
+    pv_copy(&op.source, to_remote ? &ours : &theirs, sizeof(op.source));
+    pv_copy(&op.dest, to_remote ? &theirs : &ours, sizeof(op.dest));
+    return grant_op(GNTTABOP_copy, &op, &op.status);
+}

@@ -272,6 +272,12 @@ int pv_grant_end(uint32_t ref);
 /* Xen maps the peer's page at va of the current root; *handle is for the unmapping. */
 int pv_grant_map(uintptr_t va, uint16_t remote, uint32_t ref, unsigned int prot, uint32_t *handle);
 int pv_grant_unmap(uintptr_t va, uint32_t handle);
+/*
+ * Xen copies size bytes, within one page on both sides, between a page that remote grants and a frame of
+ * ours: to_remote says which way. 0 or an error.
+ */
+int pv_grant_copy(bool to_remote, uint16_t remote, uint32_t ref, uint16_t offset, uint64_t frame,
+                  uint16_t frame_offset, uint16_t size);
 
 /* ---- xenstore.c ---- */
 

@@ -16,6 +16,7 @@
 #include <linux/ioctl.h>
 #include <linux/mman.h>
 #include <xen/evtchn.h>
+#include <xen/grant_table.h>
 #include <xen/sys/gntalloc.h>
 #include <xen/sys/gntdev.h>
 
@@ -642,7 +643,7 @@ static void test_grants_hostile(void **state)
             assert_int_equal(control(file, _IOC(_IOC_NONE, 'G', i, i % 2 ? 16 : 24),
                                      (void *)FAKE_USER_BAD), -PV_EFAULT);
     assert_int_equal(control(file, IOCTL_GNTDEV_SET_MAX_GRANTS, &a), -ENOTTY);
-    assert_int_equal(control(file, IOCTL_GNTDEV_GRANT_COPY, &a), -ENOTTY);
+    assert_int_equal(control(file, IOCTL_GNTDEV_DMABUF_EXP_FROM_REFS, &a), -ENOTTY);
     for (long n = 1; n < 4; n++) { /* two references, then the answer */
         fake_user_fails = n;
         assert_int_equal(name(file, &a, 2), -PV_EFAULT);
@@ -716,6 +717,120 @@ static void test_grants_refused(void **state)
     file_put(file);
 }
 
+/* ---- copies ---- */
+
+#define COPIES 4
+static struct {
+    bool to_remote;
+    uint16_t remote, offset, frame_offset, size;
+    uint32_t ref;
+    void *page;
+} copies[COPIES];
+static size_t copied;
+static int copy_error;
+
+int pv_grant_copy(bool to_remote, uint16_t remote, uint32_t ref, uint16_t offset, uint64_t frame,
+                  uint16_t frame_offset, uint16_t size)
+{
+    assert_true(copied < COPIES && offset + size <= PV_PAGE && frame_offset + size <= PV_PAGE);
+    copies[copied].to_remote = to_remote;
+    copies[copied].remote = remote;
+    copies[copied].ref = ref;
+    copies[copied].offset = offset;
+    copies[copied].page = pv_page_of(frame);
+    assert_int_equal(pv_pages_in_run(copies[copied].page), 1); /* the program cannot free it now */
+    copies[copied].frame_offset = frame_offset;
+    copies[copied++].size = size;
+    return copy_error;
+}
+
+static long copy(struct file *file, struct ioctl_gntdev_grant_copy_segment *segments, unsigned int count)
+{
+    struct ioctl_gntdev_grant_copy op = { .count = count, .segments = segments };
+
+    copied = 0;
+    return control(file, IOCTL_GNTDEV_GRANT_COPY, &op);
+}
+
+static struct ioctl_gntdev_grant_copy_segment copy_in(void *to, uint16_t offset, uint16_t len)
+{
+    return (struct ioctl_gntdev_grant_copy_segment){
+        .source.foreign = { .ref = 9, .offset = offset, .domid = GUEST }, .dest.virt = to, .len = len,
+        .flags = GNTCOPY_source_gref, .status = 77,
+    };
+}
+
+static void test_copies(void **state)
+{
+    struct file *file = open_it("/dev/xen/gntdev");
+    struct ioctl_gntdev_grant_copy_segment s[2] = {
+        copy_in(memory + PV_PAGE - 100, 3000, 300),
+        { .source.virt = memory, .dest.foreign = { .ref = 8, .offset = 0, .domid = GUEST }, .len = PV_PAGE,
+          .flags = GNTCOPY_dest_gref, .status = 77 },
+    };
+
+    assert_int_equal(copy(file, NULL, 0), 0); /* how QEMU asks */
+    assert_int_equal(copy(file, s, 2), 0);
+    assert_int_equal(copied, 3);
+    assert_false(copies[0].to_remote);
+    assert_int_equal(copies[0].remote, GUEST);
+    assert_int_equal(copies[0].ref, 9);
+    assert_ptr_equal(copies[0].page, memory);
+    assert_int_equal(copies[0].offset, 3000);
+    assert_int_equal(copies[0].frame_offset, PV_PAGE - 100);
+    assert_int_equal(copies[0].size, 100);
+    assert_ptr_equal(copies[1].page, memory + PV_PAGE);
+    assert_int_equal(copies[1].offset, 3100);
+    assert_int_equal(copies[1].frame_offset, 0);
+    assert_int_equal(copies[1].size, 200);
+    assert_true(copies[2].to_remote);
+    assert_int_equal(copies[2].ref, 8);
+    assert_int_equal(copies[2].size, PV_PAGE);
+    assert_int_equal(s[0].status, GNTST_okay);
+    assert_int_equal(s[1].status, GNTST_okay);
+    copy_error = -PV_ENOENT; /* Xen's refusal is the segment's; the others are done */
+    assert_int_equal(copy(file, s, 2), 0);
+    assert_int_equal(copied, 2);
+    copy_error = 0;
+    assert_int_equal(s[0].status, GNTST_general_error);
+    assert_int_equal(fake_pages_used, 0);
+    file_put(file);
+}
+
+static void test_copies_hostile(void **state)
+{
+    struct file *file = open_it("/dev/xen/gntdev");
+    struct ioctl_gntdev_grant_copy_segment s = copy_in(memory, 0, 0xffff);
+
+    assert_int_equal(copy(file, &s, 1), -PV_EINVAL);
+    s = copy_in(memory, 0xffff, 0xffff);
+    assert_int_equal(copy(file, &s, 1), -PV_EINVAL);
+    s = copy_in(memory, 1, PV_PAGE);
+    assert_int_equal(copy(file, &s, 1), -PV_EINVAL);
+    s = copy_in(memory, 0, 1);
+    s.source.foreign.domid = US;
+    assert_int_equal(copy(file, &s, 1), -PV_EINVAL);
+    s.source.foreign.domid = DOMID_SELF;
+    assert_int_equal(copy(file, &s, 1), -PV_EINVAL);
+    s = copy_in(memory, 0, 1);
+    for (unsigned int flags = 0; flags < 8; flags++) {
+        s.flags = (uint16_t)flags;
+        if (flags != GNTCOPY_source_gref && flags != GNTCOPY_dest_gref)
+            assert_int_equal(copy(file, &s, 1), -PV_EINVAL);
+    }
+    assert_int_equal(copied, 0);
+    s = copy_in((void *)FAKE_USER_BAD, 0, 1);
+    assert_int_equal(copy(file, &s, 1), -PV_EFAULT);
+    s = copy_in((void *)(UINTPTR_MAX - 1), 0, 100);
+    assert_int_equal(copy(file, &s, 1), -PV_EFAULT);
+    assert_int_equal(copy(file, (void *)FAKE_USER_BAD, 1), -PV_EFAULT);
+    assert_int_equal(copy(file, &s, 1025), -PV_E2BIG);
+    assert_int_equal(control(file, IOCTL_GNTDEV_GRANT_COPY, (void *)FAKE_USER_BAD), -PV_EFAULT);
+    assert_int_equal(copied, 0);
+    assert_int_equal(fake_pages_used, 0);
+    file_put(file);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -725,7 +840,7 @@ int main(void)
         TEST(test_share_hostile), TEST(test_share_no_memory),
         TEST(test_grants), TEST(test_grants_notify), TEST(test_grants_notify_readonly),
         TEST(test_grants_of_the_past), TEST(test_grants_hostile), TEST(test_grants_limit),
-        TEST(test_grants_refused),
+        TEST(test_grants_refused), TEST(test_copies), TEST(test_copies_hostile),
     };
 
     return cmocka_run_group_tests_name("micro-gnttab", tests, NULL, NULL);

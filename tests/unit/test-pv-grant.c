@@ -1,4 +1,4 @@
-// sources: launcher/xen-layer/grant.c
+// sources: launcher/xen-layer/grant.c launcher/xen-layer/text.c
 // cflags: -D__XEN_INTERFACE_VERSION__=0x00040e00
 /*
  * The grant table, against a Xen that has one of its own: what was granted is there, ends in one
@@ -23,6 +23,7 @@ static unsigned int mapped;
 static int map_error, hypercall_error, op_status;
 static struct gnttab_map_grant_ref map_op;
 static struct gnttab_unmap_grant_ref unmap_op;
+static struct gnttab_copy copy_op;
 
 uint16_t pv_guest;
 
@@ -88,6 +89,9 @@ long pv_hypercall(unsigned int op, unsigned long a, unsigned long b, unsigned lo
     } else if (a == GNTTABOP_unmap_grant_ref) {
         unmap_op = *(struct gnttab_unmap_grant_ref *)b;
         ((struct gnttab_unmap_grant_ref *)b)->status = (int16_t)op_status;
+    } else if (a == GNTTABOP_copy) {
+        copy_op = *(struct gnttab_copy *)b;
+        ((struct gnttab_copy *)b)->status = (int16_t)op_status;
     } else {
         fail_msg("operation %lu", a);
     }
@@ -249,6 +253,28 @@ static void test_map_errors(void **state)
     assert_int_equal(handle, 5);
 }
 
+static void test_copy(void **state)
+{
+    assert_int_equal(pv_grant_copy(true, 3, 9, 100, 0x77, 200, 50), 0);
+    assert_int_equal(copy_op.flags, GNTCOPY_dest_gref);
+    assert_int_equal(copy_op.source.u.gmfn, 0x77);
+    assert_int_equal(copy_op.source.domid, DOMID_SELF);
+    assert_int_equal(copy_op.source.offset, 200);
+    assert_int_equal(copy_op.dest.u.ref, 9);
+    assert_int_equal(copy_op.dest.domid, 3);
+    assert_int_equal(copy_op.dest.offset, 100);
+    assert_int_equal(copy_op.len, 50);
+    assert_int_equal(pv_grant_copy(false, 3, 9, 100, 0x77, 200, 50), 0);
+    assert_int_equal(copy_op.flags, GNTCOPY_source_gref);
+    assert_int_equal(copy_op.source.u.ref, 9);
+    assert_int_equal(copy_op.source.offset, 100);
+    assert_int_equal(copy_op.dest.u.gmfn, 0x77);
+    assert_int_equal(copy_op.dest.offset, 200);
+    op_status = GNTST_bad_gntref;
+    assert_int_equal(pv_grant_copy(false, 3, 9, 100, 0x77, 200, 50), -PV_ENOENT);
+    op_status = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_grows_to_the_limit),
         cmocka_unit_test(test_map),
         cmocka_unit_test(test_map_errors),
+        cmocka_unit_test(test_copy),
     };
 
     return cmocka_run_group_tests_name("pv-grant", tests, NULL, NULL);
