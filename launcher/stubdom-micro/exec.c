@@ -129,6 +129,7 @@ static int map_program(struct program *p)
         if (rc)
             return rc;
     }
+    p->space->base = p->base;
     p->entry = p->base + p->header.e_entry;
     return p->entry < PV_USER_END && p->headers_at ? 0 : -ENOEXEC_;
 }

@@ -98,12 +98,19 @@ void task_raise(int number)
     signal_send_task(task, &info);
 }
 
+/* What Linux writes a core file for. */
+#define TRACED \
+    (SIGNAL_BIT(MICRO_SIGQUIT) | SIGNAL_BIT(MICRO_SIGILL) | SIGNAL_BIT(MICRO_SIGTRAP) | SIGNAL_BIT(MICRO_SIGABRT) | \
+     SIGNAL_BIT(MICRO_SIGBUS) | SIGNAL_BIT(MICRO_SIGFPE) | SIGNAL_BIT(MICRO_SIGSEGV) | SIGNAL_BIT(MICRO_SIGSYS))
+
 static void kill_process(struct task *task, int number)
 {
     struct pv_frame *frame = task->frame;
 
     pv_log("%s (%d): ended by signal %d at %lx, stack %lx, address %lx", task->process->name, task->process->pid,
            number, frame->rip, frame->rsp, task->process->info[number - 1].address);
+    if (SIGNAL_BIT(number) & TRACED)
+        program_trace(task);
     process_end(task->process, number);
 }
 

@@ -438,6 +438,7 @@ struct space *space_copy(struct space *from)
     if (!space)
         return NULL;
     space->mmap_top = from->mmap_top;
+    space->base = from->base;
     for (struct vma *vma = from->vmas; vma; vma = vma->next)
         if (!vma->ops && copy_vma(space, vma)) {
             space_free(space);

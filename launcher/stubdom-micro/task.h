@@ -16,9 +16,9 @@
 
 /* Linux's signal numbers and flags: its headers for them do not mix with a kernel of another kind. */
 enum {
-    MICRO_SIGILL = 4, MICRO_SIGTRAP = 5, MICRO_SIGABRT = 6, MICRO_SIGBUS = 7, MICRO_SIGFPE = 8,
+    MICRO_SIGQUIT = 3, MICRO_SIGILL = 4, MICRO_SIGTRAP = 5, MICRO_SIGABRT = 6, MICRO_SIGBUS = 7, MICRO_SIGFPE = 8,
     MICRO_SIGKILL = 9, MICRO_SIGSEGV = 11, MICRO_SIGPIPE = 13, MICRO_SIGCHLD = 17, MICRO_SIGCONT = 18,
-    MICRO_SIGSTOP = 19, MICRO_SIGURG = 23, MICRO_SIGWINCH = 28,
+    MICRO_SIGSTOP = 19, MICRO_SIGURG = 23, MICRO_SIGWINCH = 28, MICRO_SIGSYS = 31,
 };
 
 /* struct kernel_sigaction of x86-64 */
@@ -33,6 +33,7 @@ struct space {
     pv_root *root, *user;
     struct vma *vmas;
     uintptr_t mmap_top;
+    uintptr_t base;                   /* what was added to the addresses of its program's file */
 };
 
 struct process {
@@ -111,6 +112,9 @@ bool signal_pending(struct task *task);
 int signal_take(struct task *task, uint64_t mask, struct signal_info *info);
 /* signalfd.c: something was sent to this process. */
 void signalfd_changed(struct process *process);
+
+/* program-trace.c: where the tasks of the calling task's process are, this one first, to the log */
+void program_trace(const struct task *first);
 
 /* futex.c */
 void futex_wake_all(uintptr_t address);

@@ -74,8 +74,9 @@ void pv_panic(const char *format, ...)
         va_start(args, format);
         log_line(format, args);
         va_end(args);
-        pv_backtrace((uintptr_t)__builtin_return_address(0), 0, (uintptr_t)__builtin_frame_address(0));
+        pv_backtrace((uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0) + 16, PV_BACKTRACE);
         crash_guest();
+        pv_threads_show();
     }
     shut_down(SHUTDOWN_crash);
 }

@@ -83,14 +83,17 @@ void pv_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same from ready bytes, without time and newline of ours. */
 void pv_log_bytes(const char *bytes, size_t size);
 /*
- * Crashes the domain: the reason and a backtrace go to the log, the guest (if
- * pv_guest is known) is shut down with reason "crash" first, so that it does not hang.
+ * Crashes the domain: the reason and a backtrace go to the log, the guest (if pv_guest is known) is
+ * shut down with reason "crash", so that it does not hang, and what the other threads did follows.
  */
 void pv_panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 #define PV_ASSERT(x) do { if (!(x)) pv_panic("%s:%d: %s", __FILE__, __LINE__, #x); } while (0)
 /* The guest whose device model we are; 0: not known yet. Set by the flavour. */
 extern uint16_t pv_guest;
 void pv_power_off(void) __attribute__((noreturn));
+/* backtrace.c: the end of a call is in these bytes: what follows them may be a return address. */
+#define PV_CALL_BYTES 7
+bool pv_follows_call(const uint8_t before[PV_CALL_BYTES]);
 
 /* ---- memory.c: pages ---- */
 

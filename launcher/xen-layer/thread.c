@@ -13,6 +13,7 @@ struct pv_thread {
     bool late;                  /* the time came before anybody woke it */
     uint64_t until;
     struct pv_thread *next, *previous; /* in the list of its state */
+    struct pv_thread *other, **link;   /* in the list of all */
     void *data;
     uintptr_t stack_top, area;  /* area 0: the stack is the caller's */
     size_t stack_pages;
@@ -25,7 +26,7 @@ struct list { struct pv_thread *first, *last; };
 
 void (*pv_on_switch)(struct pv_thread *from, struct pv_thread *to);
 static struct pv_thread boot_thread = { .name = "boot" };
-static struct pv_thread *current, *corpse;
+static struct pv_thread *current, *corpse, *all;
 static struct list ready, timed; /* timed: sleepers with a time, in its order */
 void pv_context_switch(void **save_sp, void *load_sp);
 void pv_thread_entry(void);
@@ -83,6 +84,9 @@ static void bury(void)
     if (!thread || thread == current)
         return;
     corpse = NULL;
+    *thread->link = thread->other;
+    if (thread->other)
+        thread->other->link = thread->link;
     free_stack(thread);
     if (thread->ended)
         thread->ended(thread->arg);
@@ -196,6 +200,11 @@ static void prepare(struct pv_thread *thread, const char *name, pv_thread_fn *fn
     *--sp = NULL;                    /* r14 */
     *--sp = NULL;                    /* r15 */
     thread->sp = sp;
+    thread->other = all;
+    thread->link = &all;
+    if (all)
+        all->link = &thread->other;
+    all = thread;
     thread->state = READY;
     insert_before(&ready, NULL, thread);
 }
@@ -236,6 +245,19 @@ void pv_thread_exit(void)
     current->state = DEAD;
     schedule();
     pv_panic("a dead thread runs");
+}
+
+/* Each at most so many return addresses: it is the end, and the log is slow. */
+#define SHOWN 8
+
+void pv_threads_show(void)
+{
+    for (const struct pv_thread *thread = all; thread; thread = thread->other) {
+        if (thread == current || thread->state == DEAD)
+            continue;
+        pv_log("thread %s", thread->name);
+        pv_backtrace(0, (uintptr_t)thread->sp, SHOWN);
+    }
 }
 
 void pv_threads_begin(pv_thread_fn *fn)

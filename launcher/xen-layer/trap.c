@@ -18,7 +18,6 @@ bool (*pv_on_kernel_fault)(struct pv_frame *frame, uint64_t cr2);
 #define DECLARE(n) extern char pv_trap_##n[];
 EACH_TRAP(DECLARE)
 extern char pv_entry_event[], pv_entry_syscall[], pv_failsafe[];
-extern char pv_text_begin[], pv_text_end[];
 void pv_trap_kernel(struct pv_frame *frame);
 void pv_trap_user(struct pv_frame *frame);
 
@@ -47,32 +46,6 @@ void pv_traps_init(void)
     register_callback(CALLBACKTYPE_syscall, pv_entry_syscall);
 }
 
-static bool is_text(uint64_t address)
-{
-    return address >= (uintptr_t)pv_text_begin && address < (uintptr_t)pv_text_end;
-}
-
-static bool is_readable(uint64_t address)
-{
-    return !(address & 7) && address >= PV_BASE + PV_PAGE && pv_mapped(NULL, address, NULL, NULL);
-}
-
-/* Frame pointers where there are any, else what looks like return addresses. */
-void pv_backtrace(uint64_t rip, uint64_t rbp, uint64_t rsp)
-{
-    unsigned int found = 0;
-
-    pv_log("  at %lx", rip);
-    for (unsigned int i = 0; i < 400 && found < 24 && is_readable(rsp); i++, rsp += 8) {
-        uint64_t value = *(uint64_t *)rsp;
-
-        if (is_text(value)) {
-            pv_log("  from %lx", value);
-            found++;
-        }
-    }
-}
-
 static void show_frame(const struct pv_frame *f, uint64_t cr2)
 {
     pv_log("exception %lu, error %lx, at %lx, address %lx, thread %s", f->number, f->error, f->rip, cr2,
@@ -81,7 +54,7 @@ static void show_frame(const struct pv_frame *f, uint64_t cr2)
            f->rdx, f->rsi, f->rdi, f->rbp, f->rsp);
     pv_log("  r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx", f->r8, f->r9, f->r10, f->r11,
            f->r12, f->r13, f->r14, f->r15);
-    pv_backtrace(f->rip, f->rbp, f->rsp);
+    pv_backtrace(f->rip, f->rsp, PV_BACKTRACE);
 }
 
 void pv_trap_kernel(struct pv_frame *frame)
