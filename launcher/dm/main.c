@@ -207,6 +207,14 @@ static int open_files(struct setup *setup)
 }
 _Static_assert(DM_FILES == MESSAGE_MAX_FILES, "a message for each file");
 
+static void give_seed(struct store *store)
+{
+    int rc = store_write_seed(store);
+
+    if (rc)
+        log_warning("cannot give the stub domain a seed for its random numbers: %s", strerror(-rc));
+}
+
 static int open_all(struct setup *setup)
 {
     int rc = store_open(&setup->store, setup->options.domid);
@@ -221,6 +229,7 @@ static int open_all(struct setup *setup)
         /* All are better than nothing, but the guest starts without them, too. */
         guard_init(&setup->guard, setup->store.domid, setup->store.target);
         stub_clock_set(setup->store.domid);
+        give_seed(&setup->store);
         qmp_proxy_find(&setup->proxy, &setup->loop, &setup->store);
     }
     store_close(&setup->store);

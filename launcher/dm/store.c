@@ -10,6 +10,7 @@
  *   /local/domain/S/device-model/G/files/N/{ring-ref,event-channel}            S's
  *   /local/domain/G/vm, and below it image/dm-argv/NNN                         dom0's
  *   /local/domain/0/device-model/S/state         "running" when all is served
+ *   /local/domain/S/stubdom-seed                 written before S runs, then S's
  *   /local/domain/S/image/{qmp-proxy,device-model}-pid     libxl's; S only reads them
  *   /local/domain/G/serial/N/tty, /local/domain/G/console/vnc-{listen,port}   for xl
  *
@@ -25,6 +26,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <xen/io/xenbus.h>
 
 #define STORE_PATH 160
@@ -316,6 +318,27 @@ int store_write_running(struct store *store)
     snprintf(folder, sizeof(folder), "/local/domain/0/device-model/%d", store->domid);
     snprintf(path, sizeof(path), "%s/state", folder);
     return write_beside(store, folder, path, "running");
+}
+
+/* Its folder's permissions are its own at first: of all domains, only S may read it. */
+int store_write_seed(struct store *store)
+{
+    struct xs_permissions owner = { .id = store->domid, .perms = XS_PERM_NONE };
+    unsigned char seed[STORE_SEED_BYTES];
+    char path[STORE_PATH], text[2 * STORE_SEED_BYTES + 1];
+    int rc;
+
+    if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
+        return -EIO;
+    for (size_t i = 0; i < sizeof(seed); i++)
+        snprintf(text + 2 * i, 3, "%02x", seed[i]);
+    snprintf(path, sizeof(path), "/local/domain/%d/stubdom-seed", store->domid);
+    rc = write_text(store, path, text);
+    explicit_bzero(seed, sizeof(seed));
+    explicit_bzero(text, sizeof(text));
+    if (!rc && !xs_set_permissions(store->xs, XBT_NULL, path, &owner, 1))
+        rc = -errno;
+    return rc;
 }
 
 static void proxy_pid_path(const struct store *store, char path[STORE_PATH])

@@ -79,6 +79,10 @@ int store_write_guest_tty(struct store *store, unsigned int serial, const char *
 int store_write_guest_vnc(struct store *store, const char *host, unsigned int port);
 int store_write_running(struct store *store);
 
+/* A new seed for the stub domain's random numbers, for its kernel to read and remove; no other domain can. */
+#define STORE_SEED_BYTES 32
+int store_write_seed(struct store *store);
+
 /* The process that libxl reaches the stub domain's QMP by: its number, which must exist. */
 int store_read_proxy_pid(struct store *store, unsigned int *pid);
 int store_write_proxy_pid(struct store *store, unsigned int pid);

@@ -4,12 +4,16 @@
  * CPU's generator, anew in each call, and dom0's seed. A clock is no source: dom0, and the guest,
  * know the time.
  *
+ * The seed is a node of ours in xenstore, which dom0's daemon writes before we run (launcher/dm/store.c).
+ * It is taken out before any program runs: a program may read xenstore, as it may the command line.
+ *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "entropy.h"
 
-#define SEED_OPTION "stubdom.seed="
+#define SEED_NODE "stubdom-seed"
 #define SEED_DIGITS_MIN 32 /* 128 bits; less is no seed */
+#define SEED_DIGITS_MAX 1024
 #define KEY_WORDS 8
 
 static uint32_t key[KEY_WORDS];
@@ -80,22 +84,7 @@ static bool gather(void)
     return true;
 }
 
-/* ---- dom0's seed: "stubdom.seed=" and hex digits, a word of the command line ---- */
-
-static const char *find_seed(const char *line)
-{
-    size_t length = sizeof(SEED_OPTION) - 1;
-
-    for (size_t i = 0; line[i]; i++) {
-        size_t n = 0;
-
-        while (n < length && line[i + n] == SEED_OPTION[n])
-            n++;
-        if (n == length && (!i || line[i - 1] == ' '))
-            return line + i + length;
-    }
-    return NULL;
-}
+/* ---- dom0's seed: hex digits ---- */
 
 /* A digit's value; 16: it is none. */
 static uint32_t digit_of(char c)
@@ -114,7 +103,7 @@ static size_t mix_seed(const char *seed)
 
     while (digit_of(seed[count]) < 16)
         count++;
-    if (count < SEED_DIGITS_MIN || (seed[count] && seed[count] != ' '))
+    if (count < SEED_DIGITS_MIN || seed[count])
         return 0;
     for (size_t i = 0; i < count; i++) {
         size_t at = i % (KEY_WORDS * 8);
@@ -128,14 +117,28 @@ static size_t mix_seed(const char *seed)
     return count;
 }
 
+static bool take_seed(void)
+{
+    char seed[SEED_DIGITS_MAX + 1];
+    int rc = pv_store_read(SEED_NODE, seed, sizeof(seed)), gone;
+    bool given = rc >= 0 && mix_seed(seed);
+
+    pv_zero(seed, sizeof(seed));
+    if (rc == -PV_ENOENT)
+        return false;
+    if (!given)
+        pv_log("entropy: " SEED_NODE " in xenstore is no seed: ignored");
+    gone = pv_store_remove(SEED_NODE);
+    if (gone)
+        pv_log("entropy: " SEED_NODE " stays in xenstore, where programs can read it: error %d", -gone);
+    return given;
+}
+
 void pv_entropy_init(void)
 {
-    const char *seed = find_seed(pv_command_line());
-    bool given = seed && mix_seed(seed), drawn = gather();
+    bool given = take_seed(), drawn = gather();
 
     seeded = given || drawn;
-    if (seed && !given)
-        pv_log("entropy: what follows " SEED_OPTION " is no seed: ignored");
     if (!drawn)
         pv_log("entropy: the CPU's generator gives nothing: %s", given ? "there is dom0's seed" :
                                                                          "no random numbers");

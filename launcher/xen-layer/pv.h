@@ -195,7 +195,7 @@ uint64_t pv_clock_epoch(void);
 
 /* ---- entropy.c ---- */
 
-/* From the CPU's generator, mixed with what dom0 gave (command line "stubdom.seed="); 0 or -PV_ENODEV. */
+/* From the CPU's generator, mixed with what dom0 gave (in xenstore); 0 or -PV_ENODEV. */
 int pv_random(void *to, size_t size);
 
 /* ---- events.c: event channels ---- */

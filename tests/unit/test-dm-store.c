@@ -109,6 +109,18 @@ struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t 
     return perms;
 }
 
+bool xs_set_permissions(struct xs_handle *h, xs_transaction_t t, const char *path,
+                        struct xs_permissions *perms, unsigned int count)
+{
+    struct node *node = find(path);
+
+    assert_non_null(node);
+    assert_int_equal(count, 1);
+    assert_int_equal(perms->perms, XS_PERM_NONE);
+    node->owner = perms->id;
+    return true;
+}
+
 xs_transaction_t xs_transaction_start(struct xs_handle *h)
 {
     transactions++;
@@ -388,6 +400,20 @@ static void test_boot_files(void **state)
     assert_int_equal(message.port, 0);
 }
 
+static void test_seed(void **state)
+{
+    char first[80];
+
+    assert_int_equal(store_write_seed(&store), 0);
+    assert_non_null(find("/local/domain/7/stubdom-seed"));
+    strcpy(first, find("/local/domain/7/stubdom-seed")->value);
+    assert_int_equal(strlen(first), 2 * STORE_SEED_BYTES);
+    assert_int_equal(strspn(first, "0123456789abcdef"), 2 * STORE_SEED_BYTES);
+    assert_int_equal(find("/local/domain/7/stubdom-seed")->owner, 7); /* it can remove it, and nobody else reads it */
+    assert_int_equal(store_write_seed(&store), 0);
+    assert_string_not_equal(find("/local/domain/7/stubdom-seed")->value, first);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup(f, start)
@@ -404,6 +430,7 @@ int main(void)
         TEST(test_dm_argv),
         TEST(test_boot_files),
         TEST(test_watches),
+        TEST(test_seed),
     };
 
     return cmocka_run_group_tests_name("dm-store", tests, NULL, NULL);

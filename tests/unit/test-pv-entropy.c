@@ -20,8 +20,29 @@ void pv_log(const char *format, ...)
     va_end(args);
 }
 
-static const char *command_line;
-const char *pv_command_line(void) { return command_line; }
+/* dom0's node: NULL, there is none. */
+static const char *seed_node;
+static int read_error, remove_error;
+
+int pv_store_read(const char *path, char *value, size_t size)
+{
+    assert_string_equal(path, "stubdom-seed");
+    if (read_error || !seed_node)
+        return read_error ?: -PV_ENOENT;
+    if (strlen(seed_node) >= size)
+        return -PV_ERANGE;
+    strcpy(value, seed_node);
+    return (int)strlen(value);
+}
+
+int pv_store_remove(const char *path)
+{
+    assert_string_equal(path, "stubdom-seed");
+    assert_non_null(seed_node);
+    if (!remove_error)
+        seed_node = NULL;
+    return remove_error;
+}
 
 /* -1: no generator; else how many words it gives. */
 static long words_left;
@@ -41,7 +62,8 @@ static int setup(void **state)
     said[0] = '\0';
     memset(key, 0, sizeof(key));
     seeded = false;
-    command_line = "";
+    seed_node = NULL;
+    read_error = remove_error = 0;
     words_left = 0;
     next_word = 1;
     return 0;
@@ -105,35 +127,53 @@ static void test_generator_that_runs_dry(void **state)
 
 static void test_seeds(void **state)
 {
-    static const struct { const char *line; bool good, said; } cases[] = {
-        { "stubdom.seed=" SEED, true, false },
-        { "console=hvc0 stubdom.seed=" SEED " quiet", true, false },
-        { "stubdom.seed=0123456789abcdef0123456789abcdef", true, false },
-        { "stubdom.seed=" SEED SEED SEED SEED "1", true, false },
-        { "stubdom.seed=0123456789abcdef0123456789abcde", false, true },
-        { "stubdom.seed=", false, true },
-        { "stubdom.seed=" SEED "x", false, true },
-        { "stubdom.seed=" SEED ",", false, true },
-        { "xstubdom.seed=" SEED, false, false },
-        { "stubdom.seeds=" SEED, false, false },
-        { "stubdom.see", false, false },
+    static char long_seed[1026];
+    const struct { const char *seed; bool good, said; } cases[] = {
+        { NULL, false, false },
+        { SEED, true, false },
+        { "0123456789abcdef0123456789abcdef", true, false },
+        { SEED SEED SEED SEED "1", true, false },
+        { long_seed + 1, true, false },
+        { long_seed, false, true },
+        { "0123456789abcdef0123456789abcde", false, true },
+        { "", false, true }, { SEED "x", false, true }, { SEED " ", false, true }, { " " SEED, false, true },
     };
     uint8_t data[8];
 
+    memset(long_seed, 'a', sizeof(long_seed) - 1);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         setup(NULL);
-        command_line = cases[i].line;
+        seed_node = cases[i].seed;
         pv_entropy_init();
         assert_int_equal(pv_random(data, sizeof(data)), cases[i].good ? 0 : -PV_ENODEV);
         assert_int_equal(strstr(said, "is no seed") != NULL, cases[i].said);
+        assert_null(seed_node); /* no program will see it */
     }
 }
 
+static void test_seed_that_stays(void **state)
+{
+    uint8_t data[8];
+
+    seed_node = SEED;
+    remove_error = -PV_EACCES;
+    pv_entropy_init();
+    assert_int_equal(pv_random(data, sizeof(data)), 0);
+    assert_non_null(strstr(said, "stays in xenstore"));
+    assert_null(strstr(said, SEED));
+    setup(NULL);
+    seed_node = SEED;
+    read_error = -PV_EACCES;
+    pv_entropy_init();
+    assert_int_equal(pv_random(data, sizeof(data)), -PV_ENODEV);
+    assert_non_null(strstr(said, "is no seed"));
+}
+
 /* Every input changes what comes out, and the same inputs give the same. */
-static void draw(const char *line, long words, uint64_t first, uint8_t data[200])
+static void draw(const char *seed, long words, uint64_t first, uint8_t data[200])
 {
     setup(NULL);
-    command_line = line;
+    seed_node = seed;
     words_left = words;
     next_word = first;
     pv_entropy_init();
@@ -144,22 +184,22 @@ static void test_what_it_depends_on(void **state)
 {
     uint8_t outputs[9][200], again[200];
 
-    draw("stubdom.seed=" SEED, 0, 0, outputs[0]);
-    draw("stubdom.seed=" SEED, 4, 1, outputs[1]);
-    draw("stubdom.seed=" SEED, 8, 1, outputs[2]);
-    draw("stubdom.seed=" SEED, 4, 2, outputs[3]);
-    draw("", 8, 1, outputs[4]);
-    draw("", 4, 1, outputs[5]);
-    draw("stubdom.seed=" SEED "1", 0, 0, outputs[6]);
-    draw("stubdom.seed=" SEED SEED, 0, 0, outputs[7]);
-    draw("stubdom.seed=" ZEROS, 0, 0, outputs[8]); /* what two equal pieces must not come to */
+    draw(SEED, 0, 0, outputs[0]);
+    draw(SEED, 4, 1, outputs[1]);
+    draw(SEED, 8, 1, outputs[2]);
+    draw(SEED, 4, 2, outputs[3]);
+    draw(NULL, 8, 1, outputs[4]);
+    draw(NULL, 4, 1, outputs[5]);
+    draw(SEED "1", 0, 0, outputs[6]);
+    draw(SEED SEED, 0, 0, outputs[7]);
+    draw(ZEROS, 0, 0, outputs[8]); /* what two equal pieces must not come to */
     for (size_t i = 0; i < 9; i++)
         for (size_t j = 0; j < i; j++)
             assert_memory_not_equal(outputs[i], outputs[j], 32);
-    draw("stubdom.seed=" SEED, 8, 1, again);
+    draw(SEED, 8, 1, again);
     assert_memory_equal(again, outputs[2], sizeof(again));
     /* The last digit of the first 256 bits counts, too. */
-    draw("stubdom.seed=00112233445566778899aabbccddeeff0123456789ABCDEFfedcba9876543211", 0, 0, again);
+    draw("00112233445566778899aabbccddeeff0123456789ABCDEFfedcba9876543211", 0, 0, again);
     assert_memory_not_equal(again, outputs[0], 32);
 }
 
@@ -167,13 +207,13 @@ static void test_what_it_depends_on(void **state)
 static void test_known_answer(void **state)
 {
     static const char *const expected[] = { "491fda446f8a9a8ab27e9fd409a49e1d", "a30518f13e2279dff86967d29b6e6a7c" };
-    static const char *const lines[] = { "stubdom.seed=" SEED, "stubdom.seed=" SEED "0123456789abcdef" };
+    static const char *const seeds[] = { SEED, SEED "0123456789abcdef" };
 
-    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(seeds); i++) {
         uint8_t data[200];
         char hex[33];
 
-        draw(lines[i], 0, 0, data);
+        draw(seeds[i], 0, 0, data);
         for (size_t b = 0; b < 16; b++)
             sprintf(hex + 2 * b, "%02x", data[b]);
         assert_string_equal(hex, expected[i]);
@@ -186,7 +226,7 @@ static void test_the_key_goes(void **state)
     uint8_t one[300], two[300];
     uint32_t before[8];
 
-    command_line = "stubdom.seed=" SEED;
+    seed_node = SEED;
     pv_entropy_init();
     memcpy(before, key, sizeof(key));
     one[299] = 0x5a;
@@ -206,6 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_chacha), TEST(test_nothing), TEST(test_generator_that_runs_dry), TEST(test_seeds),
+        TEST(test_seed_that_stays),
         TEST(test_what_it_depends_on), TEST(test_known_answer), TEST(test_the_key_goes),
     };
 
