@@ -4,8 +4,8 @@
  * program, for what is written, and a queue, for what arrives; nothing learns or reads addresses.
  *
  * What virtio-net leaves to others (checksums, TCP segments) is left to dom0 as far as its
- * backend does it, and done here otherwise; the same for what the reader does not take
- * (TUNSETOFFLOAD). Other kinds of segments (UDP) are refused there.
+ * backend does it, and done here otherwise, as what is UDP's always is; the same for what the reader
+ * does not take (TUNSETOFFLOAD).
  *
  * A full NIC: virtio-net, whose frames wait in the guest, waits for room. All other models'
  * frames are lost, as on Linux: QEMU would keep up to 10000 of them in its own memory. What
@@ -36,7 +36,7 @@
 #define HEADER_MAX 64                /* in front of a frame: struct virtio_net_hdr and more */
 #define FLAGS_NEEDED (IFF_TAP | IFF_NO_PI)
 #define FLAGS_KNOWN (FLAGS_NEEDED | IFF_VNET_HDR)
-#define FRAME_PAGES ((PV_FRAME_MAX + PV_PAGE - 1) / PV_PAGE)
+#define FRAME_PAGES ((PV_FRAME_MAX + FRAME_GROWTH + PV_PAGE - 1) / PV_PAGE)
 
 /* The start of Linux's struct ifreq. */
 struct tap_request { char name[NAME_SIZE]; int16_t flags; };
@@ -100,7 +100,7 @@ static bool backend_does(const struct tap *tap, const struct pv_frame_info *info
 
     if (size > XEN_NETIF_MAX_TX_SIZE || frame_parse(frame, size, false, &layout))
         return false;
-    if (info->gso && !(offloads & (layout.v6 ? PV_OFFLOAD_GSO6 : PV_OFFLOAD_GSO4)))
+    if (info->gso && (!layout.tcp || !(offloads & (layout.v6 ? PV_OFFLOAD_GSO6 : PV_OFFLOAD_GSO4))))
         return false;
     return offloads & (layout.v6 ? PV_OFFLOAD_CSUM6 : PV_OFFLOAD_CSUM4);
 }
@@ -121,7 +121,7 @@ static bool next_piece(struct tap *tap)
     if (!frame_cut_next(out))
         return false;
     tap->out_info = (struct pv_frame_info){
-        .csum_blank = true,
+        .csum_blank = out->blank,
         .csum_start = out->layout.transport,
         .csum_offset = out->layout.checksum,
     };
@@ -145,6 +145,16 @@ static void send_pieces(struct tap *tap)
     tap->out_frame = NULL;
 }
 
+/* Of a datagram's fragments: not the same as of others of late, and nobody's to guess. */
+static uint32_t new_ident(void)
+{
+    static uint32_t ident;
+
+    if (pv_random(&ident, sizeof(ident)))
+        ident++;
+    return ident;
+}
+
 /* Takes the frame over. */
 static int send_in_pieces(struct tap *tap, const struct pv_frame_info *info, uint8_t *frame,
                           size_t size)
@@ -154,6 +164,7 @@ static int send_in_pieces(struct tap *tap, const struct pv_frame_info *info, uin
         return -PV_EINVAL;
     }
     tap->out_frame = frame;
+    tap->out.ident = new_ident();
     next_piece(tap);
     send_pieces(tap);
     return 0;
@@ -414,15 +425,15 @@ static long get_interface(struct tap *tap, uintptr_t arg)
 }
 
 /*
- * Whoever takes segments takes blank checksums. Asking for what is not here is how QEMU learns
- * that.
+ * Whoever takes segments takes blank checksums. UDP's never come from a backend, but whoever takes them is one
+ * that may write them. Asking for what is not here is how QEMU learns that.
  */
 static long set_offloads(struct tap *tap, uintptr_t arg)
 {
-    const unsigned int segments = TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+    const unsigned int tso = TUN_F_TSO4 | TUN_F_TSO6, uso = TUN_F_USO4 | TUN_F_USO6;
 
-    if (arg & ~(uintptr_t)(TUN_F_CSUM | segments) || (arg & segments && !(arg & TUN_F_CSUM)) ||
-        (arg & segments) == TUN_F_TSO_ECN)
+    if (arg & ~(uintptr_t)(TUN_F_CSUM | tso | TUN_F_TSO_ECN | TUN_F_UFO | uso) || (arg && !(arg & TUN_F_CSUM)) ||
+        (arg & TUN_F_TSO_ECN && !(arg & tso)) || (arg & uso && (arg & uso) != uso))
         return -PV_EINVAL;
     tap->offloads = (unsigned int)arg;
     return 0;

@@ -9,14 +9,17 @@
 
 #include <xen/io/netif.h>
 
-#define TCP_SIZE 20U
-#define TCP_CHECK 16U
 #define GSO_BY_FRAGS 0xffffU /* Linux's own use of that size */
 
-/* The segmentation that there is. network: octets of the smallest IP header. */
-static const struct { uint8_t virtio, xen, network; } kinds[] = {
-    { VIRTIO_NET_HDR_GSO_TCPV4, XEN_NETIF_GSO_TYPE_TCPV4, 20 },
-    { VIRTIO_NET_HDR_GSO_TCPV6, XEN_NETIF_GSO_TYPE_TCPV6, 40 },
+/*
+ * The segmentation that there is. Octets of the smallest headers: network, transport; check: of the transport
+ * header, where its checksum is; cut: of it, what each piece begins with.
+ */
+static const struct { uint8_t virtio, gso, network, transport, check, cut; } kinds[] = {
+    { VIRTIO_NET_HDR_GSO_TCPV4, XEN_NETIF_GSO_TYPE_TCPV4, 20, 20, 16, 20 },
+    { VIRTIO_NET_HDR_GSO_TCPV6, XEN_NETIF_GSO_TYPE_TCPV6, 40, 20, 16, 20 },
+    { VIRTIO_NET_HDR_GSO_UDP, FRAME_GSO_FRAGMENTS, 20, 8, 6, 0 },
+    { VIRTIO_NET_HDR_GSO_UDP_L4, FRAME_GSO_DATAGRAMS, 20, 8, 6, 8 },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -40,41 +43,36 @@ static int check_length(const struct virtio_net_hdr *header, size_t size)
     return length > size || (length && length < FRAME_ETH) ? -PV_EINVAL : 0;
 }
 
-/*
- * kind: of kinds, or KINDS when there is no segmentation. Returns where data begins at the
- * earliest, or an error.
- */
-static long check_place(const struct virtio_net_hdr *header, size_t size, size_t kind)
+/* kind: of kinds, or KINDS when there is no segmentation. 0 or an error; *data: where data begins at the earliest. */
+static int check_place(const struct virtio_net_hdr *header, size_t size, size_t kind, size_t *data)
 {
     size_t network = kind < KINDS ? kinds[kind].network : kinds[0].network;
-    size_t transport = kind < KINDS ? TCP_SIZE : 0;
+    size_t transport = kind < KINDS ? kinds[kind].transport : 0;
+    size_t start = needs_checksum(header) ? header->csum_start : network;
 
+    *data = start + (kind < KINDS ? kinds[kind].cut : 0);
     if (!needs_checksum(header))
-        return network + transport > size && transport ? -PV_EINVAL : (long)(network + transport);
-    if (header->csum_start < network || header->csum_start + transport > size)
+        return transport && start + transport > size ? -PV_EINVAL : 0;
+    if (start < network || start + transport > size)
         return -PV_EINVAL;
-    if (transport && header->csum_offset != TCP_CHECK)
-        return -PV_EINVAL;
-    return (long)(header->csum_start + transport);
+    return transport && header->csum_offset != kinds[kind].check ? -PV_EINVAL : 0;
 }
 
 /* The segmentation asked for: *gso stays 0 when the frame is one segment anyway. */
 static int check_gso(const struct virtio_net_hdr *header, size_t size, uint8_t *gso)
 {
     uint8_t type = header->gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
-    size_t kind = 0;
-    long data;
+    size_t kind = 0, data;
 
     while (kind < KINDS && kinds[kind].virtio != type)
         kind++;
     if (header->gso_type != VIRTIO_NET_HDR_GSO_NONE &&
         (kind == KINDS || !header->gso_size || header->gso_size == GSO_BY_FRAGS))
         return -PV_EINVAL;
-    data = check_place(header, size, kind);
-    if (data < 0)
+    if (check_place(header, size, kind, &data))
         return -PV_EINVAL;
-    if (kind < KINDS && size > (size_t)data && size - (size_t)data > segment_size(header))
-        *gso = kinds[kind].xen;
+    if (kind < KINDS && size > data && size - data > segment_size(header))
+        *gso = kinds[kind].gso;
     return 0;
 }
 
@@ -84,10 +82,9 @@ static int settle_gso(const struct virtio_net_hdr *header, const void *frame, si
     struct frame_layout layout;
     size_t data;
 
-    if (frame_parse(frame, size, frame_is_tagged(frame, size), &layout) ||
-        layout.v6 != (info->gso == XEN_NETIF_GSO_TYPE_TCPV6))
+    if (frame_parse(frame, size, frame_is_tagged(frame, size), &layout) || !frame_suits(&layout, info->gso))
         return -PV_EINVAL;
-    data = frame_tcp_header(frame, size, &layout);
+    data = frame_header(frame, size, &layout, info->gso);
     if (!data)
         return -PV_EINVAL;
     info->csum_blank = true;
@@ -140,7 +137,7 @@ void tap_describe(const struct pv_frame_info *info, struct virtio_net_hdr *heade
         header->flags = VIRTIO_NET_HDR_F_DATA_VALID;
     }
     for (size_t kind = 0; kind < KINDS; kind++)
-        if (info->gso == kinds[kind].xen) {
+        if (info->gso == kinds[kind].gso) {
             header->gso_type = kinds[kind].virtio;
             header->gso_size = info->gso_size;
             header->hdr_len = info->header_size;

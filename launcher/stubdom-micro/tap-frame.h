@@ -18,7 +18,7 @@
  * kernel-config/patches/0007, the checks before it are those of Linux's virtio_net_hdr_to_skb().
  *
  * The frame has at least an Ethernet header and is private memory. 0, or -PV_EINVAL: not a frame
- * that may be sent. Behind VLAN tags info->gso may be set, which no backend does: the
+ * that may be sent. info->gso may be what no backend does, behind VLAN tags or for UDP: then the
  * frame has to be cut here.
  */
 int tap_settle(const struct virtio_net_hdr *header, void *frame, size_t size,

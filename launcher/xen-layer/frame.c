@@ -11,6 +11,7 @@ enum { TYPE_IP4 = 0x0800, TYPE_IP6 = 0x86dd, TYPE_VLAN = 0x8100, TYPE_SERVICE_VL
 enum { HOP_BY_HOP = 0, TCP = 6, UDP = 17, ROUTING = 43, FRAGMENT = 44, AH = 51, DESTINATION = 60 };
 enum { IP4_SIZE = 20, IP6_SIZE = 40, TCP_SIZE = 20, UDP_SIZE = 8 };
 enum { TCP_CHECK = 16, UDP_CHECK = 6 };
+enum { IP4_MORE = 0x2000 };
 enum { TCP_FIN = 0x01, TCP_PSH = 0x08, TCP_CWR = 0x80 };
 
 /* ---- where things are ---- */
@@ -110,6 +111,13 @@ int frame_parse(const void *p, size_t size, bool behind_tags, struct frame_layou
     return type == TYPE_IP6 ? parse_ip6(frame, size, layout) : -PV_EPROTO;
 }
 
+bool frame_suits(const struct frame_layout *layout, uint8_t gso)
+{
+    if (gso == FRAME_GSO_FRAGMENTS || gso == FRAME_GSO_DATAGRAMS)
+        return !layout->tcp;
+    return layout->tcp && gso == (layout->v6 ? XEN_NETIF_GSO_TYPE_TCPV6 : XEN_NETIF_GSO_TYPE_TCPV4);
+}
+
 size_t frame_tcp_header(const void *p, size_t size, const struct frame_layout *layout)
 {
     const uint8_t *frame = p;
@@ -121,6 +129,18 @@ size_t frame_tcp_header(const void *p, size_t size, const struct frame_layout *l
     if (header < TCP_SIZE || layout->transport + header >= size)
         return 0;
     return layout->transport + header;
+}
+
+size_t frame_header(const void *frame, size_t size, const struct frame_layout *layout, uint8_t gso)
+{
+    size_t header = layout->transport + (gso == FRAME_GSO_DATAGRAMS ? (size_t)UDP_SIZE : 0);
+
+    if (layout->tcp)
+        return frame_tcp_header(frame, size, layout);
+    /* Which extension headers each fragment repeats is more than anybody needs. */
+    if (gso == FRAME_GSO_FRAGMENTS && layout->v6 && header - layout->network != IP6_SIZE)
+        return 0;
+    return header < size ? header : 0;
 }
 
 /* ---- checksums ---- */
@@ -157,23 +177,42 @@ void frame_write_checksum(void *p, size_t size, uint16_t start, uint16_t offset)
 
 /* ---- pieces ---- */
 
+/* Fragments: the datagram's checksum is one; in IPv6 each has a header more, for which all moves on. */
+static void prepare_fragments(struct frame_cut *cut)
+{
+    uint8_t *network = cut->headers + cut->layout.network;
+
+    frame_write_checksum(cut->frame, cut->size, cut->layout.transport, UDP_CHECK);
+    cut->mss &= (uint16_t)~7U;
+    if (!cut->layout.v6)
+        return;
+    for (size_t i = cut->size; i-- > cut->layout.transport;)
+        cut->frame[i + FRAME_GROWTH] = cut->frame[i];
+    cut->size += FRAME_GROWTH;
+    network[6] = FRAGMENT;
+    pv_zero(cut->headers + cut->header, FRAME_GROWTH);
+    cut->headers[cut->header] = UDP;
+    cut->header = cut->next = cut->header + FRAME_GROWTH;
+}
+
 int frame_cut_init(struct frame_cut *cut, void *frame, size_t size, uint8_t gso, uint16_t gso_size)
 {
     struct frame_layout layout;
     size_t header;
 
-    if (size > PV_FRAME_MAX || frame_parse(frame, size, true, &layout) ||
-        layout.v6 != (gso == XEN_NETIF_GSO_TYPE_TCPV6))
+    if (size > PV_FRAME_MAX || frame_parse(frame, size, true, &layout) || !frame_suits(&layout, gso))
         return -PV_EPROTO;
-    header = frame_tcp_header(frame, size, &layout);
-    if (!header || header > FRAME_HEADER_MAX)
+    header = frame_header(frame, size, &layout, gso);
+    if (!header || header > FRAME_HEADER_MAX - FRAME_GROWTH)
         return -PV_EPROTO;
     *cut = (struct frame_cut){
-        .layout = layout, .frame = frame, .size = size, .header = header, .next = header,
-        .mss = gso_size < FRAME_MSS_MIN ? FRAME_MSS_MIN : gso_size,
-        .check = frame_get16((uint8_t *)frame + layout.transport + TCP_CHECK),
+        .layout = layout, .gso = gso, .blank = gso != FRAME_GSO_FRAGMENTS, .frame = frame, .size = size,
+        .header = header, .next = header, .mss = gso_size < FRAME_MSS_MIN ? FRAME_MSS_MIN : gso_size,
+        .check = frame_get16((uint8_t *)frame + layout.transport + layout.checksum),
     };
     pv_copy(cut->headers, frame, header);
+    if (gso == FRAME_GSO_FRAGMENTS)
+        prepare_fragments(cut);
     return 0;
 }
 
@@ -182,28 +221,36 @@ bool frame_cut_at_end(const struct frame_cut *cut)
     return cut->next >= cut->size;
 }
 
-static void finish_ip(const struct frame_cut *cut)
+/* before: octets of data in earlier pieces. */
+static void finish_ip4(const struct frame_cut *cut, size_t before)
 {
     uint8_t *ip = cut->piece + cut->layout.network;
-    size_t length = cut->piece_size - cut->layout.network;
 
-    if (cut->layout.v6) {
-        frame_put16(ip + 4, (uint16_t)(length - IP6_SIZE));
-        return;
-    }
-    frame_put16(ip + 2, (uint16_t)length);
-    frame_put16(ip + 4, (uint16_t)(frame_get16(ip + 4) + cut->count));
+    frame_put16(ip + 2, (uint16_t)(cut->piece_size - cut->layout.network));
+    if (cut->gso == FRAME_GSO_FRAGMENTS)
+        frame_put16(ip + 6, (uint16_t)(before / 8 | (frame_cut_at_end(cut) ? 0 : IP4_MORE)));
+    else
+        frame_put16(ip + 4, (uint16_t)(frame_get16(ip + 4) + cut->count));
     frame_put16(ip + 10, 0);
     frame_put16(ip + 10, (uint16_t)~sum_of(ip, (ip[0] & 15) * 4U));
 }
 
-/* The pseudo header's sum contains the length: all there was goes out, the piece's comes in. */
+static void finish_ip6(const struct frame_cut *cut, size_t before)
+{
+    uint8_t *ip = cut->piece + cut->layout.network, *fragment = cut->piece + cut->layout.transport;
+
+    frame_put16(ip + 4, (uint16_t)(cut->piece_size - cut->layout.network - IP6_SIZE));
+    if (cut->gso != FRAME_GSO_FRAGMENTS)
+        return;
+    frame_put16(fragment + 2, (uint16_t)(before | !frame_cut_at_end(cut)));
+    frame_put16(fragment + 4, (uint16_t)(cut->ident >> 16));
+    frame_put16(fragment + 6, (uint16_t)cut->ident);
+}
+
 static void finish_tcp(const struct frame_cut *cut, size_t before)
 {
     uint8_t *tcp = cut->piece + cut->layout.transport;
     uint32_t sequence = (uint32_t)frame_get16(tcp + 4) << 16 | frame_get16(tcp + 6);
-    uint16_t all = (uint16_t)(cut->size - cut->layout.transport);
-    uint16_t own = (uint16_t)(cut->piece_size - cut->layout.transport);
 
     sequence += (uint32_t)before;
     frame_put16(tcp + 4, (uint16_t)(sequence >> 16));
@@ -212,12 +259,25 @@ static void finish_tcp(const struct frame_cut *cut, size_t before)
         tcp[13] &= (uint8_t)~(TCP_FIN | TCP_PSH);
     if (cut->count)
         tcp[13] &= (uint8_t)~TCP_CWR;
-    frame_put16(tcp + TCP_CHECK, fold((uint64_t)cut->check + (uint16_t)~all + own));
+}
+
+/* The pseudo header's sum contains the length: all there was goes out, the piece's comes in. */
+static void finish_transport(const struct frame_cut *cut, size_t before)
+{
+    uint8_t *transport = cut->piece + cut->layout.transport;
+    uint16_t all = (uint16_t)(cut->size - cut->layout.transport);
+    uint16_t own = (uint16_t)(cut->piece_size - cut->layout.transport);
+
+    if (cut->layout.tcp)
+        finish_tcp(cut, before);
+    else
+        frame_put16(transport + 4, own);
+    frame_put16(transport + cut->layout.checksum, fold((uint64_t)cut->check + (uint16_t)~all + own));
 }
 
 bool frame_cut_next(struct frame_cut *cut)
 {
-    size_t at = cut->next, data = cut->size - at;
+    size_t at = cut->next, data = cut->size - at, before = at - cut->header;
 
     if (frame_cut_at_end(cut))
         return false;
@@ -226,10 +286,14 @@ bool frame_cut_next(struct frame_cut *cut)
     if (cut->piece)
         cut->count++;
     cut->next = at + data;
-    cut->piece = cut->frame + at - cut->header;
+    cut->piece = cut->frame + before;
     cut->piece_size = cut->header + data;
     pv_copy(cut->piece, cut->headers, cut->header);
-    finish_ip(cut);
-    finish_tcp(cut, at - cut->header);
+    if (cut->layout.v6)
+        finish_ip6(cut, before);
+    else
+        finish_ip4(cut, before);
+    if (cut->blank)
+        finish_transport(cut, before);
     return true;
 }

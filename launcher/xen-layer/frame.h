@@ -1,10 +1,10 @@
 /*
  * Ethernet frames whose sender left work to the next one: a checksum to be written, a TCP
- * segment to be cut into smaller ones. Pure functions over memory of ours: whoever else could
+ * segment or a UDP datagram to be cut into smaller ones. Pure functions over memory of ours: whoever else could
  * change it must not reach it any more.
  *
- * Sources: RFC 791, 1071, 8200, 9293; Linux's skb_checksum_setup(), by which netback finds a
- * checksum's place, and tcp_gso_segment().
+ * Sources: RFC 768, 791, 1071, 8200, 9293; Linux's skb_checksum_setup(), by which netback finds a
+ * checksum's place, tcp_gso_segment(), udp4_ufo_fragment(), __udp_gso_segment().
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -53,34 +53,45 @@ bool frame_is_tagged(const void *frame, size_t size);
  */
 void frame_write_checksum(void *frame, size_t size, uint16_t start, uint16_t offset);
 
+/* Ways to cut that no backend knows, beside XEN_NETIF_GSO_TYPE_*: a UDP datagram's IP fragments; datagrams. */
+enum { FRAME_GSO_FRAGMENTS = 0x80, FRAME_GSO_DATAGRAMS = 0x81 };
+#define FRAME_GROWTH 8U /* octets behind a frame that cutting it into fragments may need */
+
+/* Is this the family and the protocol of such a gso? */
+bool frame_suits(const struct frame_layout *layout, uint8_t gso);
 /* Up to the end of the TCP header and its options; 0: it is not all there, or nothing behind it. */
 size_t frame_tcp_header(const void *frame, size_t size, const struct frame_layout *layout);
+/* What each piece begins with, likewise: also up to the end of the UDP header, or of the IP header (fragments). */
+size_t frame_header(const void *frame, size_t size, const struct frame_layout *layout, uint8_t gso);
 
 #define FRAME_HEADER_MAX 256U /* headers of a frame that can be cut */
 #define FRAME_MSS_MIN 8U      /* Linux's TCP_MIN_GSO_SIZE: bounds how many pieces there are */
 
-/* A TCP frame under the knife. */
+/* A frame under the knife. */
 struct frame_cut {
     struct frame_layout layout;
+    uint8_t gso;
+    bool blank;          /* a piece's checksum is of the pseudo header only */
     uint8_t *frame;
     size_t size, header;
     size_t next;         /* where the next piece's data begins */
     uint16_t mss, check; /* check: the pseudo header's sum, of all */
     uint32_t count;      /* pieces so far */
+    uint32_t ident;      /* of IPv6 fragments: the caller's to choose, before the first piece */
     uint8_t *piece;      /* the present one: headers and data in a row, within frame */
     size_t piece_size;
     uint8_t headers[FRAME_HEADER_MAX];
 };
 
 /*
- * Prepares to cut a frame whose TCP checksum is of the pseudo header only into pieces with gso_size
- * octets of data each (but the last). 0, or -PV_EPROTO: it is not such a frame of that family.
+ * Prepares to cut a frame whose checksum is of the pseudo header only into pieces with gso_size octets of data
+ * each (but the last; fragments: a multiple of 8). 0, or -PV_EPROTO: it is not such a frame.
  * The headers of each piece are written into the frame in front of its data, over what is
  * in earlier pieces.
  */
 int frame_cut_init(struct frame_cut *cut, void *frame, size_t size, uint8_t gso, uint16_t gso_size);
 /*
- * Makes the next piece the present one: its checksum is again of the pseudo header only, at
+ * Makes the next piece the present one: if cut->blank, its checksum is again of the pseudo header only, at
  * layout.transport + layout.checksum. False: there are no more.
  */
 bool frame_cut_next(struct frame_cut *cut);

@@ -80,6 +80,8 @@ static void make_header(struct virtio_net_hdr *header)
     header->csum_offset = what & 8 ? 16 : take(&in, 1) % 32;
     if (what & 16) {
         header->gso_type = what & 32 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
+        if (what & 64)
+            header->gso_type = what & 32 ? VIRTIO_NET_HDR_GSO_UDP : VIRTIO_NET_HDR_GSO_UDP_L4;
         header->gso_size = take(&in, 1) * 8;
     }
     if ((what & 192) == 192) {

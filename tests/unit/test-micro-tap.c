@@ -225,8 +225,10 @@ static void settings(void **state)
     static const struct { unsigned long offloads; int rc; } list[] = {
         { 0, 0 }, { TUN_F_CSUM, 0 }, { TUN_F_CSUM | TUN_F_TSO4, 0 },
         { TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN, 0 }, { TUN_F_TSO4, -EINVAL },
-        { TUN_F_CSUM | TUN_F_TSO_ECN, -EINVAL }, { TUN_F_CSUM | TUN_F_UFO, -EINVAL },
-        { TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6, -EINVAL }, { 1UL << 32, -EINVAL },
+        { TUN_F_CSUM | TUN_F_TSO_ECN, -EINVAL }, { TUN_F_CSUM | TUN_F_UFO, 0 }, { TUN_F_UFO, -EINVAL },
+        { TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6, 0 }, { TUN_F_CSUM | TUN_F_USO4, -EINVAL },
+        { TUN_F_CSUM | TUN_F_UFO | TUN_F_TSO_ECN, -EINVAL }, { TUN_F_USO4 | TUN_F_USO6, -EINVAL },
+        { 1UL << 32, -EINVAL },
     };
     static const struct { unsigned int set, get; int value, rc; } ints[] = {
         { TUNSETVNETHDRSZ, TUNGETVNETHDRSZ, 9, -EINVAL }, { TUNSETVNETHDRSZ, TUNGETVNETHDRSZ, 12, 0 },
@@ -509,6 +511,48 @@ static void refused_headers(void **state)
     packet.octets[13] = 9; /* segments of what is no IP */
     assert_int_equal(put(&(struct virtio_net_hdr){ .flags = 1, .gso_type = 1, .gso_size = 1448, .csum_start = 34,
                                                    .csum_offset = 16 }, packet.octets, packet.size), -EINVAL);
+    assert_int_equal(netback_take(), 0);
+}
+
+/* UDP's kinds are no backend's: they leave as datagrams, or as fragments of one whose checksum is done. */
+static void udp_in_pieces(void **state)
+{
+    static const struct { uint8_t type; uint16_t size; size_t data, pieces; } list[] = {
+        { VIRTIO_NET_HDR_GSO_UDP_L4, 1472, 4000, 3 }, { VIRTIO_NET_HDR_GSO_UDP_L4, 1472, 1472, 1 },
+        { VIRTIO_NET_HDR_GSO_UDP, 1480, 4000, 3 }, { VIRTIO_NET_HDR_GSO_UDP, 1480, 1473, 2 },
+        { VIRTIO_NET_HDR_GSO_UDP, 1480, 1472, 1 },
+    };
+
+    start();
+    for (size_t i = 0; i < 2 * ARRAY_LEN(list); i++) {
+        bool fragments = list[i / 2].type == VIRTIO_NET_HDR_GSO_UDP && list[i / 2].pieces > 1;
+        struct virtio_net_hdr header;
+        size_t sum = 0;
+
+        packet = (struct packet){ .v6 = i & 1, .udp = true, .data = list[i / 2].data };
+        packet_make(&packet);
+        header = header_of(&packet, list[i / 2].size);
+        header.gso_type = list[i / 2].type;
+        assert_int_equal(put(&header, packet.octets, packet.size), 0);
+        assert_int_equal(netback_take(), list[i / 2].pieces);
+        for (size_t n = 0; n < netback_count; n++) {
+            const struct netback_frame *sent = &netback_frames[n];
+
+            sum += sent->size - packet.transport - (fragments ? packet.v6 * 8 : 8);
+            assert_int_equal(sent->gso, 0);
+            assert_int_equal(sent->flags & NETTXF_csum_blank, fragments ? 0 : NETTXF_csum_blank);
+            assert_true(sent->size <= packet.transport + 1480 + fragments * packet.v6 * 8);
+        }
+        assert_int_equal(sum, packet.data + (fragments ? 8 : 0));
+        netback_answer_all();
+        netback_push();
+        netback_forget();
+    }
+    /* A datagram that cannot be cut as it asks. */
+    packet = (struct packet){ .v6 = true, .extra = 8, .udp = true, .data = 4000 };
+    packet_make(&packet);
+    assert_int_equal(put(&(struct virtio_net_hdr){ .flags = 1, .gso_type = 3, .gso_size = 1480, .csum_start = 62,
+                                                   .csum_offset = 6 }, packet.octets, packet.size), -EINVAL);
     assert_int_equal(netback_take(), 0);
 }
 
@@ -929,7 +973,7 @@ int main(void)
         TEST(before_it_is_a_tap), TEST(becomes_a_tap), TEST(settings), TEST(joins), TEST(fails_anywhere),
         TEST(tells_of_vifs), TEST(writes_any_length), TEST(without_header), TEST(bad_memory), TEST(firewall),
         TEST(checksum_by_headers), TEST(checksum_at_once), TEST(no_checksum_into_an_address), TEST(refused_headers),
-        TEST(segments_to_the_backend), TEST(segments_cut_here), TEST(segments_behind_tags),
+        TEST(segments_to_the_backend), TEST(udp_in_pieces), TEST(segments_cut_here), TEST(segments_behind_tags),
         TEST(more_pieces_than_room), TEST(closed_in_pieces), TEST(gone_in_pieces), TEST(full),
         TEST(full_without_virtio), TEST(reads_any_length), TEST(too_little_room), TEST(reader_takes_all),
         TEST(reader_takes_no_blank_checksum), TEST(reader_takes_no_segments), TEST(mind_changed),

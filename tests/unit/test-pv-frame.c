@@ -168,6 +168,116 @@ static void cuts(void **state)
             }
 }
 
+/* Pieces of a UDP datagram that are datagrams of their own. */
+static void cut_datagrams(const struct packet *whole, size_t mss)
+{
+    uint8_t *frame = malloc(whole->size);
+    struct frame_cut pieces;
+    size_t at = 0, n = 0;
+
+    memcpy(frame, whole->octets, whole->size);
+    assert_int_equal(frame_cut_init(&pieces, frame, whole->size, FRAME_GSO_DATAGRAMS, mss), 0);
+    for (; frame_cut_next(&pieces); n++) {
+        size_t data = whole->data - at < mss ? whole->data - at : mss;
+        size_t length = pieces.piece_size - whole->network - (whole->v6 ? 40 : 0);
+        const uint8_t *ip = pieces.piece + whole->network;
+
+        assert_true(pieces.blank);
+        assert_int_equal(pieces.piece_size, whole->header + data);
+        assert_memory_equal(pieces.piece + whole->header, whole->octets + whole->header + at, data);
+        assert_int_equal(get_be(pieces.piece + whole->transport + 4, 2), 8 + data);
+        assert_memory_equal(pieces.piece + whole->transport, whole->octets + whole->transport, 4);
+        assert_int_equal(get_be(ip + (whole->v6 ? 4 : 2), 2), length);
+        if (!whole->v6) {
+            assert_int_equal(get_be(ip + 4, 2), (0xfffe + n) & 0xffff);
+            assert_int_equal(ones_sum(ip, 20, 0), 0xffff);
+        }
+        assert_true(checksum_blank(whole, pieces.piece, pieces.piece_size));
+        at += data;
+    }
+    assert_int_equal(at, whole->data);
+    free(frame);
+}
+
+/* Fragments, put together again: the datagram with its checksum. */
+static void cut_fragments(const struct packet *whole, size_t mss)
+{
+    size_t extra = whole->v6 ? 8 : 0, head = whole->transport + extra, size = 0;
+    uint8_t *frame = malloc(whole->size + FRAME_GROWTH), *together = calloc(1, whole->size);
+    struct frame_cut pieces;
+    bool last = false;
+
+    memcpy(frame, whole->octets, whole->size);
+    memcpy(together, whole->octets, whole->transport);
+    assert_int_equal(frame_cut_init(&pieces, frame, whole->size, FRAME_GSO_FRAGMENTS, mss), 0);
+    assert_false(pieces.blank);
+    pieces.ident = 0x12345678;
+    while (frame_cut_next(&pieces)) {
+        const uint8_t *ip = pieces.piece + whole->network, *fragment = pieces.piece + whole->transport;
+        size_t data = pieces.piece_size - head, offset;
+
+        assert_false(last);
+        assert_true(data && data <= (mss < 8 ? 8 : mss));
+        assert_memory_equal(pieces.piece, whole->octets, whole->network);
+        if (whole->v6) {
+            assert_int_equal(get_be(ip + 4, 2), data + 8);
+            assert_int_equal(ip[6], 44);
+            assert_int_equal(get_be(fragment, 2), 17 << 8);
+            offset = get_be(fragment + 2, 2) & ~7U;
+            last = !(get_be(fragment + 2, 2) & 1);
+            assert_int_equal(get_be(fragment + 4, 4), 0x12345678);
+            assert_memory_equal(ip + 7, whole->octets + whole->network + 7, 33);
+        } else {
+            assert_int_equal(get_be(ip + 2, 2), pieces.piece_size - whole->network);
+            assert_int_equal(get_be(ip + 4, 2), 0xfffe);
+            offset = (get_be(ip + 6, 2) & 0x1fff) * 8;
+            last = !(get_be(ip + 6, 2) & 0x2000);
+            assert_int_equal(ones_sum(ip, (ip[0] & 15) * 4, 0), 0xffff);
+        }
+        assert_int_equal(offset, size);
+        memcpy(together + whole->transport + offset, pieces.piece + head, data);
+        size += data;
+    }
+    assert_true(last);
+    assert_int_equal(size, whole->size - whole->transport);
+    assert_true(checksum_right(whole, together, whole->size));
+    assert_memory_equal(together + whole->header, whole->octets + whole->header, whole->data);
+    free(together);
+    free(frame);
+}
+
+static void cuts_udp(void **state)
+{
+    static const size_t sizes[] = { 1, 8, 9, 1472, 1473, 4000, 65400 };
+    static const size_t mss[] = { 8, 536, 1472, 1480, 9001 };
+
+    for (unsigned int i = 0; i < 4; i++)
+        for (size_t s = 0; s < ARRAY_LEN(sizes); s++)
+            for (size_t m = 0; m < ARRAY_LEN(mss); m++) {
+                packet = (struct packet){ .v6 = i & 1, .udp = true, .tags = i & 2, .data = sizes[s] };
+                packet_make(&packet);
+                cut_datagrams(&packet, mss[m]);
+                cut_fragments(&packet, mss[m]);
+            }
+}
+
+static void does_not_cut_udp(void **state)
+{
+    static const uint8_t both[] = { FRAME_GSO_FRAGMENTS, FRAME_GSO_DATAGRAMS };
+    struct frame_cut pieces;
+
+    for (size_t i = 0; i < ARRAY_LEN(both); i++) {
+        packet = (struct packet){ .data = 3000 };
+        packet_make(&packet);
+        assert_int_equal(frame_cut_init(&pieces, packet.octets, packet.size, both[i], 1448), -PV_EPROTO);
+    }
+    packet = (struct packet){ .udp = true, .v6 = true, .extra = 8, .data = 3000 };
+    packet_make(&packet);
+    assert_int_equal(frame_cut_init(&pieces, packet.octets, packet.size, FRAME_GSO_FRAGMENTS, 1448), -PV_EPROTO);
+    assert_int_equal(frame_cut_init(&pieces, packet.octets, packet.header, FRAME_GSO_DATAGRAMS, 1448), -PV_EPROTO);
+    assert_int_equal(frame_cut_init(&pieces, packet.octets, packet.size, 0x82, 1448), -PV_EPROTO);
+}
+
 static void does_not_cut(void **state)
 {
     struct frame_cut pieces;
@@ -191,7 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_places), cmocka_unit_test(finds_none), cmocka_unit_test(ip6_headers),
         cmocka_unit_test(writes_checksums), cmocka_unit_test(checksum_is_never_zero), cmocka_unit_test(cuts),
-        cmocka_unit_test(does_not_cut),
+        cmocka_unit_test(does_not_cut), cmocka_unit_test(cuts_udp), cmocka_unit_test(does_not_cut_udp),
     };
 
     return cmocka_run_group_tests_name("pv-frame", tests, NULL, NULL);
