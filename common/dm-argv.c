@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define RESTORE_PLACEHOLDER "$STUBDOM_RESTORE_INCOMING_ARG"
@@ -19,7 +20,7 @@ struct walk {
     struct str_list *out;
     char *error;
     const struct rule *rule; /* the one that is followed */
-    bool has_vnc, has_no_acpi, has_sound, has_audio;
+    bool has_name, has_vnc, has_no_acpi, has_sound, has_audio;
 };
 
 struct rule {
@@ -52,25 +53,43 @@ static int emit(const struct walk *walk, const char *option, const char *value)
     return rc || !value ? rc : str_list_add(walk->out, value);
 }
 
+/* The length of QEMU's next "key=value", in which a doubled comma stands for one. */
+static size_t item_length(const char *text)
+{
+    size_t len = strcspn(text, ",");
+
+    while (text[len] && text[len + 1] == ',')
+        len += 2 + strcspn(text + len + 2, ",");
+    return len;
+}
+
+/* Copies a value as QEMU takes it. 0 or -ENAMETOOLONG. */
+static int copy_value(const char *text, size_t len, char *value, size_t size)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        if (n + 1 >= size)
+            return -ENAMETOOLONG;
+        value[n++] = text[i];
+        i += text[i] == ',';
+    }
+    value[n] = '\0';
+    return 0;
+}
+
 /*
- * Finds key in QEMU's "key=value,key=value" and copies its value. Doubled commas
- * stand for a comma in QEMU; none of the values that we look for has one. 0,
- * -ENOENT, or -ENAMETOOLONG.
+ * Finds key in QEMU's "key=value,key=value" and copies its value. 0, -ENOENT, or -ENAMETOOLONG.
  */
 static int find_key(const char *text, const char *key, char *value, size_t size)
 {
     size_t key_len = strlen(key);
 
     while (*text) {
-        size_t len = strcspn(text, ",");
+        size_t len = item_length(text);
 
-        if (len > key_len && text[key_len] == '=' && !strncmp(text, key, key_len)) {
-            if (len - key_len - 1 >= size)
-                return -ENAMETOOLONG;
-            memcpy(value, text + key_len + 1, len - key_len - 1);
-            value[len - key_len - 1] = '\0';
-            return 0;
-        }
+        if (len > key_len && text[key_len] == '=' && !strncmp(text, key, key_len))
+            return copy_value(text + key_len + 1, len - key_len - 1, value, size);
         text += len;
         text += *text == ',';
     }
@@ -330,6 +349,31 @@ static int rewrite_incoming(struct walk *walk, const char *option, const char *v
     return emit(walk, option, fd);
 }
 
+/*
+ * libxl's, the first, is the guest's name as it is: a comma or an equals sign in it would be QEMU's
+ * syntax. Another one is the user's, who writes what QEMU reads.
+ */
+static int rewrite_name(struct walk *walk, const char *option, const char *value)
+{
+    cleanup_free char *text = NULL;
+    char *end;
+
+    if (walk->has_name)
+        return emit(walk, option, value);
+    walk->has_name = true;
+    text = malloc(sizeof("guest=") + 2 * strlen(value));
+    if (!text)
+        return -ENOMEM;
+    end = stpcpy(text, "guest=");
+    for (; *value; value++) {
+        if (*value == ',')
+            *end++ = ',';
+        *end++ = *value;
+    }
+    *end = '\0';
+    return emit(walk, option, text);
+}
+
 static int note_vnc(struct walk *walk, const char *option, const char *value)
 {
     walk->has_vnc = true;
@@ -471,11 +515,8 @@ static const struct rule rules[] = {
     { "-machine", true, rewrite_machine, NULL },
     /* We say where VNC is served. */
     { "-vnc", true, note_vnc, NO_NETWORK "; vnc=, vnclisten= and vncdisplay= are served by dom0" },
-    /*
-     * Nothing to do, but their values may look like options (a guest may be named
-     * "-kernel"), so that they must be known to have one.
-     */
-    { "-name", true, keep, NULL },
+    { "-name", true, rewrite_name, NULL },
+    /* Nothing to do, but its value may look like an option, so it must be known to have one. */
     { "-append", true, keep, NULL },
 };
 

@@ -72,7 +72,7 @@ static void usual_guest(void **state)
 {
     static const char *const expected[] = {
         "/usr/bin/qemu", "-xen-domid", "7", "-no-shutdown", "-nodefaults", "-no-user-config",
-        "-name", "guest", "-display", "none", "-serial", "/dev/hvc3", "-device",
+        "-name", "guest=guest", "-display", "none", "-serial", "/dev/hvc3", "-device",
         "VGA,vgamem_mb=16", "-boot", "order=cd", "-usb", "-usbdevice", "tablet", "-smp",
         "2,maxcpus=2", "-device", "e1000,id=nic0,netdev=net0,mac=00:16:3e:11:22:33", "-netdev",
         "tap,fd=9,id=net0", "-machine", "xenfv,suppress-vmdesc=on", "-m", "496", "-drive",
@@ -142,7 +142,18 @@ static void each_rule(void **state)
         { { "-audiodev", "none,id=a" }, { "-audiodev", "none,id=a" } },
         { { "--display", "none" }, { "-display", "none" } },
         /* A value that looks like an option stays a value. */
-        { { "-name", "-kernel" }, { "-name", "-kernel" } },
+        { { "-name", "-kernel" }, { "-name", "guest=-kernel" } },
+        { { "-name", "web,01" }, { "-name", "guest=web,,01" } },
+        { { "-name", ",a,," }, { "-name", "guest=,,a,,,," } },
+        { { "-name", "a=b" }, { "-name", "guest=a=b" } },
+        { { "-name", "x,debug-threads=on" }, { "-name", "guest=x,,debug-threads=on" } },
+        { { "-name", "q\"uote %s%n \t\xc3\xa9" }, { "-name", "guest=q\"uote %s%n \t\xc3\xa9" } },
+        { { "-name", "" }, { "-name", "guest=" } },
+        /* The second one is the user's. */
+        { { "-name", "a,b", "-name", "c,debug-threads=on" },
+          { "-name", "guest=a,,b", "-name", "c,debug-threads=on" } },
+        /* A doubled comma is one to QEMU, and ends nothing. */
+        { { "-object", "secret,id=s,data=a,,file=/b" }, { "-object", "secret,id=s,data=a,,file=/b" } },
         { { "-append", "-initrd" }, { "-append", "-initrd" } },
         { { "" }, { "" } },
     };
@@ -187,6 +198,9 @@ static void refused(void **state)
         { { "-nic", "user" }, "no network of its own" },
         { { "-drive", "file=/dev/xvdaa,if=ide" }, "file of dom0" },
         { { "-drive", "if=none,id=a,file=/root/stick.img" }, "file of dom0" },
+        { { "-drive", "if=none,file=/dev/xvdb,,c" }, "file of dom0" },
+        { { "-object", "secret,id=a,,b,file=/c" }, "file of dom0" },
+        { { "-object", "secret,id=a,,,file=/c" }, "file of dom0" },
         { { "--drive", "file=/root/stick.img" }, "-drive file=/root/stick.img: a file of dom0" },
         { { "-blockdev", "driver=file,filename=/x,node-name=a" }, "file of dom0" },
         { { "-blockdev", "driver=raw,file.filename=/x,node-name=a" }, "file of dom0" },
