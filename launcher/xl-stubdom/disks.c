@@ -19,6 +19,10 @@
 #define LETTERS 26 /* libxl names the first 26 disks to QEMU, /dev/xvda to /dev/xvdz */
 #define IDE_DISKS 4
 #define AHCI_DISKS 6
+#define SCSI_DISKS 7 /* ids 0 to 6; sdh would be the adapter's own */
+/* How many libxl has names for. */
+#define LIBXL_SCSI_DISKS 16
+#define XEN_DISKS (1 << 20)
 
 /* A disk list on its way from the config to libxl. */
 struct list {
@@ -42,20 +46,80 @@ static int out_of_memory(const struct list *list)
     return fault_set(list->fault, -ENOMEM, "%s: out of memory", list->source);
 }
 
-/* hdc, sdc, xvdc, xvdc1 → 2; -1: another kind of name, or beyond z. */
-static int vdev_letter(const char *vdev)
+/* What a vdev names. libxl has one name for a disk of QEMU's and for the guest's Xen drivers' disk. */
+struct vdev {
+    enum { VDEV_UNKNOWN, VDEV_XEN, VDEV_IDE, VDEV_SCSI, VDEV_NUMBER } kind;
+    int disk, partition; /* of a number: -1 */
+};
+
+/* NAME, letters up to the disk `last`, perhaps a partition (device_virtdisk_matches in libxl). */
+static bool vdev_matches(const char *text, const char *name, int last, struct vdev *vdev)
 {
-    static const char *const prefixes[] = {"hd", "sd", "xvd"};
+    const char *p = text + strlen(name);
+    char *end;
 
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-        const char *letter = vdev + strlen(prefixes[i]);
-
-        if (strncmp(vdev, prefixes[i], strlen(prefixes[i])))
-            continue;
-        if (*letter >= 'a' && *letter <= 'z' && !(letter[1] >= 'a' && letter[1] <= 'z'))
-            return *letter - 'a';
+    if (strncmp(text, name, strlen(name)))
+        return false;
+    for (vdev->disk = -1; *p >= 'a' && *p <= 'z'; p++) {
+        vdev->disk = (vdev->disk + 1) * 26 + *p - 'a';
+        if (vdev->disk > last)
+            return false;
     }
-    return -1;
+    vdev->partition = 0;
+    if (*p) {
+        vdev->partition = strtoul(p, &end, 10);
+        if (*p < '1' || *p > '9' || *end)
+            return false;
+    }
+    return vdev->disk >= 0;
+}
+
+static struct vdev vdev_parse(const char *text)
+{
+    struct vdev vdev = {VDEV_UNKNOWN, -1, 0};
+    int used = -1;
+    char *end;
+
+    strtoul(text, &end, 0);
+    if (vdev_matches(text, "xvd", XEN_DISKS - 1, &vdev) ||
+        (sscanf(text, "d%ip%i%n", &vdev.disk, &vdev.partition, &used) >= 2 && !text[used]))
+        vdev.kind = VDEV_XEN;
+    else if (vdev_matches(text, "hd", IDE_DISKS - 1, &vdev))
+        vdev.kind = VDEV_IDE;
+    else if (vdev_matches(text, "sd", LIBXL_SCSI_DISKS - 1, &vdev))
+        vdev.kind = VDEV_SCSI;
+    else
+        vdev = (struct vdev){*end ? VDEV_UNKNOWN : VDEV_NUMBER, -1, 0};
+    return vdev;
+}
+
+/* Whether libxl tells QEMU of this disk; the others are for the guest's Xen drivers alone. */
+static bool is_emulated(const struct list *list, const struct vdev *vdev, bool cdrom)
+{
+    return vdev->disk >= 0 && ((vdev->kind == VDEV_SCSI && !cdrom) ||
+                               vdev->disk < (list->ahci && !cdrom ? AHCI_DISKS : IDE_DISKS));
+}
+
+/* Names that libxl or QEMU refuses when the guest is half made, or whose disk no guest would see. */
+static int check_name(const struct list *list, const libxl_device_disk *disk, const struct vdev *vdev)
+{
+    if (vdev->kind == VDEV_UNKNOWN)
+        return fault_set(list->fault, -EINVAL,
+                         "%s: disk %s: no disk has this name: there are hda to hdd (IDE), sda to sdg "
+                         "(SCSI), and xvda and so on", list->source, disk->vdev);
+    if (disk->is_cdrom && ((vdev->kind == VDEV_SCSI && vdev->disk >= IDE_DISKS) || vdev->disk == IDE_DISKS))
+        return fault_set(list->fault, -EINVAL,
+                         "%s: disk %s: QEMU's CD drives are hda to hdd", list->source, disk->vdev);
+    if (vdev->kind == VDEV_SCSI && vdev->disk >= SCSI_DISKS)
+        return fault_set(list->fault, -EINVAL,
+                         "%s: disk %s: the SCSI adapter has disks sda to sdg; its own id is 7. A disk for "
+                         "the guest's Xen drivers alone is called xvd%c", list->source, disk->vdev,
+                         'a' + vdev->disk);
+    if (vdev->partition && is_emulated(list, vdev, disk->is_cdrom))
+        return fault_set(list->fault, -EINVAL,
+                         "%s: disk %s: a partition, and QEMU has whole disks only: leave the number away",
+                         list->source, disk->vdev);
+    return 0;
 }
 
 /* libxl would take qdisk for all of these. */
@@ -87,25 +151,24 @@ static int check_backend(const struct list *list, const libxl_device_disk *disk)
 }
 
 /* libxl finds this out only when the guest is half made. */
-static int check_read_only(const struct list *list, const libxl_device_disk *disk)
+static int check_read_only(const struct list *list, const libxl_device_disk *disk,
+                           const struct vdev *vdev)
 {
-    int limit = list->ahci ? AHCI_DISKS : IDE_DISKS, letter = vdev_letter(disk->vdev);
-
-    if (disk->readwrite || disk->is_cdrom || !strncmp(disk->vdev, "sd", 2) || letter < 0 ||
-        letter >= limit)
+    if (disk->readwrite || disk->is_cdrom || vdev->kind == VDEV_SCSI ||
+        !is_emulated(list, vdev, false))
         return 0;
     return fault_set(list->fault, -EINVAL,
                      "%s: disk %s: QEMU has no read-only IDE or AHCI disks: use vdev=sd%c (SCSI), "
                      "or devtype=cdrom",
-                     list->source, disk->vdev, 'a' + letter);
+                     list->source, disk->vdev, 'a' + vdev->disk);
 }
 
 /* hda and sda are one disk to a stub domain: QEMU would get /dev/xvda for both. */
-static int check_letter(struct list *list, const libxl_device_disk *disk)
+static int check_letter(struct list *list, const libxl_device_disk *disk, const struct vdev *vdev)
 {
-    int letter = vdev_letter(disk->vdev);
+    int letter = vdev->disk;
 
-    if (letter < 0)
+    if (letter < 0 || letter >= LETTERS)
         return 0;
     if (list->taken[letter])
         return fault_set(list->fault, -EINVAL,
@@ -158,17 +221,22 @@ static int parse_spec(const struct list *list, const char *spec, libxl_device_di
 static int add(struct list *list, const char *spec)
 {
     libxl_device_disk disk;
+    struct vdev vdev;
     int rc;
 
     libxl_device_disk_init(&disk);
     rc = parse_spec(list, spec, &disk);
     libxl_defbool_setdefault(&disk.colo_enable, false);
-    if (!rc)
+    if (!rc) {
+        vdev = vdev_parse(disk.vdev);
         rc = check_backend(list, &disk);
+    }
     if (!rc)
-        rc = check_read_only(list, &disk);
+        rc = check_letter(list, &disk, &vdev);
     if (!rc)
-        rc = check_letter(list, &disk);
+        rc = check_name(list, &disk, &vdev);
+    if (!rc)
+        rc = check_read_only(list, &disk, &vdev);
     if (!rc)
         rc = append(list, spec, &disk);
     libxl_device_disk_dispose(&disk);

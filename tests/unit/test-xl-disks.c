@@ -44,7 +44,10 @@ static void test_untouched(void **state)
         "disk = [ 'script=block-iscsi, vdev=hda, target=iqn=x' ]",
         "disk = [ 'backend=storage, vdev=hda, target=/dev/vg/x' ]",
         "disk = [ 'vdev=sda, access=ro, target=/x', 'vdev=hdb, discard, direct-io-safe, target=/y' ]",
-        "disk = [ 'vdev=hde, access=ro, target=/x' ]",
+        "disk = [ 'vdev=xvde, access=ro, target=/x', '/y,raw,xvdf1,ro', '/z,raw,d6p2,rw' ]",
+        "disk = [ 'vdev=xvdf, cdrom, backendtype=phy, target=/x', '/y,raw,51728,rw' ]",
+        "disk = [ '/x,raw,xvdf,rw', '/y,raw,sdg,ro' ]\nhdtype = 'ahci'",
+        "disk = [ '/x,raw,xvdz,rw', '/y,raw,xvdaaaa,rw' ]",
         "disk = [ '/x,raw,hda,rw', '/y,raw,xvdaa,rw', '/z,raw,hdb,rw' ]",
     };
 
@@ -98,10 +101,30 @@ static void test_refused(void **state)
         { "disk = [ '/x,raw,hda,ro' ]", "disk hda: QEMU has no read-only IDE or AHCI disks: use "
           "vdev=sda (SCSI), or devtype=cdrom" },
         { "disk = [ '/x,raw,xvdd,ro' ]", "disk xvdd: QEMU has no read-only" },
-        { "disk = [ '/x,raw,hdf,ro' ]\nhdtype = 'ahci'", "disk hdf: QEMU has no read-only" },
+        { "disk = [ '/x,raw,xvdf,ro' ]\nhdtype = 'ahci'", "disk xvdf: QEMU has no read-only" },
         { "disk = [ '/x,raw,hda,rw', '/y,raw,sda,rw' ]", "disks hda and sda: in the stub domain "
           "both would be xvda: give one another letter" },
         { "disk = [ '/x,raw,hda,rw' , '/y,raw,xvda1,rw' ]", "disks hda and xvda1" },
+        /* Names that no guest would see a disk by, or whose disk would end QEMU. */
+        { "disk = [ '/x,raw,hde,rw' ]", "disk hde: no disk has this name: there are hda to hdd" },
+        { "disk = [ '/x,raw,hdaa,rw' ]", "disk hdaa: no disk has this name" },
+        { "disk = [ '/x,raw,sdq,rw' ]", "disk sdq: no disk has this name" },
+        { "disk = [ '/x,raw,hd,rw' ]", "disk hd: no disk has this name" },
+        { "disk = [ '/x,raw,hda01,rw' ]", "disk hda01: no disk has this name" },
+        { "disk = [ '/x,raw,hda1x,rw' ]", "disk hda1x: no disk has this name" },
+        { "disk = [ '/x,raw,vda,rw' ]", "disk vda: no disk has this name" },
+        { "disk = [ '/x,raw,hde,rw' ]\nhdtype = 'ahci'", "disk hde: no disk has this name" },
+        { "disk = [ '/x,raw,sdh,rw' ]", "disk sdh: the SCSI adapter has disks sda to sdg; its own id "
+          "is 7. A disk for the guest's Xen drivers alone is called xvdh" },
+        { "disk = [ '/x,raw,sdi,rw' ]", "disk sdi: the SCSI adapter" },
+        { "disk = [ '/x,raw,sdp,ro' ]", "disk sdp: the SCSI adapter" },
+        { "disk = [ '/x,raw,hda1,rw' ]", "disk hda1: a partition" },
+        { "disk = [ '/x,raw,sde3,rw' ]", "disk sde3: a partition" },
+        { "disk = [ '/x,raw,xvdc2,rw' ]", "disk xvdc2: a partition" },
+        { "disk = [ '/x,raw,d0p1,rw' ]", "disk d0p1: a partition" },
+        { "disk = [ '/x,raw,xvdf1,rw' ]\nhdtype = 'ahci'", "disk xvdf1: a partition" },
+        { "disk = [ 'vdev=xvde,cdrom' ]", "disk xvde: QEMU's CD drives are hda to hdd" },
+        { "disk = [ 'vdev=sdf,cdrom' ]", "disk sdf: QEMU's CD drives are" },
         { "disk = [ '/x,raw' ]", "no vdev specified" },
         { "disk = [ 'vdev=hda, access=maybe, target=/x' ]", "unknown value for access" },
     };
@@ -114,7 +137,7 @@ static void test_refused(void **state)
     }
 }
 
-/* hde is only read-only where it is no AHCI disk; a guest without a stub domain is left alone. */
+/* A guest without a stub domain is left alone. */
 static void test_not_ours(void **state)
 {
     static const char text[] = "name='g'\ntype='hvm'\ndisk = [ '/x,qcow2,hda,ro', 'vdev=hdc,cdrom' ]";
