@@ -18,6 +18,7 @@
 
 #include "cleanup.h"
 #include "disks.h"
+#include "keys.h"
 #include "nics.h"
 
 const char *const libxl_key_names[KEY_COUNT] = {
@@ -356,7 +357,8 @@ static int read_keys(struct config *config, const struct reader *r)
         return rc;
     if (!rc)
         return fault_set(r->fault, -EINVAL, "%s: the guest has no name", r->source);
-    if ((rc = check_hvm(r)) || (rc = read_video(config, r)) || (rc = read_image(config, r)) ||
+    if ((rc = check_hvm(r)) || (rc = keys_check(r->xlu, r->source, r->fault)) ||
+        (rc = read_video(config, r)) || (rc = read_image(config, r)) ||
         (rc = read_memory(config, r)) || (rc = read_disks(config, r)) ||
         (rc = check_usb(r)) || (rc = read_boot(config, r)))
         return rc;
@@ -412,6 +414,11 @@ static int parse(struct config *config, struct reader *r, const char *text, size
         rc = read_flavour(config, r);
         if (!rc && config->flavour)
             rc = read_keys(config, r);
+        if (!rc && config->flavour) {
+            config->unknown = keys_unknown(text, len);
+            if (!config->unknown)
+                rc = fault_set(r->fault, -ENOMEM, "%s: out of memory", r->source);
+        }
     }
     xlu_cfg_destroy(r->xlu);
     fclose(out);
@@ -447,6 +454,7 @@ void config_dispose(struct config *config)
     free(config->name);
     free(config->cmdline);
     free(config->disks);
+    free(config->unknown);
     free(config->guest_kernel);
     free(config->guest_ramdisk);
     for (int key = 0; key < ARGS_COUNT; key++) {

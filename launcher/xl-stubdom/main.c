@@ -122,6 +122,18 @@ static int check_files(struct job *job)
     return rc;
 }
 
+/* xl passes over such a key in silence, and a newer one may know it: no reason to refuse. */
+static void note_unknown(struct job *job)
+{
+    struct fault note;
+
+    if (!*job->config.unknown)
+        return;
+    fault_set(&note, 0, "%s: not in xl.cfg(5) or xl-stubdom.cfg(5), xl may ignore it: %s",
+              job->config.source, job->config.unknown);
+    fault_print(&note, stderr);
+}
+
 /* Everything that can be wrong is found here, before there is a domain. */
 static int prepare(struct job *job, const char *config, const char *extra)
 {
@@ -135,7 +147,11 @@ static int prepare(struct job *job, const char *config, const char *extra)
     if (rc)
         return rc;
     rc = settings_init(&job->settings, &job->config, &places, &job->fault);
-    return rc ? rc : check_files(job);
+    if (!rc)
+        rc = check_files(job);
+    if (!rc)
+        note_unknown(job);
+    return rc;
 }
 
 static int print_config(struct job *job, int count, char **args)

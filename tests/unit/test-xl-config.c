@@ -1,6 +1,7 @@
 // sources: launcher/xl-stubdom/config.c launcher/xl-stubdom/settings.c
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c
-// sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/nics.c common/frame-filter.c common/util.c
+// sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/keys.c
+// sources: launcher/xl-stubdom/nics.c common/frame-filter.c common/util.c
 // libs: xlutil xenlight
 /*
  * What xl-stubdom makes of a guest's config: the settings for libxl, or one line that says what is

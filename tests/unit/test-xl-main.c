@@ -4,7 +4,7 @@
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c launcher/xl-stubdom/image.c
 // sources: launcher/xl-stubdom/log-tail.c launcher/xl-stubdom/run-xl.c
 // sources: launcher/xl-stubdom/settings.c launcher/xl-stubdom/saved-guest.c
-// sources: launcher/xl-stubdom/nics.c common/frame-filter.c launcher/xl-stubdom/screenshot.c
+// sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/nics.c common/frame-filter.c launcher/xl-stubdom/screenshot.c
 // sources: launcher/xl-stubdom/flavour.c
 // libs: xlutil xenlight xenstore xentoollog json-c
 /*
@@ -209,6 +209,16 @@ static void test_create(void **state)
     assert_int_equal(RUN("create", "g.cfg", "disk=['vdev=hdc,cdrom']"), 0);
     assert_non_null(strstr(get("args"), SETTINGS "disk=[\"backendtype=phy,vdev=hdc,cdrom\"]\n"));
     assert_string_equal(get("g.cfg"), GUEST);
+
+    /* What nobody knows is said, and handed on; what is refused is one line. */
+    assert_int_equal(RUN("create", "g.cfg", "memry=3", "foo=['a=b']"), 0);
+    assert_string_equal(get("args"), "create\ng.cfg\nmemry=3\nfoo=['a=b']\n" SETTINGS);
+    assert_string_equal(get("err"), "xl-stubdom: g.cfg: not in xl.cfg(5) or xl-stubdom.cfg(5), "
+                                    "xl may ignore it: memry, foo\n");
+    assert_int_equal(RUN("create", "g.cfg", "memry=3", "spice=1"), 1);
+    assert_string_equal(get("args"), "");
+    assert_string_equal(get("err"), "xl-stubdom: g.cfg: spice = \"1\": SPICE needs a network, and a "
+                                    "stub domain has none; VNC is served\n");
 }
 
 /* Every row of the table, from create to restore, with files of its own. */

@@ -1,0 +1,384 @@
+/*
+ * keys: every key of xl.cfg(5). See keys.h.
+ *
+ * Source: xl.cfg(5) and xl_parse.c of Xen 4.17 and 4.20.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "keys.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+
+static bool is_any(const struct key *key, const char *value)
+{
+    return value[0];
+}
+
+/* xl takes numbers only, 0 for no. */
+static bool is_on(const struct key *key, const char *value)
+{
+    char *end;
+
+    return strtol(value, &end, 0) || *end;
+}
+
+static bool is_one_of(const struct key *key, const char *value)
+{
+    size_t len = strlen(value);
+
+    for (const char *word = key->words; *word; word += strspn(word, " ")) {
+        size_t n = strcspn(word, " ");
+
+        if (n == len && !strncmp(word, value, n))
+            return true;
+        word += n;
+    }
+    return false;
+}
+
+static bool is_none_of(const struct key *key, const char *value)
+{
+    return value[0] && !is_one_of(key, value);
+}
+
+/* The order of boot devices, perhaps with more of QEMU's own: QEMU ends at what it has not. */
+static bool is_bad_order(const struct key *key, const char *value)
+{
+    size_t len = strcspn(value, ",");
+
+    for (size_t i = 0; i < len; i++)
+        if (!strchr("abcdn", value[i]) || memchr(value, value[i], i))
+            return true;
+    return len > 3;
+}
+
+/* An entry of vkb= that leaves the backend to libxl gets QEMU's. */
+static bool is_for_qemu(const struct key *key, const char *value)
+{
+    return !strstr(value, key->words);
+}
+
+#define WITH_PCI "only with pci="
+#define NO_PCI "PCI passthrough to a stub domain is not there yet"
+#define OF_XEN "Xen's own"
+#define NOT_HVM "not for HVM guests"
+#define FOR_ARM "for Arm"
+#define IN_DOM0 "its backend is a QEMU in dom0, and a guest with a stub domain has none"
+#define NO_SPICE "SPICE needs a network, and a stub domain has none; VNC is served"
+#define ROMBIOS "QEMU in a stub domain has SeaBIOS and OVMF"
+#define SET "set by xl-stubdom; another value is refused"
+
+/* The second kind has values that are refused. */
+#define ROW(key, verdict, note) {key, KEY_##verdict, note, NULL, NULL, NULL}
+#define ROW_BUT(key, verdict, note, refuses, words, reason) \
+    {key, KEY_##verdict, note, refuses, words, reason}
+
+const struct key keys[] = {
+    /* The guest. */
+    ROW("name", SERVED, NULL),
+    ROW("type", SERVED, "`\"hvm\"`"),
+    ROW("builder", SERVED, "`\"hvm\"`"),
+    ROW("uuid", SERVED, NULL),
+    ROW("memory", SERVED, NULL),
+    ROW("maxmem", SERVED, NULL),
+    ROW("vcpus", SERVED, NULL),
+    ROW("maxvcpus", SERVED, NULL),
+    ROW("on_poweroff", SERVED, NULL),
+    ROW("on_reboot", SERVED, NULL),
+    ROW("on_watchdog", SERVED, NULL),
+    ROW("on_crash", SERVED, NULL),
+    ROW("on_soft_reset", SERVED, NULL),
+    ROW("seclabel", HARMLESS, "not tried"),
+    ROW("init_seclabel", HARMLESS, "not tried"),
+    ROW("device_model_stubdomain_seclabel", HARMLESS, "not tried"),
+    ROW("max_grant_frames", SERVED, "the stub domain gets as many"),
+    ROW("max_maptrack_frames", SERVED, "the stub domain gets as many, and needs none"),
+    ROW("max_grant_version", SERVED, "the stub domain's, too"),
+    ROW("max_event_channels", HARMLESS, OF_XEN),
+    ROW("nomigrate", HARMLESS, OF_XEN),
+    ROW("driver_domain", HARMLESS, OF_XEN),
+    ROW("xend_suspend_evtchn_compat", HARMLESS, OF_XEN),
+    ROW("vmtrace_buf_kb", HARMLESS, OF_XEN),
+    ROW("vpmu", HARMLESS, OF_XEN),
+    ROW("vnuma", HARMLESS, OF_XEN),
+    ROW("pool", HARMLESS, "the stub domain stays in the first pool"),
+    ROW("cpus", HARMLESS, "the stub domain is not pinned"),
+    ROW("cpus_soft", HARMLESS, "the stub domain is not pinned"),
+    ROW("cpu_weight", HARMLESS, "the guest's; `xl sched-credit2` for the stub domain"),
+    ROW("cap", HARMLESS, "the guest's; `xl sched-credit2` for the stub domain"),
+    ROW("period", HARMLESS, OF_XEN),
+    ROW("slice", HARMLESS, OF_XEN),
+    ROW("latency", HARMLESS, OF_XEN),
+    ROW("extratime", HARMLESS, OF_XEN),
+    /* Boot and firmware. */
+    ROW("kernel", SERVED, "a file of dom0"),
+    ROW("ramdisk", SERVED, "a file of dom0"),
+    ROW("cmdline", SERVED, NULL),
+    ROW("root", SERVED, NULL),
+    ROW("extra", SERVED, NULL),
+    ROW_BUT("boot", SERVED, NULL, is_bad_order, NULL,
+            "up to three of a (floppy), c (disk), d (CD) and n (network), none twice"),
+    ROW_BUT("bios", SERVED, NULL, is_one_of, "rombios", ROMBIOS),
+    ROW_BUT("firmware", SERVED, NULL, is_one_of, "rombios", ROMBIOS),
+    ROW("bios_path_override", SERVED, "hvmloader loads it, not QEMU"),
+    ROW("firmware_override", SERVED, NULL),
+    ROW("acpi_firmware", SERVED, "hvmloader reads it, not QEMU"),
+    ROW("smbios_firmware", SERVED, "hvmloader reads it, not QEMU"),
+    ROW("smbios", SERVED, "hvmloader reads it, not QEMU"),
+    ROW("ms_vm_genid", SERVED, NULL),
+    ROW("acpi", SERVED, NULL),
+    ROW("acpi_s3", SERVED, NULL),
+    ROW("acpi_s4", SERVED, NULL),
+    ROW("acpi_laptop_slate", SERVED, NULL),
+    ROW("mmio_hole", SERVED, NULL),
+    ROW("rdm_mem_boundary", HARMLESS, WITH_PCI),
+    /* Processor and clock: Xen emulates them. */
+    ROW("hap", HARMLESS, OF_XEN),
+    ROW("oos", HARMLESS, OF_XEN),
+    ROW("shadow_memory", HARMLESS, OF_XEN),
+    ROW("pae", HARMLESS, OF_XEN),
+    ROW("apic", HARMLESS, OF_XEN),
+    ROW("nx", HARMLESS, OF_XEN),
+    ROW("hpet", HARMLESS, OF_XEN),
+    ROW("altp2m", HARMLESS, OF_XEN),
+    ROW("altp2mhvm", HARMLESS, OF_XEN),
+    ROW_BUT("nestedhvm", REFUSED, NULL, is_on, NULL,
+            "a hypervisor in the guest was never seen to work with a stub domain"),
+    ROW("cpuid", HARMLESS, OF_XEN),
+    ROW("mca_caps", HARMLESS, OF_XEN),
+    ROW("msr_relaxed", HARMLESS, OF_XEN),
+    ROW("viridian", HARMLESS, OF_XEN),
+    ROW("hvm_pirq", HARMLESS, OF_XEN),
+    ROW("tsc_mode", HARMLESS, OF_XEN),
+    ROW("timer_mode", HARMLESS, OF_XEN),
+    ROW("vpt_align", HARMLESS, OF_XEN),
+    ROW("localtime", HARMLESS, OF_XEN),
+    ROW("rtc_timeoffset", HARMLESS, OF_XEN),
+    ROW("llc_colors", HARMLESS, FOR_ARM),
+    /* Disks, NICs, ports. */
+    ROW("disk", SERVED, "see `xl-stubdom.cfg(5)`"),
+    ROW("hdtype", SERVED, NULL),
+    ROW("vif", SERVED, "see `xl-stubdom.cfg(5)`"),
+    ROW("vif2", HARMLESS, "xl ignores it"),
+    ROW("serial", SERVED, "see `stubdom-dm(8)`"),
+    ROW_BUT("channel", REFUSED, NULL, is_any, NULL,
+            "QEMU serves a channel where it runs, and nobody reaches that in a stub domain; serial= is served"),
+    ROW("usb", SERVED, NULL),
+    ROW_BUT("usbversion", SERVED, NULL, is_none_of, "0 1 2 3", "USB is version 1, 2 or 3"),
+    ROW_BUT("usbdevice", SERVED, NULL, is_none_of, "tablet mouse keyboard",
+            "QEMU in the stub domain can emulate \"tablet\", \"mouse\" and \"keyboard\" only"),
+    ROW("usbctrl", SERVED, NULL),
+    ROW("usbdev", SERVED, "of dom0's devices with `type=pv` in `usbctrl` only"),
+    ROW_BUT("soundhw", SERVED, "VNC viewers hear it", is_none_of,
+            "ac97 adlib cs4231a es1370 gus hda sb16", "no such sound card"),
+    /* Screen, keyboard, mouse. */
+    ROW_BUT("vga", SERVED, NULL, is_one_of, "qxl", "QEMU in the stub domain has stdvga and cirrus"),
+    ROW("stdvga", SERVED, NULL),
+    ROW("videoram", SERVED, NULL),
+    ROW("vnc", SERVED, NULL),
+    ROW("vnclisten", SERVED, NULL),
+    ROW("vncdisplay", SERVED, NULL),
+    ROW("vncunused", SERVED, NULL),
+    ROW("vncpasswd", SERVED, NULL),
+    ROW("vncviewer", SERVED, NULL),
+    ROW("keymap", SERVED, NULL),
+    ROW("nographic", HARMLESS, "QEMU in the stub domain never has a window"),
+    ROW_BUT("sdl", REFUSED, NULL, is_on, NULL, "a stub domain has no screen; vnc= is served"),
+    ROW("opengl", HARMLESS, "only with sdl="),
+    ROW("display", HARMLESS, "only with sdl="),
+    ROW("xauthority", HARMLESS, "only with sdl="),
+    ROW_BUT("spice", REFUSED, NULL, is_on, NULL, NO_SPICE),
+    ROW("spicehost", HARMLESS, "only with spice="),
+    ROW("spiceport", HARMLESS, "only with spice="),
+    ROW("spicetls_port", HARMLESS, "only with spice="),
+    ROW("spicedisable_ticketing", HARMLESS, "only with spice="),
+    ROW("spicepasswd", HARMLESS, "only with spice="),
+    ROW("spiceagent_mouse", HARMLESS, "only with spice="),
+    ROW("spicevdagent", HARMLESS, "only with spice="),
+    ROW("spice_clipboard_sharing", HARMLESS, "only with spice="),
+    ROW_BUT("spiceusbredirection", REFUSED, NULL, is_on, NULL, NO_SPICE),
+    ROW("spice_image_compression", HARMLESS, "only with spice="),
+    ROW("spice_streaming_video", HARMLESS, "only with spice="),
+    /* Devices for the guest's Xen drivers. */
+    ROW("xen_platform_pci", SERVED, NULL),
+    ROW("vendor_device", SERVED, NULL),
+    ROW("vkb_device", HARMLESS, "nobody serves that keyboard; PS/2 and USB are served"),
+    ROW_BUT("vkb", SERVED, "`backend-type=linux` only", is_for_qemu, "backend-type=linux", IN_DOM0),
+    ROW_BUT("vfb", REFUSED, NULL, is_any, NULL, IN_DOM0 "; vnc= is served"),
+    ROW_BUT("vtpm", REFUSED, NULL, is_any, NULL, "a TPM for a guest with a stub domain is not there yet"),
+    ROW_BUT("p9", REFUSED, NULL, is_any, NULL, IN_DOM0),
+    ROW("pvcalls", HARMLESS, "its backend is not QEMU"),
+    ROW("vdispl", HARMLESS, "its backend is not QEMU"),
+    ROW("vsnd", HARMLESS, "its backend is not QEMU"),
+    ROW_BUT("virtio", REFUSED, NULL, is_any, NULL, "such devices are for Arm guests"),
+    /* Devices of dom0's. */
+    ROW_BUT("pci", REFUSED, NULL, is_any, NULL, NO_PCI),
+    ROW("pci_permissive", HARMLESS, WITH_PCI),
+    ROW("pci_msitranslate", HARMLESS, WITH_PCI),
+    ROW("pci_seize", HARMLESS, WITH_PCI),
+    ROW("pci_power_mgmt", HARMLESS, WITH_PCI),
+    ROW_BUT("gfx_passthru", REFUSED, NULL, is_on, NULL, NO_PCI),
+    ROW_BUT("rdm", REFUSED, NULL, is_any, NULL, NO_PCI),
+    ROW("passthrough", HARMLESS, WITH_PCI),
+    ROW("ioports", HARMLESS, "for the guest, not for QEMU"),
+    ROW("iomem", HARMLESS, "for the guest, not for QEMU"),
+    ROW("irqs", HARMLESS, "for the guest, not for QEMU"),
+    ROW("dtdev", HARMLESS, FOR_ARM),
+    /* The device model itself. */
+    ROW("device_model", HARMLESS, "xl ignores it"),
+    ROW("device_model_version", SERVED, SET),
+    ROW("device_model_override", SERVED, SET),
+    ROW("device_model_stubdomain_override", SERVED, SET),
+    ROW("stubdomain_kernel", SERVED, SET),
+    ROW("stubdomain_ramdisk", SERVED, SET),
+    ROW("stubdomain_cmdline", SERVED, SET),
+    ROW("stubdomain_memory", SERVED, SET),
+    ROW("device_model_args", SERVED, "see `xl-stubdom.cfg(5)`"),
+    ROW("device_model_args_hvm", SERVED, "see `xl-stubdom.cfg(5)`"),
+    ROW("device_model_args_pv", HARMLESS, NOT_HVM),
+    ROW("device_model_user", HARMLESS, "QEMU is no process of dom0's"),
+    ROW("dm_restrict", HARMLESS, "QEMU is always confined here"),
+    /* For other guests. */
+    ROW("bootloader", HARMLESS, NOT_HVM),
+    ROW("bootloader_args", HARMLESS, NOT_HVM),
+    ROW("bootloader_restrict", HARMLESS, NOT_HVM),
+    ROW("bootloader_user", HARMLESS, NOT_HVM),
+    ROW("e820_host", HARMLESS, NOT_HVM),
+    ROW("pvh", HARMLESS, NOT_HVM),
+    ROW("pvshim", HARMLESS, NOT_HVM),
+    ROW("pvshim_path", HARMLESS, NOT_HVM),
+    ROW("pvshim_cmdline", HARMLESS, NOT_HVM),
+    ROW("pvshim_extra", HARMLESS, NOT_HVM),
+    ROW("device_tree", HARMLESS, FOR_ARM),
+    ROW("gic_version", HARMLESS, FOR_ARM),
+    ROW("nr_spis", HARMLESS, FOR_ARM),
+    ROW("sve", HARMLESS, FOR_ARM),
+    ROW("tee", HARMLESS, FOR_ARM),
+    ROW("vuart", HARMLESS, FOR_ARM),
+};
+
+const size_t key_count = sizeof(keys) / sizeof(keys[0]);
+
+void key_describe(const struct key *key, char *text, size_t size)
+{
+    if (!key->refuses)
+        text[0] = '\0';
+    else if (key->refuses == is_one_of)
+        snprintf(text, size, "`%s`", key->words);
+    else if (key->refuses == is_none_of)
+        snprintf(text, size, "other than `%s`", key->words);
+    else if (key->refuses == is_for_qemu)
+        snprintf(text, size, "without `%s`", key->words);
+    else
+        snprintf(text, size, "%s", key->refuses == is_on ? "`1`" :
+                                   key->refuses == is_any ? "any" : "others");
+}
+
+static int refuse(const struct key *key, const char *source, const char *value, struct fault *fault)
+{
+    return fault_set(fault, -EINVAL, "%s: %s = \"%s\": %s", source, key->name, value, key->reason);
+}
+
+/* What is no string in a list, such as a list of lists, is an entry without a text. */
+static int check_list(const struct key *key, XLU_ConfigList *list, int count, const char *source,
+                      struct fault *fault)
+{
+    for (int i = 0; i < count; i++) {
+        const char *value = xlu_cfg_get_listitem(list, i);
+
+        if (key->refuses(key, value ? value : "(a list)"))
+            return refuse(key, source, value ? value : "(a list)", fault);
+    }
+    return 0;
+}
+
+int keys_check(XLU_Config *xlu, const char *source, struct fault *fault)
+{
+    for (size_t i = 0; i < key_count; i++) {
+        const struct key *key = &keys[i];
+        XLU_ConfigList *list;
+        const char *value;
+        int count, rc = 0;
+
+        if (!key->refuses)
+            continue;
+        if (!xlu_cfg_get_list(xlu, key->name, &list, &count, 1))
+            rc = check_list(key, list, count, source, fault);
+        else if (!xlu_cfg_get_string(xlu, key->name, &value, 1) && value[0] && key->refuses(key, value))
+            rc = refuse(key, source, value, fault);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static bool is_known(const char *name, size_t len)
+{
+    if (len >= 8 && !strncmp(name, "stubdom_", 8))
+        return true;
+    for (size_t i = 0; i < key_count; i++)
+        if (!strncmp(keys[i].name, name, len) && !keys[i].name[len])
+            return true;
+    return false;
+}
+
+/* Behind a string or a comment that begins at p; elsewhere p + 1. */
+static const char *skip(const char *p, const char *end)
+{
+    char first = *p++;
+
+    if (first == '#')
+        while (p < end && *p != '\n')
+            p++;
+    if (first != '"' && first != '\'')
+        return p;
+    while (p < end && *p != first)
+        p += *p == '\\' && end - p > 1 ? 2 : 1;
+    return p < end ? p + 1 : end;
+}
+
+static const char *skip_name(const char *p, const char *end)
+{
+    while (p < end && (isalnum((unsigned char)*p) || *p == '_'))
+        p++;
+    return p;
+}
+
+/* A name, then "=" or "+=". */
+static bool is_assigned(const char *after, const char *end)
+{
+    while (after < end && (*after == ' ' || *after == '\t'))
+        after++;
+    return after < end && (*after == '=' || *after == '+');
+}
+
+char *keys_unknown(const char *text, size_t len)
+{
+    const char *end = text + len, *after;
+    cleanup_free char *list = strdup("");
+    int depth = 0;
+
+    for (const char *p = text; list && p < end;) {
+        after = skip_name(p, end);
+        if (after > p && !depth && is_assigned(after, end) && !is_known(p, after - p)) {
+            char *longer;
+
+            if (asprintf(&longer, "%s%s%.*s", list, *list ? ", " : "", (int)(after - p), p) < 0)
+                return NULL;
+            free(list);
+            list = longer;
+        }
+        if (after == p) {
+            depth += (*p == '[') - (*p == ']');
+            after = skip(p, end);
+        }
+        p = after;
+    }
+    return steal(list);
+}

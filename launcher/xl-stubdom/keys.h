@@ -1,0 +1,50 @@
+/*
+ * keys: every key of xl.cfg(5), and what becomes of it for an HVM guest whose QEMU is in a stub
+ * domain. One table: what is refused is refused from it before there is a domain, and
+ * docs/limits.md is made from it.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef XL_STUBDOM_KEYS_H
+#define XL_STUBDOM_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <libxlutil.h>
+
+#include "fault.h"
+
+enum key_verdict {
+    KEY_SERVED,   /* it does what xl.cfg(5) says */
+    KEY_HARMLESS, /* it concerns Xen, the guest's Xen drivers or another kind of guest, not QEMU */
+    KEY_REFUSED,  /* it asks for what there is not */
+};
+
+struct key {
+    const char *name;
+    enum key_verdict verdict;
+    const char *note; /* for the reader of docs/limits.md, or NULL */
+    /* Whether this value, or entry of a list, is refused, and why. NULL: none is. */
+    bool (*refuses)(const struct key *key, const char *value);
+    const char *words; /* for `refuses`: separated by blanks */
+    const char *reason;
+};
+
+extern const struct key keys[];
+extern const size_t key_count;
+
+/* xl.cfg(5)'s word for what a row refuses, for docs/limits.md: "1", "qxl", "other than …". */
+void key_describe(const struct key *key, char *text, size_t size);
+
+/* Returns 0, or -EINVAL with the fault described: a value that cannot be had. */
+int keys_check(XLU_Config *xlu, const char *source, struct fault *fault);
+
+/*
+ * The keys of a config that the table has not, "a, b", in the order of the config; stubdom_* are
+ * not looked at. The text must have been parsed without error. Malloc'd, "" when there is none;
+ * NULL: out of memory.
+ */
+char *keys_unknown(const char *text, size_t len);
+
+#endif

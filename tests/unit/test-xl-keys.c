@@ -1,0 +1,202 @@
+// sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/config.c launcher/xl-stubdom/fault.c
+// sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/nics.c launcher/xl-stubdom/flavour.c
+// sources: common/frame-filter.c common/util.c
+// libs: xlutil xenlight
+/*
+ * The table of xl.cfg(5)'s keys: each row does what it says, and docs/limits.md says the same.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include "cleanup.h"
+#include "config.h"
+#include "keys.h"
+
+#define GUEST "name = \"g\"\ntype = \"hvm\"\nstubdom_flavor = \"linux\"\n"
+#define DOC "docs/limits.md"
+#define NEW_TABLE "build/unit/limits-table.md"
+
+static struct fault fault;
+
+/* More lines of a config → what config_init_text says. */
+static int read_guest(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static int read_guest(const char *format, ...)
+{
+    struct config config;
+    char text[1024] = GUEST;
+    va_list args;
+    int rc;
+
+    va_start(args, format);
+    vsnprintf(text + strlen(text), sizeof(text) - strlen(text), format, args);
+    va_end(args);
+    fault.text[0] = '\0';
+    rc = config_init_text(&config, "g.cfg", text, strlen(text), &fault);
+    config_dispose(&config);
+    return rc;
+}
+
+static void assert_refused(const struct key *key, const char *value)
+{
+    char expected[1200];
+
+    snprintf(expected, sizeof(expected), "g.cfg: %s = \"%s\": %s", key->name, value, key->reason);
+    assert_int_equal(read_guest("%s = \"%s\"\n", key->name, value), -EINVAL);
+    assert_string_equal(fault.text, expected);
+    assert_int_equal(read_guest("%s = [ \"%s\" ]\n", key->name, value), -EINVAL);
+    assert_string_equal(fault.text, expected);
+}
+
+/* A row that says "refused: X" refuses X and nothing else; the others refuse nothing. */
+static void test_rows(void **state)
+{
+    for (size_t i = 0; i < key_count; i++) {
+        const struct key *key = &keys[i];
+        char what[80];
+
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(key->name, keys[j].name);
+        key_describe(key, what, sizeof(what));
+        assert_true(!key->refuses == !key->reason && !key->refuses == !what[0]);
+        if (!key->refuses) {
+            assert_int_not_equal(key->verdict, KEY_REFUSED);
+            continue;
+        }
+        if (!strcmp(what, "`1`")) {
+            assert_refused(key, "1");
+            assert_refused(key, "0x1");
+            assert_refused(key, "yes");
+            assert_int_equal(read_guest("%s = 0\n", key->name), 0);
+        } else if (!strcmp(what, "any")) {
+            assert_refused(key, "x");
+            assert_int_equal(read_guest("%s = [ [ 'x' ] ]\n", key->name), -EINVAL);
+            assert_int_equal(read_guest("%s = [ ]\n%s = \"\"\n", key->name, key->name), 0);
+        } else if (!strncmp(what, "other than", 10)) {
+            assert_refused(key, "x");
+            assert_refused(key, key->words);
+            for (const char *word = key->words; *word; word += strcspn(word, " "), word += *word == ' ')
+                assert_int_equal(read_guest("%s = \"%.*s\"\n", key->name, (int)strcspn(word, " "), word), 0);
+        } else if (!strncmp(what, "without", 7)) {
+            assert_refused(key, "x");
+            assert_int_equal(read_guest("%s = [ \"a,%s\" ]\n", key->name, key->words), 0);
+        } else if (what[0] == '`') {
+            assert_refused(key, key->words);
+            assert_int_equal(read_guest("%s = \"x\"\n", key->name), 0);
+        }
+    }
+}
+
+static void test_boot_order(void **state)
+{
+    static const char *const good[] = { "", "c", "cd", "dcn", "n", "c,menu=on", "ac" };
+    static const char *const bad[] = { "x", "cc", "cdna", "C", "hda", "cd cn" };
+
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        assert_int_equal(read_guest("boot = \"%s\"\n", good[i]), 0);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_int_equal(read_guest("boot = \"%s\"\n", bad[i]), -EINVAL);
+}
+
+/* What was accepted and did nothing, or failed when the guest was half made. */
+static void test_asked_for_in_vain(void **state)
+{
+    static const char *const lines[] = {
+        "spice = 1", "p9 = [ 'tag=a,path=/b,security_model=none' ]",
+        "channel = [ 'connection=pty,name=org.qemu.guest_agent.0' ]", "vga = 'qxl'",
+        "vtpm = [ 'backend=0' ]", "gfx_passthru = 1", "gfx_passthru = 'igd'", "nestedhvm = 1",
+        "pci = [ '00:04.0' ]", "sdl = 1", "vfb = [ 'type=vnc' ]", "vkb = [ 'unique-id=a' ]",
+        "usbdevice = 'host:1.2'", "usbdevice = [ 'tablet', 'host:1.2' ]", "soundhw = 'all'",
+        "usbversion = 4", "bios = 'rombios'", "rdm = 'strategy=host'", "spiceusbredirection = 2",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+        assert_int_equal(read_guest("%s\n", lines[i]), -EINVAL);
+    assert_int_equal(read_guest("vga = 'stdvga'\nspice = 0\nusbdevice = [ 'tablet' ]\n"), 0);
+}
+
+static void test_unknown(void **state)
+{
+    static const struct { const char *text, *expected; } cases[] = {
+        { GUEST "memory = 1; vcpus=2\n", "" },
+        { "foo = 1", "foo" },
+        { "foo=1\nbar += [ 'x', ]\nfoo=2\n", "foo, bar, foo" },
+        { "a = 1; b=2\nmemory=3", "a, b" },
+        { "# foo = 1\nname = \"a # bar = 2\" # x = 1\n y = 2", "y" },
+        { "name = 'a\\'\\nb = 1' ; disk = [ 'vdev=hda,target=x', \"a = b\",\n  'c=d' ]\nz = [ [ 1, 2 ], 3 ]", "z" },
+        { "stubdom_flavor = 'linux'\nstubdom_whatever = 1", "" },
+        { "stubdo = 1\nnam = 1\nnames = 1", "stubdo, nam, names" },
+        { "vnc_passwd = 'x\\", "vnc_passwd" },
+        { "foo", "" },
+        { "", "" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        size_t len = strlen(cases[i].text);
+        /* No octet behind it may be read. */
+        cleanup_free char *text = len ? memcpy(malloc(len), cases[i].text, len) : NULL;
+        cleanup_free char *unknown = keys_unknown(text, len);
+
+        assert_string_equal(unknown, cases[i].expected);
+    }
+}
+
+static void print_table(FILE *f)
+{
+    static const char *const verdicts[] = { "served", "no matter", "refused" };
+
+    fputs("| key | | refused | |\n|---|---|---|---|\n", f);
+    for (size_t i = 0; i < key_count; i++) {
+        const struct key *key = &keys[i];
+        char what[80];
+
+        key_describe(key, what, sizeof(what));
+        fprintf(f, "| `%s` | %s | %s | %s%s%s |\n", key->name, verdicts[key->verdict], what,
+                key->note ? key->note : "", key->note && key->reason ? "; " : "",
+                key->reason ? key->reason : "");
+    }
+}
+
+static char *read_doc(void)
+{
+    static char text[65536];
+    FILE *f = fopen(DOC, "r");
+
+    assert_non_null(f);
+    text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+    fclose(f);
+    return text;
+}
+
+/* The page's table is this one's. When it is not, NEW_TABLE is what must be in the page. */
+static void test_page(void **state)
+{
+    cleanup_free char *table = NULL;
+    char *begin = strstr(read_doc(), "| key | |");
+    size_t size;
+    FILE *f = open_memstream(&table, &size);
+
+    print_table(f);
+    fclose(f);
+    f = fopen(NEW_TABLE, "w");
+    assert_non_null(f);
+    fputs(table, f);
+    fclose(f);
+    assert_non_null(begin);
+    assert_int_equal(strncmp(begin, table, size), 0);
+    assert_true(begin[size] != '|');
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_boot_order),
+        cmocka_unit_test(test_asked_for_in_vain),
+        cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_page),
+    };
+
+    return cmocka_run_group_tests_name("xl-keys", tests, NULL, NULL);
+}
