@@ -21,6 +21,7 @@ struct walk {
     char *error;
     const struct rule *rule; /* the one that is followed */
     bool has_name, has_vnc, has_no_acpi, has_sound, has_audio;
+    unsigned int roms; /* of NICs so far */
 };
 
 struct rule {
@@ -386,6 +387,30 @@ static int note_audio(struct walk *walk, const char *option, const char *value)
     return refuse_but_none(walk, option, value);
 }
 
+/* libxl: e1000,id=nic0,netdev=net0,mac=… */
+static bool is_libxls_nic(const char *value)
+{
+    char id[16], netdev[16];
+
+    return !find_key(value, "id", id, sizeof(id)) && !strncmp(id, "nic", 3) &&
+           !find_key(value, "netdev", netdev, sizeof(netdev)) && !strncmp(netdev, "net", 3);
+}
+
+/*
+ * A NIC's boot ROM is 256 KiB of guest memory beyond what libxl allows for, and Xen has no more after
+ * a few. The BIOS boots from the first of them; the last need none.
+ */
+static int rewrite_nic(struct walk *walk, const char *option, const char *value)
+{
+    cleanup_free char *changed = NULL;
+
+    if (walk->roms++ < DM_MAX_ROMS)
+        return emit(walk, option, value);
+    if (asprintf(&changed, "%s,romfile=", value) < 0)
+        return -ENOMEM;
+    return emit(walk, option, changed);
+}
+
 /* libxl gives a sound card no audio backend, and QEMU then does not start. */
 static int check_device(struct walk *walk, const char *option, const char *value)
 {
@@ -400,6 +425,8 @@ static int check_device(struct walk *walk, const char *option, const char *value
                       option, value);
     if (starts_with_word(value, sound, ARRAY_SIZE(sound)))
         walk->has_sound = true;
+    if (is_libxls_nic(value))
+        return rewrite_nic(walk, option, value);
     return check_no_file(walk, option, value);
 }
 

@@ -22,6 +22,7 @@
 
 #define DM_MAX_DISKS 26   /* /dev/xvda … /dev/xvdz: libxl names no more */
 #define DM_MAX_NICS 32
+#define DM_MAX_ROMS 4     /* that many of them can be booted from */
 #define DM_MAX_SERIALS 8
 #define DM_NIC_ARG_MAX 128
 #define DM_PATH_MAX 64

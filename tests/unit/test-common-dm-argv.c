@@ -270,6 +270,31 @@ static void too_many(void **state)
     assert_non_null(strstr(error, "serial ports"));
 }
 
+/* Xen has memory for the boot ROMs of a few NICs only. */
+static void many_nics(void **state)
+{
+    struct dm_extras extras = extras_plain();
+    char text[80], expected[96];
+
+    str_list_dispose(&in);
+    for (int i = 0; i < DM_MAX_NICS; i++) {
+        snprintf(text, sizeof(text), "e1000,id=nic%d,netdev=net%d,mac=00:16:3e:00:00:%02x", i, i, i);
+        assert_int_equal(str_list_add(&in, "-device"), 0);
+        assert_int_equal(str_list_add(&in, text), 0);
+        /* A user's own keeps what it says, and does not count. */
+        assert_int_equal(str_list_add(&in, "-device"), 0);
+        assert_int_equal(str_list_add(&in, "e1000,id=mine,netdev=hub"), 0);
+    }
+    assert_int_equal(dm_argv_scan(&in, &needs, error), 0);
+    assert_int_equal(rewrite(&extras), 0);
+    for (int i = 0; i < DM_MAX_NICS; i++) {
+        snprintf(expected, sizeof(expected), "e1000,id=nic%d,netdev=net%d,mac=00:16:3e:00:00:%02x%s", i,
+                 i, i, i < 4 ? "" : ",romfile=");
+        assert_string_equal(out.items[2 + 4 * i], expected);
+        assert_string_equal(out.items[4 + 4 * i], "e1000,id=mine,netdev=hub");
+    }
+}
+
 /* Answers that are missing are found, not passed on. */
 static void unanswered(void **state)
 {
@@ -401,6 +426,7 @@ int main(void)
         cmocka_unit_test_teardown(refused, dispose),
         cmocka_unit_test_teardown(wrong_guest, dispose),
         cmocka_unit_test_teardown(too_many, dispose),
+        cmocka_unit_test_teardown(many_nics, dispose),
         cmocka_unit_test_teardown(unanswered, dispose),
         cmocka_unit_test_teardown(everything_added, dispose),
         cmocka_unit_test_teardown(own_vnc, dispose),
