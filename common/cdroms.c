@@ -9,11 +9,13 @@
 #include "xs-read.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <xenstore.h>
 
 #define VBD_EXTENDED (1U << 28)
+#define VBD_CONNECTED 4 /* XenbusStateConnected */
 
 int vbd_disk(unsigned int devid)
 {
@@ -70,16 +72,41 @@ static bool is_empty(struct cdroms *cdroms, unsigned int devid)
     return !params[0] || !strcmp(params, "aio:");
 }
 
-static void add(struct cdroms *cdroms, unsigned int devid, enum cdrom_state state)
+static unsigned int next_generation(void)
 {
     static unsigned int generation;
 
+    return ++generation;
+}
+
+static void add(struct cdroms *cdroms, unsigned int devid, enum cdrom_state state)
+{
     if (cdroms->count == CDROMS_MAX) {
         log_warning("disk %u: more than %d CD drives", devid, CDROMS_MAX);
         return;
     }
-    cdroms->list[cdroms->count++] = (struct cdrom){ .devid = devid, .state = state,
-                                                    .generation = ++generation };
+    cdroms->list[cdroms->count++] = (struct cdrom){ .devid = devid, .state = state, .fdset = -1,
+                                                    .generation = next_generation() };
+}
+
+static void removed(void *data, bool ok, const char *reply)
+{
+    /* An error means that libxl has removed it already. */
+}
+
+/* Takes back a descriptor of a medium that is no more. Where QEMU has it open, it stays so. */
+static void take_back(struct cdroms *cdroms, int fdset)
+{
+    char command[QMP_COMMAND_MAX];
+    int rc;
+
+    if (fdset < 0)
+        return;
+    snprintf(command, sizeof(command),
+             "{\"execute\":\"remove-fd\",\"arguments\":{\"fdset-id\":%d}}", fdset);
+    rc = qmp_client_send(cdroms->qmp, command, -1, removed, NULL);
+    if (rc)
+        log_error("CD drive: QEMU keeps a medium that is no more: %s", strerror(-rc));
 }
 
 /* Makes the list what xenstore says; drives that are new to it get this state. */
@@ -106,6 +133,8 @@ static void read_list(struct cdroms *cdroms, enum cdrom_state state)
     for (unsigned int i = 0; i < cdroms->count; i++)
         if (i >= known || present[i])
             cdroms->list[kept++] = cdroms->list[i];
+        else
+            take_back(cdroms, cdroms->list[i].fdset);
     cdroms->count = kept;
 }
 
@@ -114,18 +143,51 @@ struct request {
     unsigned int devid, generation;
 };
 
+/* {"return": {"fd": 17, "fdset-id": 2}} → 2, or -1. */
+static int read_fdset(const char *reply)
+{
+    static const char key[] = "\"fdset-id\": ";
+    const char *found = strstr(reply, key);
+    unsigned int number;
+    char digits[12];
+
+    if (!found)
+        return -1;
+    found += strlen(key);
+    if (format_text(digits, sizeof(digits), "%.*s", (int)strspn(found, "0123456789"), found) ||
+        parse_uint(digits, INT_MAX, &number))
+        return -1;
+    return number;
+}
+
 static void added(void *data, bool ok, const char *reply)
 {
     cleanup_free struct request *request = data;
     struct cdrom *cdrom = find(request->cdroms, request->devid);
+    int fdset = ok ? read_fdset(reply) : -1;
 
-    if (cdrom && cdrom->generation == request->generation)
+    if (cdrom && cdrom->generation == request->generation) {
         cdrom->state = CDROM_SERVED; /* a failure is libxl's to see: it times out */
+        cdrom->fdset = fdset;
+    } else {
+        take_back(request->cdroms, fdset);
+        return;
+    }
     if (ok)
         log_info("CD drive %u: QEMU has the medium", request->devid);
     else
         log_error("CD drive %u: QEMU does not take the medium: %s", request->devid,
                   reply ? reply : "connection lost");
+}
+
+/* Until then what has its name here may be the disk before. */
+static bool is_connected(struct cdroms *cdroms, unsigned int devid)
+{
+    char path[XENSTORE_PATH_MAX];
+    unsigned int state;
+
+    snprintf(path, sizeof(path), "device/vbd/%u/state", devid);
+    return !xenstore_read_uint(cdroms->xs, path, 6, &state) && state == VBD_CONNECTED;
 }
 
 /* 0, -EAGAIN when the disk is not there yet, or another error. */
@@ -146,6 +208,8 @@ static int serve(struct cdroms *cdroms, struct cdrom *cdrom)
         cdrom->state = CDROM_SERVED;
         return 0;
     }
+    if (!empty && !is_connected(cdroms, cdrom->devid))
+        return -EAGAIN;
     rc = cdroms->platform->ops->disk_open(cdroms->platform, disk, &fd);
     if (rc)
         return rc;
@@ -168,6 +232,24 @@ void cdroms_init(struct cdroms *cdroms, struct platform *platform, struct xs_han
     cdroms->xs = xs;
     cdroms->qmp = qmp;
     read_list(cdroms, CDROM_SERVED);
+}
+
+void cdroms_changed(struct cdroms *cdroms, const char *path)
+{
+    static const char folder[] = "device/vbd/";
+    struct cdrom *cdrom;
+    unsigned int devid;
+
+    if (strncmp(path, folder, strlen(folder)) ||
+        parse_uint(path + strlen(folder), UINT32_MAX, &devid))
+        return;
+    cdrom = find(cdroms, devid);
+    if (!cdrom)
+        return;
+    take_back(cdroms, cdrom->fdset);
+    cdrom->fdset = -1;
+    cdrom->state = CDROM_WAITING;
+    cdrom->generation = next_generation();
 }
 
 bool cdroms_update(struct cdroms *cdroms)

@@ -2,7 +2,8 @@
  * CD drives whose medium changes while the guest runs. libxl detaches the stub
  * domain's disk, attaches another, and then waits until QEMU has an fdset whose
  * "opaque" is "stub-devid:<the disk's number>"; putting it there is up to us. Also for
- * an ejected drive: libxl waits for the fdset then, too, and does not use it.
+ * an ejected drive: libxl waits for the fdset then, too, and does not use it. libxl takes the first
+ * fdset of that name, so one of an earlier medium must not stay.
  *
  * Source: cdrom_insert_* in libxl_disk.c; Xen's docs/misc/stubdom.txt, "CD-ROM changing".
  *
@@ -28,6 +29,7 @@ struct cdrom {
     unsigned int devid; /* libxl's number of the virtual disk */
     enum cdrom_state state;
     unsigned int generation; /* distinguishes a disk from the next with this number */
+    int fdset; /* QEMU's number of what it has of us; -1: nothing */
 };
 
 struct cdroms {
@@ -53,6 +55,13 @@ bool vbd_is_unserved(struct xs_handle *xs, unsigned int devid);
 /* Notes the drives that are there: QEMU was started with them and opens them itself. */
 void cdroms_init(struct cdroms *cdroms, struct platform *platform, struct xs_handle *xs,
                  struct qmp_client *qmp);
+
+/*
+ * xenstore says that something changed at this path. A drive's own node changes when it is taken
+ * away and when it is made, its frontend changes nodes below: so what is there now is another disk,
+ * even if it was never seen to be gone.
+ */
+void cdroms_changed(struct cdroms *cdroms, const char *path);
 
 /* Something changed: looks for drives that came or went. True: some are waited for. */
 bool cdroms_update(struct cdroms *cdroms);

@@ -614,9 +614,12 @@ static void xenstore_changed(void *data, short revents)
     struct device_model *dm = data;
     char **event;
 
-    /* What changed is read again anyway, so the events themselves do not matter. */
-    while ((event = xs_check_watch(dm->xs)))
+    /* What changed is read again anyway; of a CD drive it matters that it did. */
+    while ((event = xs_check_watch(dm->xs))) {
+        if (dm->state == DM_RUNNING)
+            cdroms_changed(&dm->cdroms, event[XS_WATCH_PATH]);
         free(event);
+    }
     if (on_xenstore[dm->state])
         on_xenstore[dm->state](dm);
 }

@@ -107,7 +107,9 @@ static void take_line(struct qmp_client *client, const char *line)
         client->greeted = true;
         send_first(client);
     } else if (client->queued) {
+        client->answering = true;
         finish_first(client, ok, line);
+        client->answering = false;
         send_first(client);
     }
 }
@@ -180,7 +182,8 @@ int qmp_client_send(struct qmp_client *client, const char *text, int fd,
         return rc;
     }
     client->queue[client->queued++] = command;
-    if (client->greeted && client->queued == 1)
+    /* What is sent by who hears an answer goes out when he has heard it. */
+    if (client->greeted && client->queued == 1 && !client->answering)
         send_first(client);
     return 0;
 }

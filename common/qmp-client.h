@@ -36,7 +36,8 @@ struct qmp_client {
     struct loop_fd socket;
     struct qmp_command queue[QMP_QUEUE]; /* the first is under way */
     unsigned int queued;
-    bool greeted; /* capabilities are agreed on */
+    bool greeted;   /* capabilities are agreed on */
+    bool answering; /* somebody hears an answer */
     char line[QMP_LINE_MAX];
     size_t length;
 };

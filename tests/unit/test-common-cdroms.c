@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <xenstore.h>
 
+#define ADD "{\"execute\":\"add-fd\",\"arguments\":{\"opaque\":\"stub-devid:5632\"}}"
+#define REMOVE(fdset) "{\"execute\":\"remove-fd\",\"arguments\":{\"fdset-id\":" #fdset "}}"
 #define GREETING "{\"QMP\": {\"version\": {}}}\r\n"
 
 static struct loop loop;
@@ -118,6 +120,14 @@ static void done(void *data, bool ok, const char *reply)
     snprintf(last_reply, sizeof(last_reply), "%s", reply ? reply : "(lost)");
 }
 
+static void set_state(unsigned int devid, const char *state)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "device/vbd/%u/state", devid);
+    fake_xs_set(path, state);
+}
+
 static void set_vbd(unsigned int devid, const char *type, const char *params)
 {
     char path[128], backend[64];
@@ -129,6 +139,7 @@ static void set_vbd(unsigned int devid, const char *type, const char *params)
     fake_xs_set(path, backend);
     snprintf(path, sizeof(path), "device/vbd/%u/device-type", devid);
     fake_xs_set(path, type);
+    set_state(devid, "4");
 }
 
 static int setup(void **state)
@@ -194,16 +205,19 @@ static void exchanged(void **state)
     assert_int_equal(disk_opened, 2);
     negotiate();
     qemu_reads();
-    assert_string_equal(received,
-        "{\"execute\":\"add-fd\",\"arguments\":{\"opaque\":\"stub-devid:5632\"}}");
+    assert_string_equal(received, ADD);
     assert_true(given_fd >= 0);
-    qemu_says("{\"timestamp\": {}, \"event\": \"X\"}\r\n{\"return\": {\"fd\": 1}}\r\n");
+    qemu_says("{\"timestamp\": {}, \"event\": \"X\"}\r\n"
+              "{\"return\": {\"fd\": 1, \"fdset-id\": 3}}\r\n");
     assert_non_null(strstr(last_event, "\"X\""));
     assert_non_null(strstr(log_text, "CD drive 5632: QEMU has the medium"));
     assert_false(cdroms_update(&cdroms));
 
     fake_xs_set("device/vbd/5632", NULL);
     assert_false(cdroms_update(&cdroms));
+    qemu_reads();
+    assert_string_equal(received, REMOVE(3));
+    qemu_says("{\"error\": {}}\r\n"); /* libxl was faster */
     set_vbd(5632, "cdrom", "/third.iso");
     assert_false(cdroms_update(&cdroms));
     qemu_reads();
@@ -233,7 +247,7 @@ static void unserved(void **state)
     assert_non_null(strstr(log_text, "CD drive 5632: its backend is qdisk"));
 }
 
-/* Changed so fast that the drive is new without ever having been seen to be gone. */
+/* Gone before QEMU has answered: what it got is taken back. */
 static void gone_before_the_answer(void **state)
 {
     fake_xs_set("device/vbd/5632", NULL);
@@ -241,10 +255,78 @@ static void gone_before_the_answer(void **state)
     set_vbd(5632, "cdrom", "/second.iso");
     cdroms_update(&cdroms);
     negotiate();
+    qemu_reads();
+    assert_string_equal(received, ADD);
     fake_xs_set("device/vbd/5632", NULL);
     cdroms_update(&cdroms);
-    qemu_says("{\"return\": {}}\r\n");
+    qemu_says("{\"return\": {\"fdset-id\": 12}}\r\n");
     assert_int_equal(cdroms.count, 0);
+    qemu_reads();
+    assert_string_equal(received, REMOVE(12));
+}
+
+/* Changed so fast that the drive is new without ever having been seen to be gone. */
+static void never_seen_to_be_gone(void **state)
+{
+    set_vbd(5632, "cdrom", "/second.iso");
+    set_state(5632, "1");
+    cdroms_changed(&cdroms, "device/vbd/5632/state");
+    assert_false(cdroms_update(&cdroms));
+    cdroms_changed(&cdroms, "device/vbd/5632");
+    /* What is called xvdc here may still be the disk before. */
+    assert_true(cdroms_update(&cdroms));
+    assert_int_equal(disk_opened, -2);
+    set_state(5632, "4");
+    cdroms_changed(&cdroms, "device/vbd/5632/state");
+    assert_false(cdroms_update(&cdroms));
+    assert_int_equal(disk_opened, 2);
+    negotiate();
+    qemu_reads();
+    assert_string_equal(received, ADD);
+
+    /* Once more before the answer, and once more after it: the last one counts. */
+    cdroms_changed(&cdroms, "device/vbd/5632");
+    assert_false(cdroms_update(&cdroms));
+    qemu_says("{\"return\": {\"fdset-id\": 1}}\r\n");
+    qemu_reads();
+    assert_string_equal(received, ADD);
+    qemu_says("{\"return\": {\"fdset-id\": 2}}\r\n");
+    qemu_reads();
+    assert_string_equal(received, REMOVE(1));
+    qemu_says("{\"return\": {}}\r\n");
+    assert_int_equal(cdroms.list[0].fdset, 2);
+    cdroms_changed(&cdroms, "device/vbd/5632");
+    qemu_reads();
+    assert_string_equal(received, REMOVE(2));
+
+    /* Other nodes are nothing of a CD drive's. */
+    cdroms_changed(&cdroms, "device/vbd");
+    cdroms_changed(&cdroms, "device/vbd/768");
+    cdroms_changed(&cdroms, "device/vbd/");
+    cdroms_changed(&cdroms, "target");
+    assert_int_equal(cdroms.count, 1);
+}
+
+/* A number that QEMU does not say, or says wrongly, is none. */
+static void strange_fdsets(void **state)
+{
+    static const char *const replies[] = {
+        "{\"return\": {}}\n", "{\"return\": {\"fdset-id\": \"3\"}}\n",
+        "{\"return\": {\"fdset-id\": 99999999999}}\n", "{\"return\": {\"fdset-id\": -1}}\n",
+        "{\"return\": {\"fdset-id\": 12345678901234567890123}}\n",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(replies); i++) {
+        cdroms_changed(&cdroms, "device/vbd/5632");
+        assert_false(cdroms_update(&cdroms));
+        if (!i)
+            negotiate();
+        qemu_reads();
+        assert_string_equal(received, ADD);
+        qemu_says(replies[i]);
+        assert_int_equal(cdroms.list[0].state, CDROM_SERVED);
+        assert_int_equal(cdroms.list[0].fdset, -1);
+    }
 }
 
 static void no_monitor(void **state)
@@ -344,6 +426,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(ejected, setup, teardown),
         cmocka_unit_test_setup_teardown(unserved, setup, teardown),
         cmocka_unit_test_setup_teardown(gone_before_the_answer, setup, teardown),
+        cmocka_unit_test_setup_teardown(never_seen_to_be_gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(strange_fdsets, setup, teardown),
         cmocka_unit_test_setup_teardown(no_monitor, setup, teardown),
         cmocka_unit_test_setup_teardown(strange_disks, setup, teardown),
         cmocka_unit_test_setup_teardown(queue_is_bounded, setup, teardown),
