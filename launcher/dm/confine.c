@@ -38,12 +38,15 @@
 #error "The system call numbers of the filter are checked for x86-64 only."
 #endif
 
-/* What both do: read, write, wait, allocate, end. */
+/*
+ * What both do: read, write, wait, allocate, end. Neither fcntl() nor shutdown(): listening sockets and
+ * ptys are the next worker's, too.
+ */
 #define COMMON_CALLS                                                                              \
     SYS_read, SYS_write, SYS_writev, SYS_close, SYS_poll, SYS_recvfrom, SYS_sendto, SYS_recvmsg,  \
     SYS_sendmsg, SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_futex, SYS_rt_sigreturn,       \
     SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_restart_syscall, SYS_clock_gettime, SYS_getrandom,  \
-    SYS_getpid, SYS_gettid, SYS_tgkill, SYS_exit, SYS_exit_group, SYS_fcntl, SYS_shutdown
+    SYS_getpid, SYS_gettid, SYS_tgkill, SYS_exit, SYS_exit_group
 
 /* Only reached by names that glibc or the kernel headers of Debian 12 and 13 know. */
 static const uint32_t worker_calls[] = {
@@ -54,7 +57,7 @@ static const uint32_t worker_calls[] = {
 static const uint32_t keeper_calls[] = { COMMON_CALLS };
 
 static const uint32_t viewer_calls[] = {
-    COMMON_CALLS, SYS_select, SYS_pselect6, SYS_lseek, SYS_fstat, SYS_newfstatat, SYS_getsockopt,
+    COMMON_CALLS, SYS_fcntl, SYS_select, SYS_pselect6, SYS_lseek, SYS_fstat, SYS_newfstatat, SYS_getsockopt,
     SYS_setsockopt,
 };
 

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <xen/io/xenbus.h>
 
 /* What the stub domain says within this time is passed on as one word, its last. */
@@ -91,8 +92,8 @@ static void tell_worker(void *data)
 /* Xenstore does not tell a domain that has shut down from one that runs; the hypervisor does. */
 static void ask_supervisor(struct keeper *keeper)
 {
-    /* A pipe that is full has asked already. */
-    (void)!write(keeper->job->ask_fd, "", 1);
+    /* Where no room is, it was asked already. */
+    (void)!send(keeper->job->ask_fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /* -------- from xenstore -------- */

@@ -17,7 +17,7 @@ struct keeper_job {
     bool vnc;      /* watch the VNC slots */
     bool files;    /* watch the boot files */
     int worker_fd; /* the socket pair's end */
-    int ask_fd;    /* a byte here asks the supervisor to look at the stub domain */
+    int ask_fd;    /* a packet here asks the supervisor to look at the stub domain */
     int signal_fd; /* HUP, INT, TERM are blocked and come here */
 };
 

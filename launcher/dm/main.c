@@ -35,7 +35,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #define EXIT_USAGE 100
@@ -60,10 +59,6 @@ struct setup {
     struct guard guard;
     struct qmp_proxy proxy;
     struct loop_timer look_again;
-    struct loop_fd asked;  /* the keeper's pipe */
-    int ask_fd;            /* its other end */
-    struct loop_fd opener; /* the worker's requests for the file to save to; fd -1: none */
-    int opener_fd;         /* its other end */
 };
 
 /* The probe's descriptor comes by number; so 0 to 2 must be taken by something. */
@@ -161,30 +156,6 @@ static void look(void *data)
         loop_start_timer(&setup->loop, &setup->look_again, LOOK_AGAIN_MS);
 }
 
-/* The keeper has seen a domain end; which one, and how, only the hypervisor knows. */
-static void asked_to_look(void *data, short revents)
-{
-    struct setup *setup = data;
-    char bytes[64];
-
-    while (read(setup->asked.fd, bytes, sizeof(bytes)) == sizeof(bytes))
-        ;
-    look(setup);
-}
-
-static int open_pipe(struct setup *setup)
-{
-    int ends[2];
-
-    if (pipe2(ends, O_NONBLOCK | O_CLOEXEC))
-        return -errno;
-    setup->ask_fd = ends[1];
-    setup->asked = (struct loop_fd){ .fd = ends[0], .events = POLLIN, .ready = asked_to_look,
-                                     .data = setup };
-    setup->look_again = (struct loop_timer){ .fired = look, .data = setup };
-    return loop_add_fd(&setup->loop, &setup->asked);
-}
-
 /* -kernel and -initrd of the guest's QEMU: the stub domain fetches them from us. */
 static int open_files(struct setup *setup)
 {
@@ -224,8 +195,8 @@ static int open_all(struct setup *setup)
     rc = rc ?: worker_listen(&setup->worker, &setup->options);
     if (!rc && setup->worker.vnc.io.fd >= 0)
         rc = store_write_guest_vnc(&setup->store, setup->worker.vnc.host, setup->worker.vnc.port);
-    rc = rc ?: open_pipe(setup);
     if (!rc) {
+        setup->look_again = (struct loop_timer){ .fired = look, .data = setup };
         /* All are better than nothing, but the guest starts without them, too. */
         guard_init(&setup->guard, setup->store.domid, setup->store.target);
         stub_clock_set(setup->store.domid);
@@ -244,27 +215,19 @@ static const char *save_path(const struct setup *setup)
     return NULL;
 }
 
-static void opener_asked(void *data, short revents)
+/* The keeper has seen a domain end; which one, and how, only the hypervisor knows. */
+static void keeper_asks(void *data)
+{
+    look(data);
+}
+
+/* For the file to save to, if there is a console for it. */
+static void worker_asks(void *data, int fd)
 {
     struct setup *setup = data;
 
-    save_opener_serve(setup->opener.fd, save_path(setup), guard_soft_reset(&setup->guard));
-}
-
-/* One pair for every worker: what the last one asked for does not harm the next. */
-static int open_opener(struct setup *setup)
-{
-    int ends[2];
-
-    setup->opener.fd = setup->opener_fd = -1;
-    if (!save_path(setup))
-        return 0;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends))
-        return -errno;
-    setup->opener_fd = ends[1];
-    setup->opener = (struct loop_fd){ .fd = ends[0], .events = POLLIN, .ready = opener_asked,
-                                      .data = setup };
-    return loop_add_fd(&setup->loop, &setup->opener);
+    if (save_path(setup))
+        save_opener_serve(fd, save_path(setup), guard_soft_reset(&setup->guard));
 }
 
 /* The sockets that we made and nobody else removes. */
@@ -280,42 +243,47 @@ static void list_files(const struct setup *setup, struct supervisor_job *job)
             job->files[n++] = setup->specs[i].path;
 }
 
-/* What the supervisor has open is not its children's. */
-static void leave_supervisor(struct setup *setup)
+/* What the supervisor has open is not its children's: each opens its own. */
+static int leave_supervisor(struct setup *setup)
 {
-    close(setup->asked.fd);
-    cleanup_closep(&setup->opener.fd);
+    int rc = stderr_sink_open_anew();
+
     qmp_proxy_forget(&setup->proxy);
+    setup->signal_fd = catch_signals();
+    if (rc)
+        log_error("cannot open the log anew: %s", strerror(-rc));
+    return rc ?: MIN(setup->signal_fd, 0);
 }
 
-static enum child_status run_keeper(void *data, int fd)
+static enum child_status run_keeper(void *data, int peer_fd, int boss_fd)
 {
     struct setup *setup = data;
     struct keeper_job job = { .store = &setup->store, .consoles = setup->consoles,
                               .console_count = setup->console_count,
                               .vnc = setup->worker.vnc.io.fd >= 0,
-                              .files = file_server_has_any(&setup->worker.files), .worker_fd = fd,
-                              .ask_fd = setup->ask_fd, .signal_fd = setup->signal_fd };
+                              .files = file_server_has_any(&setup->worker.files),
+                              .worker_fd = peer_fd, .ask_fd = boss_fd };
 
     stderr_sink_init("keeper", setup->options.domid);
-    leave_supervisor(setup);
     worker_dispose(&setup->worker);
-    cleanup_closep(&setup->opener_fd);
+    if (leave_supervisor(setup))
+        return CHILD_FAILED;
+    job.signal_fd = setup->signal_fd;
     /* A connection of its own: what another keeper left half said is not repeated. */
     if (store_open(&setup->store, setup->options.domid))
         return CHILD_FAILED;
     return keeper_run(&job);
 }
 
-static enum child_status run_worker(void *data, int fd)
+static enum child_status run_worker(void *data, int peer_fd, int boss_fd)
 {
     struct setup *setup = data;
 
     stderr_sink_init("worker", setup->options.domid);
-    leave_supervisor(setup);
-    close(setup->ask_fd);
-    setup->worker.opener_fd = setup->opener_fd;
-    return worker_run(&setup->worker, setup->options.domid, fd, setup->signal_fd);
+    if (leave_supervisor(setup))
+        return CHILD_FAILED;
+    setup->worker.opener_fd = boss_fd;
+    return worker_run(&setup->worker, setup->options.domid, peer_fd, setup->signal_fd);
 }
 
 static void given_up(void *data)
@@ -342,12 +310,11 @@ static void inherit(void *data)
 static int serve(struct setup *setup)
 {
     struct supervisor_job job = { .run_keeper = run_keeper, .run_worker = run_worker,
+                                  .keeper_asks = keeper_asks, .worker_asks = worker_asks,
                                   .given_up = given_up, .inherit = inherit, .data = setup,
                                   .signal_fd = setup->signal_fd, .loop = &setup->loop };
     int in_child, status;
 
-    if (open_opener(setup))
-        return 1;
     list_files(setup, &job);
     if (confine_supervisor())
         return 1;

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#define MAX_REQUESTS 64 /* taken as one */
+
 int message_send(int fd, const struct message *message)
 {
     ssize_t n;
@@ -40,4 +42,20 @@ int message_receive(int fd, struct message *message)
     if (n != sizeof(*message) || message->type >= MESSAGE_TYPES)
         return -EPROTO;
     return message->index < limits[message->type] ? 1 : -EPROTO;
+}
+
+int message_take_requests(int fd)
+{
+    char octets[8];
+    ssize_t n;
+    int packets = 0;
+
+    while ((n = recv(fd, octets, sizeof(octets), MSG_DONTWAIT)) > 0)
+        if (++packets == MAX_REQUESTS)
+            return 1;
+    if (n == 0)
+        return -EPIPE;
+    if (errno != EAGAIN && errno != EINTR)
+        return -errno;
+    return packets > 0;
 }

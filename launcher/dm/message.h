@@ -45,4 +45,11 @@ int message_send(int fd, const struct message *message);
  */
 int message_receive(int fd, struct message *message);
 
+/*
+ * The supervisor's side of what a child asks it by: a packet is a request, whatever is in it. Takes those
+ * that wait, without waiting and without an end: 1 when there was one at least, 0 for none, -EPIPE at the
+ * end or for an empty packet, or -errno.
+ */
+int message_take_requests(int fd);
+
 #endif

@@ -121,7 +121,8 @@ static void file_start(struct output *output)
 
 static int stdio_open(struct output *output, const struct output_spec *spec)
 {
-    output->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    /* Not a duplicate: that would have its flags and offset in common with root's. */
+    output->fd = open("/proc/self/fd/1", O_WRONLY | O_APPEND | OUTPUT_OPEN_FLAGS);
     output->file.max = OUTPUT_LOG_MAX;
     return output->fd < 0 ? -errno : 0;
 }

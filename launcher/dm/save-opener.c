@@ -49,12 +49,8 @@ static int make_file(const char *path)
 
 void save_opener_serve(int fd, const char *path, bool last)
 {
-    cleanup_close int file = -1;
-    char request[8];
+    cleanup_close int file = make_file(path);
 
-    if (recv(fd, request, sizeof(request), MSG_DONTWAIT) <= 0)
-        return;
-    file = make_file(path);
     answer(fd, file, last);
 }
 

@@ -2,7 +2,8 @@
  * Makes the file that a state is saved to, each time anew, for a worker that has no
  * file system: libxl removes the file when a save fails, and what the worker had open
  * would be a file that nobody finds. The supervisor, root, answers requests on one end
- * of a SOCK_SEQPACKET pair; there is one request, and nothing in it to get wrong.
+ * of a SOCK_SEQPACKET pair, which is that worker's own (supervisor.h); there is one
+ * request, and nothing in it to get wrong.
  *
  * Request: one octet, ignored. Answer: int32_t, 0, or 1 for a last state (STATE_LAST), with
  * the descriptor, or -errno.
@@ -14,7 +15,7 @@
 
 #include <stdbool.h>
 
-/* The supervisor's side: answers one request that is waiting at fd, for the file PATH. */
+/* The supervisor's side: answers at fd a request that has come there, for the file PATH. */
 void save_opener_serve(int fd, const char *path, bool last);
 
 /* The worker's side. 0 or -errno. */

@@ -10,6 +10,8 @@
 #include "log.h"
 #include "util.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -63,6 +65,22 @@ static void sink_line(void *data, enum log_level level, const char *line)
         put(note);
     }
     put(line);
+}
+
+int stderr_sink_open_anew(void)
+{
+    cleanup_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    cleanup_close int log = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
+
+    if (null < 0)
+        return -errno;
+    /* A socket, say: libxl gives a file. */
+    if (log < 0)
+        log = dup(null);
+    if (log < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
+        dup2(log, STDERR_FILENO) < 0)
+        return -errno;
+    return 0;
 }
 
 void stderr_sink_init(const char *role, int domid)

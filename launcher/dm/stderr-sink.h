@@ -13,4 +13,10 @@
 /* Lines begin with "stubdom-dm[ ROLE][ dDOMID]: "; ROLE may be NULL, DOMID -1. */
 void stderr_sink_init(const char *role, int domid);
 
+/*
+ * In a child of the one that libxl started: 0 to 2 become its own. Whoever has a descriptor in common
+ * with root can clear its O_APPEND, or make its writes block. 0 or -errno.
+ */
+int stderr_sink_open_anew(void);
+
 #endif

@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "message.h"
 #include "util.h"
 
 #include <errno.h>
@@ -29,6 +30,8 @@
 /* One that fails by itself sooner than this after the start would do so again. */
 #define MIN_LIFE_MS 1000
 #define MAX_HEIRS 100
+/* After a child's request, none is taken for so long. */
+#define LINE_REST_MS 50
 
 enum { KEEPER, WORKER, HEIR, CHILDREN };
 #define PAIR HEIR /* keeper and worker: the first two */
@@ -38,15 +41,24 @@ struct child {
     int status;
 };
 
+/* Where one of the pair says something to the supervisor. */
+struct line {
+    const struct supervisor_job *job;
+    int which;
+    struct loop_fd io; /* the supervisor's end; fd -1: none */
+    struct loop_timer rest;
+};
+
 struct team {
     struct child children[CHILDREN];
+    struct line lines[PAIR];
     int lifeline[2]; /* the pipe: the heir's end, the others' end */
     int heirs;
 };
 
 static const char *const names[CHILDREN] = { "keeper", "worker", "stand-by" };
 
-static enum child_status (*run_of(const struct supervisor_job *job, int which))(void *, int)
+static enum child_status (*run_of(const struct supervisor_job *job, int which))(void *, int, int)
 {
     return which == KEEPER ? job->run_keeper : job->run_worker;
 }
@@ -62,26 +74,126 @@ static pid_t fork_child(struct child *child)
     return -1;
 }
 
+/* -------- what the pair asks for -------- */
+
+static void line_close(struct line *line)
+{
+    loop_stop_timer(line->job->loop, &line->rest);
+    loop_remove_fd(line->job->loop, &line->io);
+    cleanup_closep(&line->io.fd);
+    line->io.fd = -1;
+}
+
+static void line_ready(void *data, short revents)
+{
+    struct line *line = data;
+    int asked = message_take_requests(line->io.fd);
+
+    if (asked > 0 && line->which == KEEPER)
+        line->job->keeper_asks(line->job->data);
+    else if (asked > 0)
+        line->job->worker_asks(line->job->data, line->io.fd);
+    loop_remove_fd(line->job->loop, &line->io);
+    /* Its end, or what a child makes look like it, is not to be polled for ever. */
+    if (asked < 0 || loop_start_timer(line->job->loop, &line->rest, LINE_REST_MS))
+        line_close(line);
+}
+
+static void line_rested(void *data)
+{
+    struct line *line = data;
+
+    if (loop_add_fd(line->job->loop, &line->io))
+        line_close(line);
+}
+
+/* The child's end, or -errno. */
+static int line_open(struct line *line, const struct supervisor_job *job, int which)
+{
+    int ends[2], rc;
+
+    *line = (struct line){ .job = job, .which = which, .io.fd = -1 };
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends))
+        return -errno;
+    line->io = (struct loop_fd){ .fd = ends[0], .events = POLLIN, .ready = line_ready,
+                                 .data = line };
+    line->rest = (struct loop_timer){ .fired = line_rested, .data = line };
+    rc = loop_add_fd(job->loop, &line->io);
+    if (!rc)
+        return ends[1];
+    line_close(line);
+    close(ends[1]);
+    return rc;
+}
+
+static void close_lines(struct team *team)
+{
+    for (int i = 0; i < PAIR; i++)
+        line_close(&team->lines[i]);
+}
+
+/* -------- children -------- */
+
+/* What the pair speaks by, to each other and to us: new for each pair. */
+struct pair_fds {
+    int peer[PAIR], boss[PAIR];
+};
+
+static void close_pair_fds(const struct pair_fds *fds)
+{
+    for (int i = 0; i < PAIR; i++) {
+        if (fds->peer[i] >= 0)
+            close(fds->peer[i]);
+        if (fds->boss[i] >= 0)
+            close(fds->boss[i]);
+    }
+}
+
+static int open_pair_fds(const struct supervisor_job *job, struct team *team, struct pair_fds *fds)
+{
+    int rc = 0;
+
+    *fds = (struct pair_fds){ { -1, -1 }, { -1, -1 } };
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds->peer))
+        return -errno;
+    for (int i = 0; i < PAIR && rc >= 0; i++)
+        rc = fds->boss[i] = line_open(&team->lines[i], job, i);
+    if (rc >= 0)
+        return 0;
+    close_pair_fds(fds);
+    close_lines(team);
+    return rc;
+}
+
+static enum child_status be_child(const struct supervisor_job *job, struct team *team, int which,
+                                  const struct pair_fds *fds, pid_t supervisor)
+{
+    close(job->signal_fd);
+    close(fds->peer[!which]);
+    close(fds->boss[!which]);
+    close(team->lifeline[0]);
+    close_lines(team);
+    /* confine() does so again: Linux forgets it when the user changes. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != supervisor)
+        return CHILD_FAILED;
+    return run_of(job, which)(job->data, fds->peer[which], fds->boss[which]);
+}
+
 /* 0 in the parent, 1 in a child with its run function's result in *RESULT, or -errno. */
 static int start_pair(const struct supervisor_job *job, struct team *team, int *result)
 {
     pid_t supervisor = getpid();
-    int pair[2];
+    struct pair_fds fds;
+    int rc = open_pair_fds(job, team, &fds);
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
-        return -errno;
+    if (rc)
+        return rc;
     for (int i = 0; i < PAIR; i++)
         if (fork_child(&team->children[i]) == 0) {
-            *result = CHILD_FAILED;
-            close(pair[!i]);
-            close(team->lifeline[0]);
-            /* confine() does so again: Linux forgets it when the user changes. */
-            if (!prctl(PR_SET_PDEATHSIG, SIGKILL) && getppid() == supervisor)
-                *result = run_of(job, i)(job->data, pair[i]);
+            *result = be_child(job, team, i, &fds, supervisor);
             return 1;
         }
-    close(pair[0]);
-    close(pair[1]);
+    close_pair_fds(&fds);
     return 0;
 }
 
@@ -212,6 +324,7 @@ static bool start_heir(const struct supervisor_job *job, struct team *team, stru
     if (fork_child(&team->children[HEIR]))
         return true;
     close(team->lifeline[1]);
+    close_lines(team);
     inherits = wait_to_inherit(team->lifeline[0], job->signal_fd);
     close(team->lifeline[0]);
     *out = (struct outcome){ inherits ? INHERITED : IN_CHILD, 0, false };
@@ -278,6 +391,7 @@ static bool lead_pair(const struct supervisor_job *job, struct team *team, struc
             return false;
     *out = (struct outcome){ OVER, verdict == CHILD_DONE ? 0 : 1, was_killed(team->children) };
     end_children(team->children, PAIR);
+    close_lines(team);
     return true;
 }
 
@@ -320,6 +434,8 @@ static struct outcome reign(const struct supervisor_job *job)
     struct team team = { .heirs = 0 };
     struct outcome out;
 
+    for (int i = 0; i < PAIR; i++)
+        team.lines[i] = (struct line){ .job = job, .io.fd = -1 };
     if (pipe2(team.lifeline, O_CLOEXEC)) {
         log_error("cannot make a pipe: %s", strerror(errno));
         job->given_up(job->data);

@@ -3,8 +3,13 @@
  * starts them anew when one of them dies, and removes what they leave in the file
  * system. A copy of it, the heir, waits beside it: when the supervisor itself dies,
  * keeper and worker die with it, and the heir goes on in its place. Both are deaf to
- * everyone but signals; the supervisor's loop waits for one bit of the keeper's
- * (guard.h) and one request of the worker's (save-opener.h) besides.
+ * everyone but signals, and to one request without arguments of each child: the
+ * keeper's asks to look at the stub domain (guard.h), the worker's for the file to
+ * save to (save-opener.h).
+ *
+ * A child may be taken over. So nothing that it has open, and could change, is what the
+ * supervisor has open: what the two speak by is new for each child and closed at its end,
+ * and signals come to each process by a descriptor of its own.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -24,13 +29,19 @@ enum child_status {
 };
 
 struct supervisor_job {
-    /* Each runs in a process of its own; FD is its end of the pair's socket. */
-    enum child_status (*run_keeper)(void *data, int fd);
-    enum child_status (*run_worker)(void *data, int fd);
+    /*
+     * Each runs in a process of its own. PEER_FD leads to the other one, BOSS_FD to the supervisor: one
+     * packet is one request. signal_fd is closed there.
+     */
+    enum child_status (*run_keeper)(void *data, int peer_fd, int boss_fd);
+    enum child_status (*run_worker)(void *data, int peer_fd, int boss_fd);
+    /* The supervisor's side: asked, many times or once, but 20 times a second at most. */
+    void (*keeper_asks)(void *data);
+    void (*worker_asks)(void *data, int fd); /* may answer at fd */
     void (*given_up)(void *data); /* they die over and over: nobody will serve any more */
     void (*inherit)(void *data);  /* in the heir: it is the supervisor from now on */
     void *data;
-    int signal_fd; /* HUP, INT, TERM and CHLD are blocked and come here */
+    int signal_fd; /* HUP, INT, TERM and CHLD are blocked and come here; no child keeps it */
     struct loop *loop; /* the supervisor's own; may have other things to wait for */
     const char *files[SUPERVISOR_MAX_FILES + 1]; /* to be removed at the end; NULL-terminated */
 };

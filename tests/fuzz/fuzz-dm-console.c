@@ -1,7 +1,7 @@
 // sources: launcher/dm/pv-console.c launcher/dm/xen-handles.c launcher/dm/console-ring.c
 // sources: launcher/dm/output.c launcher/dm/output-pty.c launcher/dm/output-peer.c
 // sources: launcher/dm/log-file.c launcher/dm/output-spec.c launcher/dm/output-state.c
-// sources: launcher/dm/save-opener.c common/state-stream.c
+// sources: launcher/dm/save-opener.c launcher/dm/message.c common/state-stream.c
 // sources: common/loop.c common/util.c common/log.c tests/unit/fake-xen.c
 // cflags: -Itests/unit -I../unit
 /*
@@ -17,6 +17,7 @@
 #include "fake-xen.h"
 #include "loop-rest.h"
 #include "pv-console.h"
+#include "message.h"
 #include "save-opener.h"
 #include "util.h"
 
@@ -86,6 +87,13 @@ static void say_frame(unsigned int which)
         page->out[page->out_prod++ % sizeof(page->out)] = pieces[which].octets[i];
 }
 
+/* As the supervisor does. */
+static void answer_opener(int fd, const char *name, bool is_last)
+{
+    if (message_take_requests(fd) > 0)
+        save_opener_serve(fd, name, is_last);
+}
+
 static void obey(struct input *in)
 {
     switch (take(in, 1) % 8) {
@@ -95,7 +103,7 @@ static void obey(struct input *in)
     case 3: fake_xen_fire(1 + take(in, 1) % (xen.next + 1)); break;
     case 4: clock_ms += take(in, 1); break;
     case 5: say_frame(take(in, 1) % 4); break;
-    case 6: save_opener_serve(opener[0], saved, take(in, 1) % 2); break;
+    case 6: answer_opener(opener[0], saved, take(in, 1) % 2); break;
     default: xen.fail_bind = take(in, 1) % 4 == 0;
     }
     loop_rest(&loop);

@@ -204,6 +204,13 @@ static void check_file(int file, const char *path)
     close(file);
 }
 
+/* As the supervisor does. */
+static void answer_opener(int fd, const char *name, bool is_last)
+{
+    if (message_take_requests(fd) > 0)
+        save_opener_serve(fd, name, is_last);
+}
+
 static void ask_opener(struct input *in)
 {
     uint8_t bytes[256] = { 0 };
@@ -217,8 +224,8 @@ static void ask_opener(struct input *in)
     MUST(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) && !pipe(ends));
     request(pair[1], bytes, len, ends[1]);
     close(ends[1]);
-    save_opener_serve(pair[0], path, false);
-    save_opener_serve(pair[0], path, false); /* there is no other one */
+    answer_opener(pair[0], path, false);
+    answer_opener(pair[0], path, false); /* there is no other one */
     passenger = (struct pollfd){ .fd = ends[0] };
     MUST(poll(&passenger, 1, 0) == 1 && passenger.revents == POLLHUP);
     answered = save_opener_answer(pair[1], &last);

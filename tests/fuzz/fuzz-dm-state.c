@@ -1,4 +1,4 @@
-// sources: launcher/dm/output-state.c launcher/dm/save-opener.c launcher/dm/output.c
+// sources: launcher/dm/output-state.c launcher/dm/save-opener.c launcher/dm/message.c launcher/dm/output.c
 // sources: launcher/dm/output-pty.c launcher/dm/output-peer.c launcher/dm/log-file.c
 // sources: common/loop.c common/util.c common/log.c common/state-stream.c
 /*
@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "log.h"
 #include "output.h"
+#include "message.h"
 #include "save-opener.h"
 #include "util.h"
 
@@ -24,6 +25,13 @@ static void no_matter(void *data)
 {
 }
 
+/* As the supervisor does. */
+static void answer_opener(int fd, const char *name, bool is_last)
+{
+    if (message_take_requests(fd) > 0)
+        save_opener_serve(fd, name, is_last);
+}
+
 /* Takes the answer if there is one, and plays the supervisor. */
 static void serve(struct output *output, struct loop *loop, int fd, const char *path)
 {
@@ -32,7 +40,7 @@ static void serve(struct output *output, struct loop *loop, int fd, const char *
 
     MUST(n == 0 || (n == 1 && (answer[0] == STATE_STORED || answer[0] == STATE_FAILED)));
     MUST(n == 0 || answer[0] == STATE_FAILED || output->fd >= 0);
-    save_opener_serve(fd, path, false);
+    answer_opener(fd, path, false);
     MUST(!loop_turn(loop, 0));
 }
 

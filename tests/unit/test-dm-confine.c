@@ -63,6 +63,9 @@ static int become_root(void) { return syscall(SYS_setuid, 0) ? FINE : WRONG; }
 static int trace(void) { return syscall(SYS_ptrace, 0, 0, 0, 0) ? FINE : WRONG; }
 static int signal_others(void) { return kill(1, 0) ? FINE : WRONG; }
 
+static int change_a_flag(void) { return fcntl(1, F_SETFL, 0) ? FINE : WRONG; }
+static int end_a_socket(void) { return shutdown(1, SHUT_RDWR) ? FINE : WRONG; }
+
 static int run_code(void)
 {
     void *p = (void *)syscall(SYS_mmap, NULL, 4096, 7, 0x22, -1, 0);
@@ -96,6 +99,7 @@ static void test_the_rest_is_death(void **state)
     } rows[] = {
         { worker, open_a_file },   { worker, make_a_process }, { worker, make_a_socket },
         { worker, become_root },   { worker, trace },          { worker, signal_others },
+        { worker, change_a_flag }, { worker, end_a_socket },   { keeper, change_a_flag },
         { worker, run_code },      { worker, old_abi },        { keeper, open_a_file },
         { keeper, make_a_process }, { keeper, run_code },      { keeper, make_a_socket },
         { keeper, signal_others }, { viewer, make_a_process }, { viewer, make_a_socket },

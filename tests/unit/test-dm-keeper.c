@@ -96,7 +96,7 @@ static void happen(int event)
 /* -------- a run: PLAY is the worker, and stands for the world besides -------- */
 
 static int played; /* what the last one returned */
-static int asked[2]; /* the pipe to the supervisor */
+static int asked[2]; /* the supervisor's end and the keeper's */
 
 static struct store store;
 static const struct store_console consoles[] = { { .id = 0 }, { .id = 3 } };
@@ -148,7 +148,7 @@ static int start(void **state)
     shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     shared->exists = true;
     assert_int_equal(pipe2(store_pipe, O_NONBLOCK), 0);
-    assert_int_equal(pipe2(asked, O_NONBLOCK), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, asked), 0);
     log_set_sink(NULL, NULL);
     return 0;
 }

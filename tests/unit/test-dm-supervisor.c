@@ -1,4 +1,4 @@
-// sources: launcher/dm/supervisor.c common/loop.c common/util.c common/log.c
+// sources: launcher/dm/supervisor.c launcher/dm/message.c common/loop.c common/util.c common/log.c
 // wrap: fork
 /*
  * The supervisor with keepers and workers that end in every way: who ends with
@@ -20,8 +20,9 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 
-static struct { int starts, lines, inherited, ended; pid_t old; } *shared;
+static struct { int starts, lines, inherited, ended, asked, answered; pid_t old; } *shared;
 static int given_up;
 static char file[] = "/tmp/dm-supervisor-XXXXXX";
 
@@ -39,16 +40,16 @@ static enum child_status wait_for_peer(int fd)
     return CHILD_ALONE;
 }
 
-static enum child_status patient(void *data, int fd)
+static enum child_status patient(void *data, int peer, int boss)
 {
     sigset_t none;
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    return wait_for_peer(fd);
+    return wait_for_peer(peer);
 }
 
-static enum child_status deaf(void *data, int fd)
+static enum child_status deaf(void *data, int peer, int boss)
 {
     for (;;)
         poll(NULL, 0, 1000);
@@ -73,18 +74,18 @@ static void no_forks(void *data, enum log_level level, const char *line)
         fork_fails_until = clock_now_ms() + 1500;
 }
 
-static enum child_status done(void *data, int fd)
+static enum child_status done(void *data, int peer, int boss)
 {
     return CHILD_DONE;
 }
 
-static enum child_status fails_at_once(void *data, int fd)
+static enum child_status fails_at_once(void *data, int peer, int boss)
 {
     shared->starts++;
     return CHILD_FAILED;
 }
 
-static enum child_status crashes_later(void *data, int fd)
+static enum child_status crashes_later(void *data, int peer, int boss)
 {
     shared->starts++;
     poll(NULL, 0, 1050);
@@ -93,7 +94,7 @@ static enum child_status crashes_later(void *data, int fd)
     return CHILD_DONE;
 }
 
-static enum child_status aborts_at_once(void *data, int fd)
+static enum child_status aborts_at_once(void *data, int peer, int boss)
 {
     shared->starts++;
     signal(SIGABRT, SIG_DFL);
@@ -101,7 +102,7 @@ static enum child_status aborts_at_once(void *data, int fd)
 }
 
 /* As somebody else does to it, in the daemon's first second. */
-static enum child_status is_killed_at_once(void *data, int fd)
+static enum child_status is_killed_at_once(void *data, int peer, int boss)
 {
     if (++shared->starts == 2)
         return CHILD_DONE;
@@ -110,7 +111,7 @@ static enum child_status is_killed_at_once(void *data, int fd)
 }
 
 /* The first two are unlucky. */
-static enum child_status better_every_time(void *data, int fd)
+static enum child_status better_every_time(void *data, int peer, int boss)
 {
     if (++shared->starts == 3)
         return CHILD_DONE;
@@ -118,15 +119,15 @@ static enum child_status better_every_time(void *data, int fd)
     return CHILD_FAILED;
 }
 
-static enum child_status signals_parent(void *data, int fd)
+static enum child_status signals_parent(void *data, int peer, int boss)
 {
     poll(NULL, 0, 50);
     kill(getppid(), SIGHUP);
-    return patient(data, fd);
+    return patient(data, peer, boss);
 }
 
 /* Kills the supervisor, which has had time to make its heir; then all is well. */
-static enum child_status kills_supervisor(void *data, int fd)
+static enum child_status kills_supervisor(void *data, int peer, int boss)
 {
     if (shared->starts++)
         return CHILD_DONE;
@@ -137,7 +138,7 @@ static enum child_status kills_supervisor(void *data, int fd)
     return CHILD_DONE;
 }
 
-static enum child_status kills_every_supervisor(void *data, int fd)
+static enum child_status kills_every_supervisor(void *data, int peer, int boss)
 {
     shared->starts++;
     poll(NULL, 0, 100);
@@ -146,10 +147,10 @@ static enum child_status kills_every_supervisor(void *data, int fd)
     return CHILD_DONE;
 }
 
-static enum child_status tells_its_number(void *data, int fd)
+static enum child_status tells_its_number(void *data, int peer, int boss)
 {
     shared->old = getpid();
-    return patient(data, fd);
+    return patient(data, peer, boss);
 }
 
 /* The supervisor's third child, beside that keeper and us. */
@@ -170,7 +171,7 @@ static pid_t find_heir(void)
 }
 
 /* Kills the heir, sees another one, and that nothing else is started anew. */
-static enum child_status kills_heir(void *data, int fd)
+static enum child_status kills_heir(void *data, int peer, int boss)
 {
     pid_t first, second;
 
@@ -194,11 +195,61 @@ static void note_given_up(void *data)
     given_up++;
 }
 
-static int run(enum child_status (*keeper)(void *, int), enum child_status (*worker)(void *, int))
+/* -------- children that were taken over -------- */
+
+/* Whatever they have open: made to block, ended, moved. */
+static enum child_status spoils_all(void *data, int peer, int boss)
+{
+    for (int fd = 3; fd < 64; fd++) {
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+        shutdown(fd, SHUT_RDWR);
+        lseek(fd, 1 << 20, SEEK_SET);
+    }
+    poll(NULL, 0, shared->starts ? 0 : 1500);
+    shared->starts++;
+    /* Their supervisor must notice that they die. */
+    return shared->starts == 2 ? CHILD_DONE : CHILD_FAILED;
+}
+
+static enum child_status asks_without_end(void *data, int peer, int boss)
+{
+    int64_t until = clock_now_ms() + 500;
+
+    while (clock_now_ms() < until)
+        if (send(boss, "ask", 3, MSG_DONTWAIT) < 0)
+            poll(NULL, 0, 1);
+    return CHILD_DONE;
+}
+
+static enum child_status asks_once(void *data, int peer, int boss)
+{
+    struct pollfd p = { .fd = boss, .events = POLLIN };
+    char answer = 0;
+
+    if (send(boss, "", 1, 0) == 1 && poll(&p, 1, 3000) == 1 && read(boss, &answer, 1) == 1)
+        shared->answered += answer == 'a';
+    if (shared->starts++ == 0)
+        kill(getpid(), SIGKILL);
+    return CHILD_DONE;
+}
+
+static void keeper_asks(void *data)
+{
+    shared->asked++;
+}
+
+static void worker_asks(void *data, int fd)
+{
+    shared->asked++;
+    send(fd, "a", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static int run(enum child_status (*keeper)(void *, int, int), enum child_status (*worker)(void *, int, int))
 {
     struct loop loop;
     struct supervisor_job job = { .run_keeper = keeper, .run_worker = worker, .files = { file },
                                   .given_up = note_given_up, .inherit = note_inherited,
+                                  .keeper_asks = keeper_asks, .worker_asks = worker_asks,
                                   .loop = &loop };
     struct signalfd_siginfo info;
     int in_child, status;
@@ -289,7 +340,7 @@ static void test_but_not_for_ever(void **state)
 }
 
 /* As run(), of a process that is killed: its heir's end, with its status. */
-static int run_killed(enum child_status (*worker)(void *, int))
+static int run_killed(enum child_status (*worker)(void *, int, int))
 {
     int status = -1;
     pid_t pid;
@@ -334,6 +385,46 @@ static void test_a_dead_heir_is_replaced(void **state)
     assert_int_equal(shared->inherited, 0);
 }
 
+static int64_t cpu_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A child changes what it has open, and is deaf besides: that is nobody's trouble but its own. */
+static void test_children_cannot_spoil_what_root_has(void **state)
+{
+    int64_t used = cpu_ms();
+
+    log_set_sink(NULL, NULL);
+    assert_int_equal(run(patient, spoils_all), 0);
+    assert_int_equal(shared->starts, 2);
+    assert_in_range(cpu_ms() - used, 0, 300);
+    shared->starts = 0;
+    assert_int_equal(run(spoils_all, patient), 0);
+    assert_int_equal(shared->starts, 2);
+    assert_in_range(cpu_ms() - used, 0, 300);
+}
+
+static void test_requests_have_a_rate(void **state)
+{
+    assert_int_equal(run(patient, asks_without_end), 0);
+    assert_in_range(shared->asked, 2, 16);
+    shared->asked = 0;
+    assert_int_equal(run(asks_without_end, patient), 0);
+    assert_in_range(shared->asked, 2, 16);
+}
+
+/* The first one's end does not end what the next one asks by. */
+static void test_each_worker_is_answered(void **state)
+{
+    log_set_sink(NULL, NULL);
+    assert_int_equal(run(patient, asks_once), 0);
+    assert_int_equal(shared->answered, 2);
+}
+
 static int start(void **state)
 {
     shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -361,6 +452,9 @@ int main(void)
         TEST(test_an_heir_takes_over),
         TEST(test_heirs_do_not_take_over_for_ever),
         TEST(test_a_dead_heir_is_replaced),
+        TEST(test_children_cannot_spoil_what_root_has),
+        TEST(test_requests_have_a_rate),
+        TEST(test_each_worker_is_answered),
     };
 
     return cmocka_run_group_tests_name("dm-supervisor", tests, NULL, NULL);

@@ -354,6 +354,27 @@ static void test_own_log_is_bounded(void **state)
     close(saved);
 }
 
+/* What a child does to its log's descriptor is not done to root's. */
+static void test_own_log_is_not_shared(void **state)
+{
+    int fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0600), status;
+
+    pid = fork();
+    if (pid == 0) {
+        if (dup2(fd, 0) < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0 || close(fd) ||
+            stderr_sink_open_anew() || write(2, "line\n", 5) != 5)
+            _exit(1);
+        for (int i = 0; i < 3; i++)
+            fcntl(i, F_SETFL, O_NONBLOCK);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(fcntl(fd, F_GETFL) & (O_APPEND | O_NONBLOCK), O_APPEND);
+    expect_log("line\n");
+    close(fd);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
@@ -365,6 +386,7 @@ int main(void)
         TEST(test_more_consoles_than_there_is_room_for),
         TEST(test_probe_waits_for_the_signal),
         TEST(test_own_log_is_bounded),
+        TEST(test_own_log_is_not_shared),
     };
 
     return cmocka_run_group_tests_name("dm-worker", tests, NULL, NULL);
