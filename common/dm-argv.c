@@ -589,12 +589,33 @@ int dm_argv_scan(const struct str_list *argv, struct dm_needs *needs, char error
     return walk_args(&walk, argv);
 }
 
+/* What says which domain is served, and where, is libxl's to say: dom0's daemon gets these words, too. */
+static int check_whose(struct walk *walk, const struct str_list *argv)
+{
+    static const char *const theirs[] = { "-xen-domid", "-xen-attach", "-vnc", "-S" };
+    static const char *const machines[] = { "xenpv", "none,accel=xen" };
+
+    for (size_t i = 0; i < argv->count; i++) {
+        const char *option = argv->items[i];
+
+        option += option[0] == '-' && option[1] == '-';
+        for (size_t n = 0; n < ARRAY_SIZE(theirs); n++)
+            if (!strcmp(option, theirs[n]))
+                return refuse(walk, "%s: this is the toolstack's to say", argv->items[i]);
+        for (size_t n = 0; n < ARRAY_SIZE(machines); n++)
+            if (!strcmp(option, machines[n]))
+                return refuse(walk, "-machine %s: this is the toolstack's to say", option);
+    }
+    return 0;
+}
+
 int dm_argv_check_extras(const struct str_list *argv, char error[DM_ERROR_MAX])
 {
     struct dm_needs needs;
     struct walk walk = { .needs = &needs, .error = error };
-    int rc = dm_argv_scan(argv, &needs, error);
+    int rc = check_whose(&walk, argv);
 
+    rc = rc ?: dm_argv_scan(argv, &needs, error);
     if (rc)
         return rc;
     for (int i = 0; i < DM_FILES; i++)

@@ -30,6 +30,9 @@ struct option_error {
     size_t size;
 };
 
+/* libxl says each of these once; what says it again is the user's, and may mean another domain. */
+#define GIVEN_TWICE "given twice; device_model_args= must not have it"
+
 typedef int option_fn(struct options *options, const char *value, struct option_error *error);
 
 static int option_fail(struct option_error *error, const char *what, const char *value)
@@ -112,6 +115,9 @@ static int option_chardev(struct options *options, const char *value, struct opt
         return option_fail(error, "-chardev: needs id= and one of path= and fd=", value);
     if (options->monitor_count == OPTIONS_MAX_MONITORS)
         return option_fail(error, "-chardev: too many", value);
+    for (unsigned int i = 0; i < options->monitor_count; i++)
+        if (!strcmp(options->monitors[i].id, monitor.id))
+            return option_fail(error, "-chardev: given twice", value);
     options->monitors[options->monitor_count++] = monitor;
     return 0;
 }
@@ -135,6 +141,8 @@ static int option_domid(struct options *options, const char *value, struct optio
 {
     unsigned int domid;
 
+    if (options->domid >= 0)
+        return option_fail(error, GIVEN_TWICE, "-xen-domid");
     if (parse_uint(value, OPTIONS_MAX_DOMID, &domid) || domid == 0)
         return option_fail(error, "-xen-domid: not the number of a domain other than 0", value);
     options->domid = domid;
@@ -143,12 +151,13 @@ static int option_domid(struct options *options, const char *value, struct optio
 
 static int option_machine(struct options *options, const char *value, struct option_error *error)
 {
-    if (!strcmp(value, "none,accel=xen"))
-        options->probe = true;
-    else if (!strcmp(value, "xenpv"))
-        options->xenpv = true;
-    else
-        options->ignored++;
+    bool probe = !strcmp(value, "none,accel=xen"), xenpv = !strcmp(value, "xenpv");
+
+    if ((probe || xenpv) && (options->probe || options->xenpv))
+        return option_fail(error, GIVEN_TWICE, "-machine");
+    options->probe |= probe;
+    options->xenpv |= xenpv;
+    options->ignored += !probe && !xenpv;
     return 0;
 }
 
@@ -173,6 +182,9 @@ static int option_vnc(struct options *options, const char *value, struct option_
     char field[128];
     const char *text, *rest = option_next_field(value, field, sizeof(field));
 
+    if (options->vnc_given)
+        return option_fail(error, GIVEN_TWICE, "-vnc");
+    options->vnc_given = true;
     if (!strcmp(value, "none"))
         return 0;
     if (!rest || option_vnc_address(&vnc, field))
@@ -279,9 +291,8 @@ int options_parse(struct options *options, int argc, char *const argv[], char *t
         int rc;
 
         /*
-         * libxl gives device_model_args= to us as well as to the QEMU in the stub domain, and
-         * device_model_args_pv= to us alone: QEMU's options, with values that we cannot tell
-         * from options.
+         * libxl gives device_model_args= to us as well as to the QEMU in the stub domain: QEMU's
+         * options, with values that we cannot tell from options.
          */
         if (!option) {
             options->ignored++;

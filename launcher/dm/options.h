@@ -39,6 +39,7 @@ struct options {
     bool xenpv;  /* -machine xenpv */
     unsigned int ignored; /* words that are not for us */
     int domid;   /* -1: none given */
+    bool vnc_given;
     struct options_monitor monitors[OPTIONS_MAX_MONITORS];
     unsigned int monitor_count;
     struct options_vnc vnc;

@@ -347,6 +347,38 @@ static int check_usb(const struct reader *r)
                      r->source);
 }
 
+/* libxl's name for the stub domain, and xl's for a guest that is on its way here. */
+static int check_name(const struct config *config, const struct reader *r)
+{
+    static const char *const ends[] = {"-dm", "--incoming"};
+    size_t len = strlen(config->name);
+
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        size_t end = strlen(ends[i]);
+
+        if (len >= end && !strcmp(config->name + len - end, ends[i]))
+            return fault_set(r->fault, -EINVAL,
+                             "%s: name = \"%s\": what ends in \"%s\" is the toolstack's to name",
+                             r->source, config->name, ends[i]);
+    }
+    return 0;
+}
+
+/* dom0's daemon alone would get them, and it is not QEMU. */
+static int check_args_pv(const struct reader *r)
+{
+    XLU_ConfigList *list;
+    int count;
+    const char *text;
+
+    if (xlu_cfg_get_list(r->xlu, "device_model_args_pv", &list, &count, 1) &&
+        xlu_cfg_get_string(r->xlu, "device_model_args_pv", &text, 1))
+        return 0;
+    return fault_set(r->fault, -EINVAL,
+                     "%s: device_model_args_pv: no QEMU of this guest would get it; device_model_args_hvm "
+                     "is for the one in the stub domain", r->source);
+}
+
 static int read_keys(struct config *config, const struct reader *r)
 {
     long firewall = 1;
@@ -357,8 +389,8 @@ static int read_keys(struct config *config, const struct reader *r)
         return rc;
     if (!rc)
         return fault_set(r->fault, -EINVAL, "%s: the guest has no name", r->source);
-    if ((rc = check_hvm(r)) || (rc = keys_check(r->xlu, r->source, r->fault)) ||
-        (rc = read_video(config, r)) || (rc = read_image(config, r)) ||
+    if ((rc = check_name(config, r)) || (rc = check_args_pv(r)) || (rc = check_hvm(r)) ||
+        (rc = keys_check(r->xlu, r->source, r->fault)) || (rc = read_video(config, r)) || (rc = read_image(config, r)) ||
         (rc = read_memory(config, r)) || (rc = read_disks(config, r)) ||
         (rc = check_usb(r)) || (rc = read_boot(config, r)))
         return rc;

@@ -36,7 +36,7 @@ enum libxl_key {
 
 extern const char *const libxl_key_names[KEY_COUNT];
 
-/* What the user adds to QEMU's command line. device_model_args_pv is not for an HVM guest. */
+/* What the user adds to QEMU's command line. device_model_args_pv is refused. */
 enum args_key { ARGS_ALL, ARGS_HVM, ARGS_COUNT };
 
 extern const char *const args_key_names[ARGS_COUNT];

@@ -405,6 +405,13 @@ static void extras_of_the_user(void **state)
         { { "-netdev", "type=tap,id=net0" }, "vif= in the config" },
         { { "-serial", "/dev/hvc3" }, "serial= in the config" },
         { { "-drive", "file=/root/x" }, "file of dom0" },
+        { { "-xen-domid", "5" }, "-xen-domid: this is the toolstack's" },
+        { { "--xen-domid", "5" }, "-xen-domid: this is the toolstack's" },
+        { { "-device", "e1000", "-vnc", ":9" }, "-vnc: this is the toolstack's" },
+        { { "-S" }, "-S: this is the toolstack's" },
+        { { "-xen-attach" }, "-xen-attach: this is the toolstack's" },
+        { { "-machine", "none,accel=xen" }, "-machine none,accel=xen: this is the toolstack's" },
+        { { "-machine", "smm=off" }, NULL },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

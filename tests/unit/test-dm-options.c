@@ -127,6 +127,31 @@ static void test_wrong_lines_name_the_argument(void **state)
     }
 }
 
+/* device_model_args= follows libxl's own options: what matters is not taken from there. */
+static void test_what_matters_is_said_once(void **state)
+{
+    static const struct {
+        char *const argv[16];
+        const char *says;
+    } bad[] = {
+        { { "x", REAL, "-xen-domid", "5" }, "'-xen-domid'" },
+        { { "x", REAL, "-xen-domid", "7" }, "'-xen-domid'" },
+        { { "x", REAL, "-machine", "none,accel=xen" }, "'-machine'" },
+        { { "x", REAL, "-machine", "xenpv" }, "'-machine'" },
+        { { "x", REAL, "-vnc", "none", "-vnc", "0.0.0.0:1" }, "'-vnc'" },
+        { { "x", REAL, "-vnc", "127.0.0.1:1", "-vnc", "none" }, "'-vnc'" },
+        { { "x", REAL, "-chardev", "socket,id=a,path=/a", "-mon", "chardev=a,mode=control", "-chardev",
+            "socket,id=a,path=/etc/x" }, "twice" },
+    };
+    struct options o;
+    char error[400];
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        if (parse(&o, bad[i].argv, error) != -EINVAL || !strstr(error, bad[i].says))
+            fail_msg("row %zu says: %s", i, error);
+    }
+}
+
 /* What the user adds for QEMU, libxl hands on to us. */
 static void test_what_is_for_qemu_is_skipped(void **state)
 {
@@ -204,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_real_run),
         cmocka_unit_test(test_vnc_forms),
         cmocka_unit_test(test_wrong_lines_name_the_argument),
+        cmocka_unit_test(test_what_matters_is_said_once),
         cmocka_unit_test(test_what_is_for_qemu_is_skipped),
         cmocka_unit_test(test_long_values),
         cmocka_unit_test(test_comma_in_path),

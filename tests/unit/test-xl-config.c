@@ -185,6 +185,17 @@ static void test_refused(void **state)
         {"name = \"g\"\nbuilder = \"generic\"\nstubdom_flavor = \"linux\"\n",
          "g.cfg: stubdom_flavor needs an HVM guest, but builder = \"generic\""},
         {"type = \"hvm\"\nstubdom_flavor = \"linux\"\n", "g.cfg: the guest has no name"},
+        {GUEST "name = \"g-dm\"\n",
+         "g.cfg: name = \"g-dm\": what ends in \"-dm\" is the toolstack's to name"},
+        {GUEST "name = \"g--incoming\"\n",
+         "g.cfg: name = \"g--incoming\": what ends in \"--incoming\" is the toolstack's to name"},
+        {GUEST "name = \"g-dm2\"\n", ""},
+        {GUEST "device_model_args_pv = [ \"-xen-domid\", \"5\" ]\n",
+         "g.cfg: device_model_args_pv: no QEMU of this guest would get it; device_model_args_hvm is for "
+         "the one in the stub domain"},
+        {GUEST "device_model_args_pv = \"-S\"\n",
+         "g.cfg: device_model_args_pv: no QEMU of this guest would get it; device_model_args_hvm is for "
+         "the one in the stub domain"},
         {GUEST "stubdom_memory = \"abc\"\n", "g.cfg: stubdom_memory = \"abc\" is not a number"},
         {GUEST "stubdom_memory = \"\"\n", "g.cfg: stubdom_memory = \"\" is not a number"},
         {GUEST "stubdom_memory = \"32M\"\n", "g.cfg: stubdom_memory = \"32M\" is not a number"},
