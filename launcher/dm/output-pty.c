@@ -5,19 +5,29 @@
  */
 #include "output-ops.h"
 
+#include "log.h"
 #include "util.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/inotify.h>
 #include <termios.h>
 
-/* On Linux a master whose other side nobody has open polls as hung up. */
+/*
+ * How soon one who opens a pty is seen. An inotify would tell at once, but root has 128 of them on a
+ * host, for all daemons together; and output goes to him before that.
+ */
+#define LOOK_MS 200
+
+/*
+ * On Linux a master whose other side nobody has open polls as hung up; what he who had it open has typed
+ * can be read none the less.
+ */
 static bool pty_is_open(const struct output *output)
 {
-    struct pollfd p = { .fd = output->hidden_fd, .events = POLLOUT };
+    struct pollfd p = { .fd = output->hidden_fd, .events = POLLIN | POLLOUT };
 
-    return poll(&p, 1, 0) >= 0 && !(p.revents & (POLLHUP | POLLERR | POLLNVAL));
+    return poll(&p, 1, 0) >= 0 &&
+           ((p.revents & POLLIN) || !(p.revents & (POLLHUP | POLLERR | POLLNVAL)));
 }
 
 static void pty_flush_backlog(struct output *output)
@@ -45,28 +55,42 @@ static void pty_keep(struct output *output, const uint8_t *buf, size_t len)
     }
 }
 
+static void pty_look_later(struct output *output)
+{
+    if (loop_start_timer(output->loop, &output->look, LOOK_MS))
+        log_error("console %d: too many timers: who opens %s is not seen", output->console, output->tty);
+}
+
 static void pty_detach(struct output *output)
 {
     output_stop_io(output);
     output->fd = -1;
+    pty_look_later(output);
+}
+
+/* Returns whether somebody has it open. */
+static bool pty_attach(struct output *output)
+{
+    if (output->fd < 0 && pty_is_open(output)) {
+        loop_stop_timer(output->loop, &output->look);
+        output->fd = output->hidden_fd;
+        output_start_io(output);
+    }
+    return output->fd >= 0;
 }
 
 static void pty_start(struct output *output)
 {
-    if (output->fd >= 0 || !pty_is_open(output))
-        return;
-    output->fd = output->hidden_fd;
-    output_start_io(output);
-    pty_flush_backlog(output);
+    if (pty_attach(output))
+        pty_flush_backlog(output);
+    else
+        pty_look_later(output);
 }
 
-static void pty_opened(void *data, short revents)
+static void pty_look(void *data)
 {
     struct output *output = data;
-    char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
 
-    while (read(output->arrival.fd, events, sizeof(events)) > 0)
-        ;
     pty_start(output);
     if (output->fd >= 0)
         output->ready(output->data);
@@ -86,7 +110,6 @@ static int pty_set_raw(const char *name)
 
 static int pty_open(struct output *output, const struct output_spec *spec)
 {
-    cleanup_close int watch = -1;
     int fd = posix_openpt(O_RDWR | OUTPUT_OPEN_FLAGS), rc;
 
     output->hidden_fd = fd;
@@ -101,20 +124,16 @@ static int pty_open(struct output *output, const struct output_spec *spec)
     output->backlog = malloc(OUTPUT_BACKLOG);
     if (!output->backlog)
         return -ENOMEM;
-    watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (watch < 0 || inotify_add_watch(watch, output->tty, IN_OPEN) < 0)
-        return -errno;
-    output->arrival = (struct loop_fd){ .fd = steal_fd(&watch), .events = POLLIN,
-                                        .ready = pty_opened, .data = output };
-    return loop_add_fd(output->loop, &output->arrival);
+    output->look = (struct loop_timer){ .fired = pty_look, .data = output };
+    return 0;
 }
 
 static ssize_t pty_write(struct output *output, const void *buf, size_t len)
 {
     ssize_t n;
 
-    pty_flush_backlog(output);
-    if (output->fd >= 0) {
+    if (pty_attach(output)) {
+        pty_flush_backlog(output);
         n = output->backlog_len ? 0 : output_write_some(output->fd, buf, len);
         if (n >= 0)
             return n;

@@ -182,7 +182,8 @@ static void output_io_ready(void *data, short revents)
 {
     struct output *output = data;
 
-    if ((revents & POLLHUP) && output->ops->hung_up)
+    /* What can still be read comes first. */
+    if ((revents & POLLHUP) && !(revents & POLLIN) && output->ops->hung_up)
         output->ops->hung_up(output);
     output->ready(output->data);
 }
@@ -227,6 +228,7 @@ void output_dispose(struct output *output)
         return;
     output_stop_io(output);
     loop_remove_fd(output->loop, &output->arrival);
+    loop_stop_timer(output->loop, &output->look);
     cleanup_closep(&output->arrival.fd);
     if (output->fd != output->hidden_fd)
         cleanup_closep(&output->fd);

@@ -47,7 +47,8 @@ struct output {
     int console;               /* number, for messages */
     int fd;                    /* the file, pty, device or connected peer; -1: nobody there */
     struct loop_fd io;         /* fd, while there is something to wait for; saving: opener_fd */
-    struct loop_fd arrival;    /* a listening socket, or the inotify that sees a pty opened */
+    struct loop_fd arrival;    /* a listening socket */
+    struct loop_timer look;    /* pty: while nobody has it open */
     int hidden_fd;             /* pty: what keeps the other side's number ours */
     char tty[64];              /* pty: its name */
     char name[300];            /* for messages */

@@ -148,15 +148,24 @@ static int open_tty(void)
     return fd;
 }
 
+/* Until the pty that was opened is seen. */
+static void turn_until_seen(void)
+{
+    for (int i = 0; i < 100 && output.fd < 0; i++)
+        turn();
+    assert_true(output.fd >= 0);
+}
+
 static void test_pty_both_ways(void **state)
 {
     char buf[16];
     int fd;
 
     assert_int_equal(open_text("pty", OUTPUT_ROLE_SERIAL), 0);
+    output_start(&output);
     output_want(&output, true, false);
     fd = open_tty();
-    turn();
+    turn_until_seen();
     assert_int_equal(calls, 1);
     assert_int_equal(output_write(&output, "hello\n", 6), 6);
     expect_read(fd, "hello\n");
@@ -177,6 +186,7 @@ static void test_pty_keeps_the_last_output_for_a_late_viewer(void **state)
     int fd;
 
     assert_int_equal(open_text("pty", OUTPUT_ROLE_SERIAL), 0);
+    output_start(&output);
     output_want(&output, true, false);
     for (int i = 0; i < 5000; i++) {
         snprintf(line, sizeof(line), "line %05d\n", i);
@@ -200,10 +210,11 @@ static void test_pty_nobody_there_never_blocks_nor_spins(void **state)
     int fd, before;
 
     assert_int_equal(open_text("pty", OUTPUT_ROLE_SERIAL), 0);
+    output_start(&output);
     output_want(&output, true, false);
     for (int i = 0; i < 3; i++) {
         fd = open_tty();
-        turn();
+        turn_until_seen();
         assert_true(output.fd >= 0);
         close(fd);
         turn();
@@ -217,6 +228,46 @@ static void test_pty_nobody_there_never_blocks_nor_spins(void **state)
     }
 }
 
+/* As `echo reboot >/dev/pts/3` does: gone before anybody has looked. */
+static void test_pty_quick_visitor_is_heard(void **state)
+{
+    char buf[16];
+    int fd;
+
+    assert_int_equal(open_text("pty", OUTPUT_ROLE_SERIAL), 0);
+    output_start(&output);
+    output_want(&output, true, false);
+    fd = open_tty();
+    assert_int_equal(write(fd, "typed\r", 6), 6);
+    close(fd);
+    turn_until_seen();
+    turn();
+    assert_int_equal(output_read(&output, buf, sizeof(buf)), 6);
+    assert_memory_equal(buf, "typed\r", 6);
+    for (int i = 0; i < 5; i++) {
+        turn();
+        assert_int_equal(output_read(&output, buf, sizeof(buf)), 0);
+    }
+    assert_int_equal(output.fd, -1);
+}
+
+/* root has 128 inotify instances on a host: a hundred guests must leave them to others. */
+static void test_pty_takes_no_inotify(void **state)
+{
+    char link[64], target[64];
+
+    assert_int_equal(open_text("pty", OUTPUT_ROLE_SERIAL), 0);
+    output_start(&output);
+    for (int fd = 0; fd < 64; fd++) {
+        ssize_t len;
+
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        len = readlink(link, target, sizeof(target) - 1);
+        target[len < 0 ? 0 : len] = '\0';
+        assert_null(strstr(target, "inotify"));
+    }
+}
+
 static void test_pty_slow_viewer_is_back_pressure(void **state)
 {
     char chunk[1024] = "";
@@ -225,9 +276,10 @@ static void test_pty_slow_viewer_is_back_pressure(void **state)
     int fd;
 
     assert_int_equal(open_text("pty", OUTPUT_ROLE_SERIAL), 0);
+    output_start(&output);
     output_want(&output, true, false);
     fd = open_tty();
-    turn();
+    turn_until_seen();
     for (int i = 0; i < 1000 && n > 0; i++) {
         n = output_write(&output, chunk, sizeof(chunk));
         assert_true(n >= 0);
@@ -342,6 +394,8 @@ int main(void)
         TEST(test_pty_both_ways),
         TEST(test_pty_keeps_the_last_output_for_a_late_viewer),
         TEST(test_pty_nobody_there_never_blocks_nor_spins),
+        TEST(test_pty_quick_visitor_is_heard),
+        TEST(test_pty_takes_no_inotify),
         TEST(test_pty_slow_viewer_is_back_pressure),
         TEST(test_unix_server_one_peer_at_a_time),
         TEST(test_peer_that_never_reads),
