@@ -32,7 +32,7 @@
 #define MAX_FILES 64
 #define MAX_MEMORY (64u << 20)
 #define MAX_VIEWER_MEMORY (512u << 20) /* its libraries, and a large screen */
-#define MAX_FILE_SIZE (1u << 30) /* the largest saved device state */
+#define MIN_FILE_SIZE (64u << 20) /* a serial port's file */
 
 #ifndef __x86_64__
 #error "The system call numbers of the filter are checked for x86-64 only."
@@ -189,6 +189,13 @@ static int become_user(void)
     return 0;
 }
 
+static rlim_t max_file_size = MIN_FILE_SIZE;
+
+void confine_limit_files(uint64_t size)
+{
+    max_file_size = size > MIN_FILE_SIZE ? size : MIN_FILE_SIZE;
+}
+
 static int limit(int resource, rlim_t max)
 {
     struct rlimit both = { max, max };
@@ -220,7 +227,7 @@ int confine(enum confine_role role)
         return rc;
     }
     rc = limit(RLIMIT_NPROC, 0) ?: limit(RLIMIT_NOFILE, MAX_FILES) ?: limit(RLIMIT_CORE, 0) ?:
-         limit(RLIMIT_FSIZE, MAX_FILE_SIZE);
+         limit(RLIMIT_FSIZE, max_file_size);
 #ifndef __SANITIZE_ADDRESS__
     rc = rc ?: limit(RLIMIT_AS, roles[role].memory);
 #endif

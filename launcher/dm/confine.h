@@ -7,6 +7,11 @@
 #ifndef DM_CONFINE_H
 #define DM_CONFINE_H
 
+#include <stdint.h>
+
+/* For confine(): no file may become larger than SIZE, or than 64 MiB when that is more. */
+void confine_limit_files(uint64_t size);
+
 enum confine_role {
     CONFINE_PROBE,  /* libxl's probe run */
     CONFINE_WORKER,

@@ -33,8 +33,9 @@ enum sight {
     GONE,  /* or on its way */
 };
 
-static enum sight look_at(xc_interface *xc, int domid, const xen_domain_handle_t uuid,
-                          unsigned int *reason)
+/* *RAN: for how long it has run, on all its processors, ns. */
+static enum sight look_longer_at(xc_interface *xc, int domid, const xen_domain_handle_t uuid,
+                                 unsigned int *reason, uint64_t *ran)
 {
     xc_domaininfo_t info;
 
@@ -42,10 +43,19 @@ static enum sight look_at(xc_interface *xc, int domid, const xen_domain_handle_t
         return errno == ESRCH ? GONE : UNKNOWN;
     if (memcmp(info.handle, uuid, sizeof(info.handle)) || (info.flags & XEN_DOMINF_dying))
         return GONE;
+    *ran = info.cpu_time;
     *reason = info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
     if (info.flags & XEN_DOMINF_shutdown)
         return *reason == SHUTDOWN_suspend ? SUSPENDED : ENDED;
     return info.flags & XEN_DOMINF_paused ? PAUSED : RUNS;
+}
+
+static enum sight look_at(xc_interface *xc, int domid, const xen_domain_handle_t uuid,
+                          unsigned int *reason)
+{
+    uint64_t ran;
+
+    return look_longer_at(xc, domid, uuid, reason, &ran);
 }
 
 static xc_interface *open_xen(void)
@@ -123,6 +133,7 @@ struct guard_sight guard_look(struct guard *guard)
     enum sight stub, guest = GONE;
     unsigned int reason;
 
+    guard->saved = false;
     if (!xc)
         return sight;
     stub = look_at(xc, guard->stub, guard->stub_uuid, &reason);
@@ -137,18 +148,27 @@ struct guard_sight guard_look(struct guard *guard)
     return sight;
 }
 
-bool guard_soft_reset(const struct guard *guard)
+int guard_allow_save(struct guard *guard, bool *last)
 {
     xc_interface *xc = guard->guest < 0 ? NULL : open_xen();
+    uint64_t ran = 0;
     unsigned int reason;
-    bool is;
+    enum sight guest;
 
     if (!xc)
-        return false;
-    is = look_at(xc, guard->guest, guard->guest_uuid, &reason) == ENDED &&
-         reason == SHUTDOWN_soft_reset;
+        return guard->guest < 0 ? -EPERM : -EIO;
+    guest = look_longer_at(xc, guard->guest, guard->guest_uuid, &reason, &ran);
     xc_interface_close(xc);
-    return is;
+    if (guest == UNKNOWN)
+        return -EIO;
+    *last = guest == ENDED && reason == SHUTDOWN_soft_reset;
+    if (guest != SUSPENDED && !*last)
+        return -EPERM;
+    if (guard->saved && ran == guard->saved_at_cpu_ns)
+        return -EALREADY;
+    guard->saved = true;
+    guard->saved_at_cpu_ns = ran;
+    return 0;
 }
 
 /* Returns whether a signal says that the waiting is over. */

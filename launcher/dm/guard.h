@@ -19,6 +19,8 @@ struct guard {
     int stub, guest; /* guest -1: not known, nothing is done */
     xen_domain_handle_t stub_uuid, guest_uuid; /* numbers are given out again */
     bool said_suspended;
+    bool saved; /* the file of this suspension was given, when the guest had run for so long: */
+    uint64_t saved_at_cpu_ns;
 };
 
 /* Remembers the two domains. A failure is logged, and nothing will be done. */
@@ -33,8 +35,13 @@ struct guard_sight {
 /* Some domain has ended: if it is the stub domain, a guest that runs is crashed. */
 struct guard_sight guard_look(struct guard *guard);
 
-/* Has the guest shut down for a soft reset? Then it goes on with another device model. */
-bool guard_soft_reset(const struct guard *guard);
+/*
+ * The stub domain wants its QEMU's state stored: only while the guest is shut down for suspend or soft
+ * reset, and once in each such time, which ends when the guest has run or some domain has ended anew
+ * (guard_look()). 0 and *LAST, whether the guest goes on with another device model, a soft reset; or -EPERM,
+ * -EALREADY, or -EIO when the hypervisor does not say.
+ */
+int guard_allow_save(struct guard *guard, bool *last);
 
 /*
  * Crashes a guest that still runs; WHY begins the line in the log. One that is suspended for a save

@@ -190,6 +190,7 @@ static int open_all(struct setup *setup)
 {
     int rc = store_open(&setup->store, setup->options.domid);
 
+    setup->worker.state_max = OUTPUT_STATE_MAX + (rc ? 0 : store_read_video_memory(&setup->store));
     rc = rc ?: open_consoles(setup);
     rc = rc ?: open_files(setup);
     rc = rc ?: worker_listen(&setup->worker, &setup->options);
@@ -221,13 +222,19 @@ static void keeper_asks(void *data)
     look(data);
 }
 
-/* For the file to save to, if there is a console for it. */
+/* For the file to save to. */
 static void worker_asks(void *data, int fd)
 {
     struct setup *setup = data;
+    const char *path = save_path(setup);
+    bool last = false;
+    int rc = path ? guard_allow_save(&setup->guard, &last) : -ENOENT;
 
-    if (save_path(setup))
-        save_opener_serve(fd, save_path(setup), guard_soft_reset(&setup->guard));
+    if (rc)
+        log_warning("the stub domain wants to store a state: refused: %s",
+                    rc == -EPERM ? "its guest is not suspended" :
+                    rc == -EALREADY ? "it has stored one since its guest is suspended" : strerror(-rc));
+    save_opener_serve(fd, path, rc, last);
 }
 
 /* The sockets that we made and nobody else removes. */
@@ -283,6 +290,7 @@ static enum child_status run_worker(void *data, int peer_fd, int boss_fd)
     if (leave_supervisor(setup))
         return CHILD_FAILED;
     setup->worker.opener_fd = boss_fd;
+    confine_limit_files(setup->worker.state_max);
     return worker_run(&setup->worker, setup->options.domid, peer_fd, setup->signal_fd);
 }
 

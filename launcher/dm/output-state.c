@@ -40,6 +40,7 @@ static void save_begin(struct output *output)
     cleanup_closep(&output->fd);
     output->fd = -1;
     state->failed = state->ended = false;
+    state->stored = 0;
     state->opening = rc == 0;
     if (rc)
         save_failed(output, rc);
@@ -80,6 +81,9 @@ static void save_data(struct output *output, const uint8_t *data, size_t len)
     if (output->state.ended && output->fd < 0)
         save_failed(output, -ESTALE); /* its beginning went to a worker that has died */
     output->state.ended = false;
+    output->state.stored += len;
+    if (output->state.stored > output->state_max)
+        save_failed(output, -EFBIG);
     while (len && !output->state.failed) {
         n = output_write_some(output->fd, data, len);
         if (n <= 0)

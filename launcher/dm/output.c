@@ -204,6 +204,7 @@ int output_open(struct output *output, struct loop *loop, const struct output_sp
     *output = (struct output){ .ops = output_table[spec->kind], .loop = loop, .role = role,
                                .console = console, .fd = -1, .hidden_fd = -1, .io.fd = -1,
                                .arrival.fd = -1, .file.fd = -1, .opener_fd = -1,
+                               .state_max = OUTPUT_STATE_MAX,
                                .ready = ready, .data = data };
     if (spec->kind == OUTPUT_FILE && role == OUTPUT_ROLE_SAVE)
         output->ops = &output_save_ops;

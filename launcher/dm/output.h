@@ -18,6 +18,11 @@
 
 #define OUTPUT_LOG_MAX (1u << 20)     /* console 0's file */
 #define OUTPUT_SERIAL_MAX (64u << 20) /* any other bounded file */
+/*
+ * A saved state, to which its user adds the guest's video memory: QEMU's own is below 1 MiB, and what a
+ * display device stores besides is no more than what it shows.
+ */
+#define OUTPUT_STATE_MAX (32u << 20)
 
 /* How a file behaves: what libxl uses each console of a stub domain for. */
 enum output_role {
@@ -36,6 +41,7 @@ struct output_state {
     bool last;    /* its guest goes on with another QEMU (STATE_LAST) */
     bool failed;  /* what comes is thrown away until the end */
     bool lost;    /* what comes are no frames */
+    uint64_t stored; /* octets, of the one that is being saved */
     char answer;  /* to be sent; 0: none */
     bool sending; /* restoring: it was asked for, and has not ended */
 };
@@ -55,6 +61,7 @@ struct output {
     struct log_file file;
     struct output_state state;
     int opener_fd;     /* a save console's (save-opener.h); set before output_start() */
+    uint64_t state_max; /* likewise: its longest state; OUTPUT_STATE_MAX unless set */
     bool broken, eof;
     bool want_in, want_out;
     uint8_t *backlog; /* pty: OUTPUT_BACKLOG bytes, a ring that overwrites its oldest */

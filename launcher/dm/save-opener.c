@@ -47,9 +47,9 @@ static int make_file(const char *path)
     return file < 0 ? -errno : file;
 }
 
-void save_opener_serve(int fd, const char *path, bool last)
+void save_opener_serve(int fd, const char *path, int rc, bool last)
 {
-    cleanup_close int file = make_file(path);
+    cleanup_close int file = rc ? rc : make_file(path);
 
     answer(fd, file, last);
 }

@@ -15,8 +15,11 @@
 
 #include <stdbool.h>
 
-/* The supervisor's side: answers at fd a request that has come there, for the file PATH. */
-void save_opener_serve(int fd, const char *path, bool last);
+/*
+ * The supervisor's side: answers at fd a request that has come there: with RC, an -errno, when this is
+ * not the time, else with the file PATH.
+ */
+void save_opener_serve(int fd, const char *path, int rc, bool last);
 
 /* The worker's side. 0 or -errno. */
 int save_opener_ask(int fd);

@@ -8,6 +8,7 @@
  *   /local/domain/S/device/console/N/{state,ring-ref,port}     S's
  *   /local/domain/S/device-model/G/vnc-vchan/SLOT/{ring-ref,event-channel}     S's
  *   /local/domain/S/device-model/G/files/N/{ring-ref,event-channel}            S's
+ *   /local/domain/G/memory/videoram                                            dom0's
  *   /local/domain/G/vm, and below it image/dm-argv/NNN                         dom0's
  *   /local/domain/0/device-model/S/state         "running" when all is served
  *   /local/domain/S/stubdom-seed                 written before S runs, then S's
@@ -265,6 +266,17 @@ int store_read_dm_argv(struct store *store, struct str_list *argv)
     if (rc)
         log_error("%s: cannot read what libxl wants of QEMU: %s", path, strerror(-rc));
     return rc;
+}
+
+uint64_t store_read_video_memory(struct store *store)
+{
+    char path[STORE_PATH];
+    unsigned int kib = 0;
+
+    snprintf(path, sizeof(path), "/local/domain/%d/memory/videoram", store->target);
+    if (store->target < 0 || !owned_by_dom0(store, path) || read_number(store, path, 4u << 20, &kib))
+        return 0;
+    return (uint64_t)kib << 10;
 }
 
 int store_write_backend_state(struct store *store, unsigned int id, unsigned int state)

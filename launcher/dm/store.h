@@ -68,6 +68,9 @@ int store_read_file(struct store *store, unsigned int index, struct message *mes
  */
 int store_read_dm_argv(struct store *store, struct str_list *argv);
 
+/* The guest's video memory, octets, as libxl gave it; 0 when that is not known. */
+uint64_t store_read_video_memory(struct store *store);
+
 /* Writes, 0 or -errno. */
 int store_write_backend_state(struct store *store, unsigned int id, unsigned int state);
 int store_write_tty(struct store *store, unsigned int id, const char *tty);

@@ -32,6 +32,7 @@ void worker_init(struct worker *worker)
     loop_init(&worker->loop, clock_now_ms);
     worker->keeper_fd = worker->opener_fd = -1;
     worker->vnc.io.fd = -1;
+    worker->state_max = OUTPUT_STATE_MAX;
     file_server_init(&worker->files, &worker->loop);
 }
 
@@ -154,6 +155,7 @@ static int worker_start(struct worker *worker, int domid, int signal_fd)
     file_server_start(&worker->files, &worker->xen);
     for (int i = 0; i < worker->console_count; i++) {
         worker->consoles[i].output.opener_fd = worker->opener_fd;
+        worker->consoles[i].output.state_max = worker->state_max;
         pv_console_start(&worker->consoles[i], &worker->xen, send_state, worker);
     }
     rc = xen_restrict(&worker->xen);

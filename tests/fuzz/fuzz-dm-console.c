@@ -91,7 +91,7 @@ static void say_frame(unsigned int which)
 static void answer_opener(int fd, const char *name, bool is_last)
 {
     if (message_take_requests(fd) > 0)
-        save_opener_serve(fd, name, is_last);
+        save_opener_serve(fd, name, 0, is_last);
 }
 
 static void obey(struct input *in)

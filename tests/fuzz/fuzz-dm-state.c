@@ -29,7 +29,7 @@ static void no_matter(void *data)
 static void answer_opener(int fd, const char *name, bool is_last)
 {
     if (message_take_requests(fd) > 0)
-        save_opener_serve(fd, name, is_last);
+        save_opener_serve(fd, name, 0, is_last);
 }
 
 /* Takes the answer if there is one, and plays the supervisor. */

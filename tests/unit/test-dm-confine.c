@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -48,6 +49,15 @@ static int ordinary_work(void)
         return WRONG;
     free(memory);
     return FINE;
+}
+
+static int large_file = -1;
+
+static int fill_the_disk(void)
+{
+    if (pwrite(large_file, "x", 1, (64 << 20) - 1) != 1)
+        return WRONG;
+    return pwrite(large_file, "x", 1, 64 << 20) < 0 && errno == EFBIG ? FINE : WRONG;
 }
 
 static int give_a_file_away(void)
@@ -90,6 +100,9 @@ static void test_work_goes_on(void **state)
     assert_int_equal(confined(confine_supervisor, give_a_file_away), FINE);
     assert_int_equal(confined(keeper, ordinary_work), FINE);
     assert_int_equal(confined(viewer, ordinary_work), FINE);
+    large_file = memfd_create("large", 0);
+    assert_int_equal(confined(worker, fill_the_disk), FINE);
+    close(large_file);
 }
 
 static void test_the_rest_is_death(void **state)

@@ -33,6 +33,7 @@ static struct {
     unsigned int stub_at_ms, stub_then, guest_at_ms, guest_then; /* at that time, it becomes that */
     unsigned int ms;
     int handles, crashed;
+    uint64_t cpu_ns; /* that the guest has run */
 } world;
 static char said[LOG_LINE_MAX];
 
@@ -57,7 +58,7 @@ int __wrap_xc_domain_getinfo_single(xc_interface *xc, uint32_t domid, xc_domaini
         errno = flags & ABSENT ? ESRCH : EPERM;
         return -1;
     }
-    *info = (xc_domaininfo_t){ .domain = domid, .flags = flags & ~OTHER };
+    *info = (xc_domaininfo_t){ .domain = domid, .flags = flags & ~OTHER, .cpu_time = world.cpu_ns };
     memset(info->handle, flags & OTHER ? 99 : domid, sizeof(info->handle));
     return 0;
 }
@@ -275,15 +276,42 @@ static void test_nobody_serves_the_suspended(void **state)
     }
 }
 
-static void test_soft_reset(void **state)
+static void test_who_may_save(void **state)
 {
-    assert_false(guard_soft_reset(&guard));
+    static const struct { unsigned int guest; int rc; bool last; } rows[] = {
+        { 0, -EPERM, false }, { XEN_DOMINF_paused, -EPERM, false }, { ABSENT, -EPERM, false },
+        { SHUT(SHUTDOWN_poweroff), -EPERM, false }, { SHUT(SHUTDOWN_crash), -EPERM, false },
+        { SHUT(SHUTDOWN_suspend) | OTHER, -EPERM, false }, { SILENT, -EIO, false },
+        { SHUT(SHUTDOWN_suspend) | XEN_DOMINF_dying, -EPERM, false },
+        { SHUT(SHUTDOWN_soft_reset) | OTHER, -EPERM, false },
+        { SHUT(SHUTDOWN_suspend), 0, false }, { SHUT(SHUTDOWN_soft_reset), 0, true },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        bool last = false;
+
+        world.guest = rows[i].guest;
+        world.cpu_ns += 1000;
+        if (guard_allow_save(&guard, &last) != rows[i].rc || last != rows[i].last)
+            fail_msg("row %zu", i);
+    }
+}
+
+/* A stub domain that goes on asking gets one file for each time that its guest is suspended. */
+static void test_one_save_for_each_suspension(void **state)
+{
+    bool last;
+
     world.guest = SHUT(SHUTDOWN_suspend);
-    assert_false(guard_soft_reset(&guard));
-    world.guest = SHUT(SHUTDOWN_soft_reset) | OTHER;
-    assert_false(guard_soft_reset(&guard));
-    world.guest = SHUT(SHUTDOWN_soft_reset);
-    assert_true(guard_soft_reset(&guard));
+    for (int time = 0; time < 3; time++) {
+        assert_int_equal(guard_allow_save(&guard, &last), 0);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(guard_allow_save(&guard, &last), -EALREADY);
+        if (time == 0)
+            world.cpu_ns += 1; /* it ran */
+        else
+            guard_look(&guard); /* Xen has told of an end: this one's, paused all the time */
+    }
 }
 
 static void test_unknown_guest(void **state)
@@ -291,6 +319,7 @@ static void test_unknown_guest(void **state)
     guard_init(&guard, STUB, -1);
     world.stub = SHUT(SHUTDOWN_crash);
     guard_look(&guard);
+    assert_int_equal(guard_allow_save(&guard, &(bool){ false }), -EPERM);
     guard_crash(&guard, "because", -1);
     assert_false(guard_see_off(&guard, -1));
     world.guest = ABSENT;
@@ -312,7 +341,8 @@ int main(void)
         TEST(test_a_signal_ends_the_waiting),
         TEST(test_nobody_serves),
         TEST(test_nobody_serves_the_suspended),
-        TEST(test_soft_reset),
+        TEST(test_who_may_save),
+        TEST(test_one_save_for_each_suspension),
         TEST(test_unknown_guest),
     };
 

@@ -80,7 +80,7 @@ static int finish(void **state)
 static void answer_opener(int fd, const char *name, bool is_last)
 {
     if (message_take_requests(fd) > 0)
-        save_opener_serve(fd, name, is_last);
+        save_opener_serve(fd, name, 0, is_last);
 }
 
 /* The stub domain writes; what is not taken at first is, once the file is there. */
@@ -244,6 +244,39 @@ static void test_beginning_is_missing(void **state)
     assert_file("QEVM two");
 }
 
+/* One that grows without end: its file does not. */
+static void test_too_long(void **state)
+{
+    struct stat st;
+
+    open_as("file:%s", OUTPUT_ROLE_SAVE);
+    output.state_max = 100;
+    put_frame("QEVM one");
+    assert_answer(STATE_STORED);
+    for (int i = 0; i < 20; i++)
+        put("XSst\6\0\0\0more, ", 14);
+    assert_answer(STATE_FAILED);
+    assert_int_equal(lines, 1);
+    assert_non_null(strstr(last_line, "File too large"));
+    assert_int_equal(stat(path, &st), 0);
+    assert_in_range(st.st_size, 0, 100);
+    /* The next one is measured anew. */
+    put_frame("QEVM two");
+    assert_answer(STATE_STORED);
+}
+
+static void test_refused(void **state)
+{
+    open_as("file:%s", OUTPUT_ROLE_SAVE);
+    assert_int_equal(output_write(&output, "XSst\4\0\0\0QEVM", 12), 8);
+    assert_int_equal(message_take_requests(opener[0]), 1);
+    save_opener_serve(opener[0], path, -EPERM, false);
+    assert_int_equal(loop_turn(&loop, 0), 0);
+    put("QEVM", 4);
+    assert_answer(STATE_FAILED);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
 static void test_silent_opener(void **state)
 {
     open_as("file:%s", OUTPUT_ROLE_SAVE);
@@ -333,6 +366,8 @@ int main(void)
         TEST(test_no_file),
         TEST(test_full_disk),
         TEST(test_beginning_is_missing),
+        TEST(test_too_long),
+        TEST(test_refused),
         TEST(test_silent_opener),
         TEST(test_stops_on_the_way),
         TEST(test_restore_waits_for_the_request),
