@@ -27,6 +27,17 @@
 /* How long a viewer waits for the stub domain to offer it a vchan. */
 #define PATIENCE_MS 60000
 
+/* RFB: its version; security type (3.7 and later), answer to the challenge, ClientInit. */
+#define HELLO 12
+#define HANDSHAKE (HELLO + 1)
+#define CHALLENGE 16
+/* How long the two may take, since the server spoke; a password may be typed meanwhile. */
+#define HELLO_MS 10000
+#define HANDSHAKE_MS 60000
+/* Of the places, one address has so many, and so many in which nobody has said enough. */
+#define MAX_EACH (MESSAGE_MAX_SLOTS - 2)
+#define MAX_SILENT_EACH (MESSAGE_MAX_SLOTS / 2)
+
 static int listen_at(const struct addrinfo *address)
 {
     cleanup_close int fd = socket(address->ai_family,
@@ -80,11 +91,47 @@ static int find_own_address(struct vnc_server *server)
 static void viewer_close(struct vnc_viewer *viewer)
 {
     loop_stop_timer(viewer->server->loop, &viewer->timer);
+    loop_stop_timer(viewer->server->loop, &viewer->deadline);
     loop_remove_fd(viewer->server->loop, &viewer->io);
     cleanup_closep(&viewer->io.fd);
     viewer->io.fd = -1;
     viewer->masked = false;
     vchan_client_close(&viewer->vchan);
+}
+
+static bool viewer_is_silent(const struct vnc_viewer *viewer)
+{
+    return viewer->heard < viewer->server->handshake;
+}
+
+static void viewer_was_greeted(struct vnc_viewer *viewer)
+{
+    if (!viewer->greeted)
+        loop_start_timer(viewer->server->loop, &viewer->deadline, HELLO_MS);
+    viewer->greeted = true;
+}
+
+static void viewer_was_heard(struct vnc_viewer *viewer, size_t len)
+{
+    if (!viewer_is_silent(viewer))
+        return;
+    viewer->heard = MIN(viewer->heard + len, viewer->server->handshake);
+    if (!viewer_is_silent(viewer))
+        loop_stop_timer(viewer->server->loop, &viewer->deadline);
+}
+
+static void viewer_deadline(void *data)
+{
+    struct vnc_viewer *viewer = data;
+    int64_t left = HANDSHAKE_MS - (viewer->server->loop->now_ms() - viewer->since);
+
+    /* One that has waited for its slot has so long from now on. */
+    if (viewer->heard >= HELLO && viewer->greeted && left > 0) {
+        loop_start_timer(viewer->server->loop, &viewer->deadline, left);
+        return;
+    }
+    log_warning("VNC: somebody connected, and did not say what a viewer says: closed");
+    viewer_close(viewer);
 }
 
 /* Each returns 1 to go on when its own side is ready again, 0 when nothing is there, -errno. */
@@ -102,6 +149,7 @@ static int viewer_to_tcp(struct vnc_viewer *viewer, char *buf)
         if (sent < 0)
             return errno == EAGAIN || errno == EINTR ? 1 : -errno;
         vchan_client_consume(&viewer->vchan, sent);
+        viewer_was_greeted(viewer);
         budget_take_bytes(&viewer->budget, sent);
         if (sent < len)
             return 1;
@@ -121,6 +169,7 @@ static int viewer_from_tcp(struct vnc_viewer *viewer, char *buf)
             return errno == EAGAIN || errno == EINTR ? 1 : -errno;
         if (len == 0)
             return -EPIPE;
+        viewer_was_heard(viewer, len);
         /* There was room; a server that takes it back cheats itself of these bytes. */
         len = vchan_client_produce(&viewer->vchan, buf, len);
         if (len < 0)
@@ -230,6 +279,7 @@ static void join_viewers(struct vnc_server *server)
         if (slot == MESSAGE_MAX_SLOTS)
             return;
         loop_stop_timer(server->loop, &viewer->timer);
+        viewer->since = server->loop->now_ms();
         budget_init(&viewer->budget, VIEWER_BYTES, VIEWER_EVENTS);
         viewer->masked = true;
         viewer_pump(viewer);
@@ -246,19 +296,90 @@ static struct vnc_viewer *find_place(struct vnc_server *server)
     return NULL;
 }
 
+/* Of one IPv6 network somebody has all addresses. */
+static void take_address(uint8_t address[16], const struct sockaddr_storage *from)
+{
+    const struct sockaddr_in *v4 = (const void *)from;
+    const struct sockaddr_in6 *v6 = (const void *)from;
+
+    memset(address, 0, 16);
+    if (from->ss_family == AF_INET) {
+        address[10] = address[11] = 0xff;
+        memcpy(address + 12, &v4->sin_addr, 4);
+    } else if (from->ss_family == AF_INET6) {
+        memcpy(address, &v6->sin6_addr, IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) ? 16 : 8);
+    }
+}
+
+/* Who has been silent for longest; ADDRESS: from there alone, or NULL. */
+static struct vnc_viewer *oldest_silent(struct vnc_server *server, const uint8_t *address)
+{
+    struct vnc_viewer *oldest = NULL;
+
+    for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++) {
+        struct vnc_viewer *viewer = &server->viewers[i];
+
+        if (viewer->io.fd < 0 || !viewer_is_silent(viewer) ||
+            (address && memcmp(viewer->address, address, sizeof(viewer->address))))
+            continue;
+        if (!oldest || viewer->since < oldest->since)
+            oldest = viewer;
+    }
+    return oldest;
+}
+
+static struct vnc_viewer *take_place(struct vnc_viewer *viewer)
+{
+    if (viewer) {
+        log_warning("VNC: one who said nothing gives his place to the next");
+        viewer_close(viewer);
+    }
+    return viewer;
+}
+
+/* A place for one from ADDRESS, or NULL. */
+static struct vnc_viewer *make_place(struct vnc_server *server, const uint8_t *address)
+{
+    unsigned int all = 0, silent = 0;
+    struct vnc_viewer *viewer;
+
+    for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++) {
+        viewer = &server->viewers[i];
+        if (viewer->io.fd < 0 || memcmp(viewer->address, address, sizeof(viewer->address)))
+            continue;
+        all++;
+        silent += viewer_is_silent(viewer);
+    }
+    if (silent >= MAX_SILENT_EACH || all >= MAX_EACH)
+        return take_place(oldest_silent(server, address));
+    viewer = find_place(server);
+    return viewer ? viewer : take_place(oldest_silent(server, NULL));
+}
+
 static void viewer_arrived(void *data, short revents)
 {
     struct vnc_server *server = data;
-    struct vnc_viewer *viewer = find_place(server);
-    cleanup_close int fd = accept4(server->io.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct sockaddr_storage from = { 0 };
+    socklen_t len = sizeof(from);
+    cleanup_close int fd = accept4(server->io.fd, (struct sockaddr *)&from, &len,
+                                   SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct vnc_viewer *viewer;
+    uint8_t address[16];
     int on = 1;
 
     if (fd < 0)
         return;
+    take_address(address, &from);
+    viewer = make_place(server, address);
     if (!viewer) {
-        log_warning("VNC: more than %d viewers: refused", MESSAGE_MAX_SLOTS);
+        log_warning("VNC: more than %d viewers, or %d from one address: refused", MESSAGE_MAX_SLOTS,
+                    MAX_EACH);
         return;
     }
+    memcpy(viewer->address, address, sizeof(address));
+    viewer->since = server->loop->now_ms();
+    viewer->heard = 0;
+    viewer->greeted = false;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     /* The server speaks first in VNC: nothing is read before it is there. */
     viewer->io = (struct loop_fd){ .fd = steal_fd(&fd), .events = POLLRDHUP,
@@ -282,7 +403,9 @@ int vnc_server_open(struct vnc_server *server, struct loop *loop, const struct o
 
         *viewer = (struct vnc_viewer){ .server = server, .io.fd = -1 };
         viewer->timer = (struct loop_timer){ .fired = viewer_timer, .data = viewer };
+        viewer->deadline = (struct loop_timer){ .fired = viewer_deadline, .data = viewer };
     }
+    server->handshake = HANDSHAKE + (vnc->password ? CHALLENGE : 0);
     if (!vnc->enabled)
         return 0;
     for (unsigned int port = first; port <= last && fd == -EADDRINUSE; port++)

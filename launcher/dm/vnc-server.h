@@ -6,6 +6,9 @@
  * viewer and is offered anew after that viewer has gone. A viewer that comes
  * while none is offered waits: the guest may be starting.
  *
+ * Whoever reaches the port may connect. One who is silent has a deadline, and gives his place to the
+ * next who comes; one address has not all of the places.
+ *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #ifndef DM_VNC_SERVER_H
@@ -29,6 +32,12 @@ struct vnc_viewer {
     struct loop_timer timer; /* while it waits: patience; then: the next budget */
     struct budget budget;
     bool masked;
+    /* Whether it is a viewer at all, or somebody who only holds a place. */
+    uint8_t address[16];        /* IPv6, of which the network alone; IPv4 in IPv6's notation */
+    int64_t since;              /* when it came, ms */
+    uint32_t heard;             /* octets of its handshake; stops counting behind it */
+    bool greeted;               /* the server has spoken: it is the viewer's turn */
+    struct loop_timer deadline; /* of its handshake */
 };
 
 struct vnc_server {
@@ -37,6 +46,7 @@ struct vnc_server {
     struct loop_fd io; /* the listening socket; fd -1: no VNC */
     char host[64];
     uint16_t port;
+    uint32_t handshake; /* octets that a viewer says until it is let in, at least */
     struct vnc_viewer viewers[MESSAGE_MAX_SLOTS];
     struct {
         uint32_t ring_ref, port; /* port 0: none */

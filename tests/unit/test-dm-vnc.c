@@ -109,18 +109,27 @@ static void event(uint64_t nth)
     turn();
 }
 
-static int view(void)
+/* From 127.0.0.HOST. */
+static int view_from(unsigned int host)
 {
+    struct sockaddr_in from = { .sin_family = AF_INET,
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host) };
     struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(server.port),
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int fd = socket(AF_INET, SOCK_STREAM, 0), room = 65536;
 
     /* Else the kernel may hold tens of MiB for a viewer that does not read. */
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)), 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
     fcntl(fd, F_SETFL, O_NONBLOCK);
     turn();
     return fd;
+}
+
+static int view(void)
+{
+    return view_from(1);
 }
 
 static bool is_closed(int fd)
@@ -386,6 +395,7 @@ static void test_stalled_viewer_stalls_only_its_slot(void **state)
     arm(1, 10, 11, 0);
     offer(1, SLOT_REF(1), 5);
     other = view();
+    assert_int_equal(write(fd, "RFB 003.008\n\1\1", 14), 14);
     /* The kernel takes some, how much is its affair: 1 MiB here, 20 there. */
     for (int i = 0; stalled < 2000 && i < 1000000; i++) {
         stalled++;
@@ -411,19 +421,114 @@ static void test_stalled_viewer_stalls_only_its_slot(void **state)
     close(other);
 }
 
-static void test_more_viewers_than_slots(void **state)
+/* In SLOT, let in, as far as the daemon can tell. */
+static int view_well(unsigned int slot, unsigned int host)
 {
-    int fds[MESSAGE_MAX_SLOTS + 1];
+    uint8_t said[64];
+    int fd;
 
-    for (unsigned int i = 0; i <= MESSAGE_MAX_SLOTS; i++)
-        fds[i] = view();
-    assert_true(is_closed(fds[MESSAGE_MAX_SLOTS]));
-    assert_false(is_closed(fds[0]));
-    for (unsigned int i = 0; i <= MESSAGE_MAX_SLOTS; i++)
+    arm(slot, 10, 11, 0);
+    offer(slot, SLOT_REF(slot), 5);
+    fd = view_from(host);
+    server_writes(slot, (const uint8_t *)"RFB 003.008\n", 12);
+    event(xen.next);
+    assert_int_equal(write(fd, "RFB 003.008\n\1\1", 14), 14);
+    turn();
+    assert_int_equal(server_reads(slot, said), 14);
+    return fd;
+}
+
+static void close_all(const int *fds, unsigned int count)
+{
+    for (unsigned int i = 0; i < count; i++)
         close(fds[i]);
     turn();
     for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++)
         assert_int_equal(server.viewers[i].io.fd, -1);
+}
+
+static void test_more_viewers_than_slots(void **state)
+{
+    int fds[MESSAGE_MAX_SLOTS + 1];
+
+    for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++)
+        fds[i] = view_well(i, 1 + i);
+    fds[MESSAGE_MAX_SLOTS] = view_from(99);
+    assert_true(is_closed(fds[MESSAGE_MAX_SLOTS]));
+    assert_false(is_closed(fds[0]) && is_closed(fds[7]));
+    close_all(fds, MESSAGE_MAX_SLOTS + 1);
+}
+
+static void test_one_address_has_not_all_places(void **state)
+{
+    int fds[MESSAGE_MAX_SLOTS];
+
+    for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS - 2; i++)
+        fds[i] = view_well(i, 1);
+    fds[6] = view();
+    assert_true(is_closed(fds[6]));
+    fds[7] = view_well(6, 2);
+    assert_false(is_closed(fds[7]));
+    close_all(fds, MESSAGE_MAX_SLOTS);
+}
+
+/* Who connects, and connects, and says nothing, is in nobody's way. */
+static void test_silent_ones_make_room(void **state)
+{
+    int fds[40], well = view_well(0, 1), other;
+
+    for (int i = 0; i < 40; i++) {
+        now++;
+        fds[i] = view_from(i < 20 ? 2 : 3 + i);
+    }
+    for (int i = 0; i < 16; i++)
+        assert_true(is_closed(fds[i])); /* by the next of the same address */
+    other = view();
+    assert_false(is_closed(other));
+    assert_false(is_closed(well));
+    assert_true(is_closed(fds[32]));
+    assert_false(is_closed(fds[39]));
+    close(other);
+    close(well);
+    close_all(fds, 40);
+}
+
+static void test_a_handshake_has_an_end(void **state)
+{
+    int fds[3], well = view_well(3, 1);
+
+    for (unsigned int i = 0; i < 3; i++) {
+        arm(i, 10, 11, 0);
+        offer(i, SLOT_REF(i), 5);
+        fds[i] = view();
+        if (i == 2) /* whose server has not said a word */
+            break;
+        server_writes(i, (const uint8_t *)"RFB 003.008\n", 12);
+        event(xen.next);
+    }
+    assert_int_equal(write(fds[1], "RFB 003.008\n", 12), 12); /* asks for a password, say */
+    turn();
+    now += 9000;
+    turn();
+    assert_false(is_closed(fds[0]));
+    now += 2000;
+    turn();
+    recv(fds[0], (char[64]){ 0 }, 64, 0);
+    assert_true(is_closed(fds[0]));
+    now += 47000;
+    turn();
+    assert_int_equal(recv(fds[1], (char[64]){ 0 }, 64, 0), 12);
+    assert_false(is_closed(fds[1]));
+    now += 3000;
+    turn();
+    assert_true(is_closed(fds[1]));
+    assert_false(is_closed(fds[2]));
+    now += 1000000;
+    turn();
+    assert_int_equal(recv(well, (char[64]){ 0 }, 64, 0), 12);
+    assert_false(is_closed(well));
+    close(well);
+    close_all(fds, 3);
 }
 
 static void test_wrong_offers(void **state)
@@ -458,6 +563,9 @@ int main(void)
         TEST(test_waiting_viewers_take_any_slot),
         TEST(test_stalled_viewer_stalls_only_its_slot),
         TEST(test_more_viewers_than_slots),
+        TEST(test_one_address_has_not_all_places),
+        TEST(test_silent_ones_make_room),
+        TEST(test_a_handshake_has_an_end),
         TEST(test_wrong_offers),
     };
 
