@@ -13,9 +13,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* In 10 ms: more than a machine copies, so that only a stub domain that plays games waits. */
-#define SENDER_BYTES (16u << 20)
+/* In 10 ms: as much as all sources together may have. */
+#define SENDER_BYTES XEN_ALL_BYTES
 #define SENDER_EVENTS 1024
+/* One that was not sent to its end may be begun so often. */
+#define MAX_STARTS 5
 #define CHUNK 16384
 
 static void sender_disconnect(struct file_sender *sender)
@@ -65,6 +67,7 @@ static int sender_send(struct file_sender *sender)
         sender->sent += len;
         budget_take_bytes(&sender->budget, len);
     }
+    sender->served |= sender->sent == sender->size + BOOT_FILE_HEADER;
     return 0;
 }
 
@@ -176,6 +179,8 @@ bool file_server_has_any(const struct file_server *server)
 void file_server_start(struct file_server *server, struct xen_handles *xen)
 {
     server->xen = xen;
+    for (unsigned int i = 0; i < MESSAGE_MAX_FILES; i++)
+        server->senders[i].budget.all = &xen->all;
 }
 
 void file_server_offer(struct file_server *server, const struct message *message)
@@ -186,6 +191,11 @@ void file_server_offer(struct file_server *server, const struct message *message
     /* An offer that is withdrawn is one that is used up: the vchan itself tells more. */
     if (sender->fd < 0 || !message->port)
         return;
+    if (sender->served || sender->starts == MAX_STARTS) {
+        log_warning("boot file %u: %s: not sent again", sender->index,
+                    sender->served ? "was sent" : "was begun too often");
+        return;
+    }
     sender_disconnect(sender);
     sender->vchan.port = (struct xen_port){ .fired = sender_event, .data = sender };
     rc = vchan_client_open(&sender->vchan, server->xen, message->ring_ref, message->port);
@@ -195,6 +205,7 @@ void file_server_offer(struct file_server *server, const struct message *message
                         message->ring_ref, message->port, strerror(-rc));
         return;
     }
+    sender->starts++;
     sender->masked = true;
     sender_pump(sender);
 }

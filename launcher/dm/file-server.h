@@ -24,6 +24,8 @@ struct file_sender {
     unsigned int index;    /* enum dm_file_kind */
     int fd;                /* -1: the guest has no such file */
     uint64_t size, sent;   /* sent: with the header */
+    bool served;           /* once, to its end: a stub domain starts one QEMU */
+    unsigned int starts;
     struct vchan_client vchan;
     struct loop_timer timer; /* until the next budget */
     struct budget budget;

@@ -5,6 +5,7 @@
  */
 #include "keeper.h"
 
+#include "budget.h"
 #include "clock.h"
 #include "confine.h"
 #include "log.h"
@@ -19,6 +20,9 @@
 
 /* What the stub domain says within this time is passed on as one word, its last. */
 #define COALESCE_MS 20
+/* What it says at all: so many words at once, as at its start, and then so many a second. */
+#define MAX_WORDS 64
+#define WORDS_A_SECOND 100
 #define EVENTS_A_TURN 64
 
 /* Something that the stub domain writes, by its number. */
@@ -32,6 +36,7 @@ struct keeper {
     struct loop loop;
     struct loop_fd store_io, worker_io, signal_io;
     struct loop_timer tell;
+    struct tokens words; /* each costs xenstore up to three reads */
     struct subject consoles[MESSAGE_MAX_CONSOLES], slots[MESSAGE_MAX_SLOTS],
         files[MESSAGE_MAX_FILES];
     enum child_status status;
@@ -55,6 +60,8 @@ static int64_t tell_one(struct keeper *keeper, struct subject *subject, unsigned
 
     if (!subject->changed || wait > 0)
         return subject->changed ? wait : 0;
+    if (!tokens_take(&keeper->words, now))
+        return COALESCE_MS;
     subject->changed = false;
     subject->told = now;
     if (read(keeper->job->store, index, &message))
@@ -189,6 +196,7 @@ static int keeper_start(struct keeper *keeper)
     int rc;
 
     loop_init(&keeper->loop, clock_now_ms);
+    tokens_init(&keeper->words, MAX_WORDS, WORDS_A_SECOND, clock_now_ms());
     keeper->tell = (struct loop_timer){ .fired = tell_worker, .data = keeper };
     rc = store_watch(job->store, job->consoles, job->console_count, job->vnc, job->files);
     if (rc)

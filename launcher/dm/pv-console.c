@@ -18,12 +18,12 @@
 #include <xen/grant_table.h>
 #include <xen/io/xenbus.h>
 
-/* In a period of 10 ms: 1.6 MB/s of log, 25 MB/s of anything else; a save stops the guest. */
+/* In a period of 10 ms: 1.6 MB/s of a log or a serial port; a save stops the guest. */
 static const struct { uint32_t bytes, events; } budgets[] = {
     [OUTPUT_ROLE_LOG] = { 16u << 10, 256 },
-    [OUTPUT_ROLE_SAVE] = { 4u << 20, 4096 },
+    [OUTPUT_ROLE_SAVE] = { 1u << 20, 1024 },
     [OUTPUT_ROLE_RESTORE] = { 256u << 10, 256 },
-    [OUTPUT_ROLE_SERIAL] = { 256u << 10, 256 },
+    [OUTPUT_ROLE_SERIAL] = { 16u << 10, 256 },
 };
 
 static enum output_role pv_console_role(unsigned int id)
@@ -273,6 +273,7 @@ void pv_console_start(struct pv_console *console, struct xen_handles *xen,
                       void *data)
 {
     console->xen = xen;
+    console->budget.all = &xen->all;
     console->publish = publish;
     console->data = data;
     output_start(&console->output);

@@ -6,6 +6,7 @@
  */
 #include "stderr-sink.h"
 
+#include "budget.h"
 #include "clock.h"
 #include "log.h"
 #include "util.h"
@@ -18,8 +19,8 @@
 static struct {
     char prefix[48];
     size_t used;
-    unsigned int tokens, suppressed;
-    int64_t refilled;
+    struct tokens tokens;
+    unsigned int suppressed;
 } sink;
 
 static void put(const char *line)
@@ -37,28 +38,14 @@ static void put(const char *line)
     (void)!write(STDERR_FILENO, text, len);
 }
 
-static bool take_token(void)
-{
-    int64_t now = clock_now_ms(), seconds = (now - sink.refilled) / 1000;
-
-    if (seconds > 0) {
-        sink.tokens = MIN(sink.tokens + (uint64_t)seconds, STDERR_SINK_BURST);
-        sink.refilled = now;
-    }
-    if (sink.tokens == 0) {
-        sink.suppressed++;
-        return false;
-    }
-    sink.tokens--;
-    return true;
-}
-
 static void sink_line(void *data, enum log_level level, const char *line)
 {
     char note[64];
 
-    if (level == LOG_WARNING && !take_token())
+    if (level == LOG_WARNING && !tokens_take(&sink.tokens, clock_now_ms())) {
+        sink.suppressed++;
         return;
+    }
     if (sink.suppressed) {
         snprintf(note, sizeof(note), "%u warnings were left out", sink.suppressed);
         sink.suppressed = 0;
@@ -91,7 +78,6 @@ void stderr_sink_init(const char *role, int domid)
         snprintf(number, sizeof(number), " d%d", domid);
     snprintf(sink.prefix, sizeof(sink.prefix), "stubdom-dm%s%s%s: ", role ? " " : "",
              role ? role : "", number);
-    sink.tokens = STDERR_SINK_BURST;
-    sink.refilled = clock_now_ms();
+    tokens_init(&sink.tokens, STDERR_SINK_BURST, 1, clock_now_ms());
     log_set_sink(sink_line, NULL);
 }

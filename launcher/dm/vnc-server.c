@@ -20,8 +20,8 @@
 #define VNC_BASE_PORT 5900
 #define VNC_BACKLOG 8
 
-/* In 10 ms: 200 MB/s for each viewer. */
-#define VIEWER_BYTES (2u << 20)
+/* In 10 ms: 100 MB/s for each viewer. */
+#define VIEWER_BYTES (1u << 20)
 #define VIEWER_EVENTS 512
 #define CHUNK 65536
 /* How long a viewer waits for the stub domain to offer it a vchan. */
@@ -281,6 +281,7 @@ static void join_viewers(struct vnc_server *server)
         loop_stop_timer(server->loop, &viewer->timer);
         viewer->since = server->loop->now_ms();
         budget_init(&viewer->budget, VIEWER_BYTES, VIEWER_EVENTS);
+        viewer->budget.all = &server->xen->all;
         viewer->masked = true;
         viewer_pump(viewer);
     }

@@ -41,6 +41,7 @@ int xen_open(struct xen_handles *xen, struct loop *loop, int domid)
     int rc = 0;
 
     *xen = (struct xen_handles){ .loop = loop, .domid = domid };
+    budget_init(&xen->all, XEN_ALL_BYTES, XEN_ALL_EVENTS);
     xen->evtchn = xenevtchn_open(NULL, 0);
     xen->gnttab = xen->evtchn ? xengnttab_open(NULL, 0) : NULL;
     if (!xen->evtchn || !xen->gnttab) {

@@ -7,6 +7,7 @@
 #ifndef DM_XEN_HANDLES_H
 #define DM_XEN_HANDLES_H
 
+#include "budget.h"
 #include "loop.h"
 
 #include <stdint.h>
@@ -33,7 +34,12 @@ struct xen_handles {
     struct loop *loop;
     struct loop_fd events;
     struct xen_port *ports[XEN_MAX_PORTS];
+    struct budget all; /* what all that the stub domain has us do may cost, together */
 };
+
+/* In 10 ms: 200 MB/s. One source may take it all, while no other one wants it. */
+#define XEN_ALL_BYTES (2u << 20)
+#define XEN_ALL_EVENTS 2048
 
 /* 0 or -errno after logging a line; nothing is left open then. */
 int xen_open(struct xen_handles *xen, struct loop *loop, int domid);

@@ -79,6 +79,7 @@ static int setup(void **state)
     close(mkstemp(path));
     loop_init(&loop, fake_now);
     log_set_sink(NULL, NULL);
+    budget_init(&xen.all, XEN_ALL_BYTES, XEN_ALL_EVENTS);
     file_server_init(&server, &loop);
     file_server_start(&server, &xen);
     return 0;
@@ -153,7 +154,7 @@ static void whole_through_any_ring(void **state)
     }
 }
 
-/* Begun again from the start, as often as it is offered. */
+/* Begun again from the start, until it has been sent. */
 static void offered_again(void **state)
 {
     fill(3000);
@@ -169,6 +170,47 @@ static void offered_again(void **state)
     offer(1);
     assert_sent(3000);
     assert_int_equal(peer.opens, 2);
+}
+
+static void sent_once(void **state)
+{
+    fill(3000);
+    assert_int_equal(file_server_add(&server, 1, path), 0);
+    peer.room = 70000;
+    offer(1);
+    assert_sent(3000);
+    for (int i = 0; i < 3; i++) {
+        peer.room = 70000;
+        offer(1);
+    }
+    assert_int_equal(peer.opens, 1);
+    assert_int_equal(peer.used, 3000 + BOOT_FILE_HEADER);
+}
+
+static void begun_a_few_times(void **state)
+{
+    fill(3000);
+    assert_int_equal(file_server_add(&server, 1, path), 0);
+    for (int i = 0; i < 30; i++) {
+        peer.room = 1000;
+        offer(1);
+    }
+    assert_in_range(peer.opens, 2, 10);
+}
+
+/* Its own budget is not touched: it is the others who have had it all. */
+static void others_count(void **state)
+{
+    fill(3000);
+    assert_int_equal(file_server_add(&server, 1, path), 0);
+    budget_refresh(&xen.all, now);
+    budget_take_bytes(&xen.all, XEN_ALL_BYTES);
+    peer.room = 70000;
+    offer(1);
+    assert_int_equal(peer.used, 0);
+    now += BUDGET_PERIOD_MS;
+    assert_int_equal(loop_turn(&loop, 0), 0);
+    assert_sent(3000);
 }
 
 static void nothing_for_nobody(void **state)
@@ -239,7 +281,8 @@ static void events_are_limited(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(whole_through_any_ring), TEST(offered_again), TEST(nothing_for_nobody),
+        TEST(whole_through_any_ring), TEST(offered_again), TEST(sent_once), TEST(begun_a_few_times),
+        TEST(others_count), TEST(nothing_for_nobody),
         TEST(wrong_files), TEST(comes_to_an_end), TEST(events_are_limited),
     };
 

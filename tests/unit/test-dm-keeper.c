@@ -24,10 +24,12 @@
 
 /* -------- xenstore, shared with the child -------- */
 
+#define EVENTS 900
+
 static struct shared {
     int running, written_id, written_state, writes, reads;
     bool exists;
-    int events[64], event_count, next_event; /* console numbers, or RELEASE */
+    int events[EVENTS], event_count, next_event; /* console numbers, or RELEASE */
 } *shared;
 static int store_pipe[2];
 #define RELEASE 99
@@ -145,7 +147,7 @@ static int receive(int fd, struct message *message)
 
 static int start(void **state)
 {
-    shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     shared->exists = true;
     assert_int_equal(pipe2(store_pipe, O_NONBLOCK), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, asked), 0);
@@ -160,7 +162,7 @@ static int finish(void **state)
     if (asked[0] >= 0)
         close(asked[0]);
     close(asked[1]);
-    return munmap(shared, 4096);
+    return munmap(shared, sizeof(*shared));
 }
 
 /* Each returns the worker's exit status: 0, or the line that failed. */
@@ -281,6 +283,29 @@ static void test_haste_is_coalesced(void **state)
     assert_in_range(played, 1, 12);
 }
 
+/* All its subjects together have a limit, too. */
+static int play_haste_everywhere(int fd)
+{
+    struct message m;
+    int64_t until = clock_now_ms() + 1000;
+
+    while (clock_now_ms() < until) {
+        for (int i = 0; i < MESSAGE_MAX_CONSOLES; i++)
+            if (shared->event_count < EVENTS)
+                happen(i);
+        poll(NULL, 0, 15);
+        while (message_receive(fd, &m) > 0)
+            ;
+    }
+    return 0;
+}
+
+static void test_haste_everywhere(void **state)
+{
+    assert_int_equal(run(play_haste_everywhere), CHILD_ALONE);
+    assert_in_range(shared->reads, 80, 200);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
@@ -289,6 +314,7 @@ int main(void)
         TEST(test_ends_with_the_domain),
         TEST(test_disobeys_what_it_may_not_do),
         TEST(test_haste_is_coalesced),
+        TEST(test_haste_everywhere),
     };
 
     return cmocka_run_group_tests_name("dm-keeper", tests, NULL, NULL);
