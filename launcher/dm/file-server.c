@@ -86,7 +86,7 @@ static void sender_pump(struct file_sender *sender)
     budget_refresh(&sender->budget, server->loop->now_ms());
     rc = sender_send(sender);
     if (rc) {
-        log_error("boot file %u: cannot send it: %s", sender->index, strerror(-rc));
+        log_warning("boot file %u: cannot send it: %s", sender->index, strerror(-rc));
         sender_disconnect(sender);
         return;
     }

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 void log_file_init(struct log_file *file, int fd, uint64_t size, uint64_t max)
 {
@@ -71,11 +72,23 @@ static int log_file_compact(struct log_file *file)
     return rc;
 }
 
+/* logrotate's copytruncate empties it: what follows is its beginning, not behind a hole. */
+static void log_file_notice_rotation(struct log_file *file)
+{
+    struct stat st;
+
+    if (fstat(file->fd, &st) == 0 && (uint64_t)st.st_size < file->size) {
+        file->size = st.st_size;
+        file->left_out = 0;
+    }
+}
+
 int log_file_write(struct log_file *file, const void *buf, size_t len)
 {
     bool failed_before = file->failing;
     int rc = 0;
 
+    log_file_notice_rotation(file);
     if (file->size + len > file->max)
         rc = log_file_compact(file);
     if (!rc && failed_before)

@@ -1,7 +1,8 @@
 /*
  * A log file of bounded size. When it is full, its first quarter (how it began)
  * and its last quarter (how it ended) stay, with one line between them that says
- * how much was left out, and writing goes on.
+ * how much was left out, and writing goes on. Somebody else may make it shorter at any
+ * time (logrotate, copytruncate).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -27,8 +27,8 @@ static int save_open(struct output *output, const struct output_spec *spec)
 static void save_failed(struct output *output, int rc)
 {
     if (!output->state.failed)
-        log_error("console %d: %s: %s: the save fails", output->console, output->name,
-                  strerror(-rc));
+        log_warning("console %d: %s: %s: the save fails", output->console, output->name,
+                    strerror(-rc));
     output->state.failed = true;
 }
 

@@ -104,8 +104,8 @@ static ssize_t file_write(struct output *output, const void *buf, size_t len)
         return output_write_some(output->fd, buf, len);
     rc = log_file_write(&output->file, buf, len);
     if (rc)
-        log_error("console %d: %s: %s; its output is dropped until that ends", output->console,
-                  output->name, strerror(-rc));
+        log_warning("console %d: %s: %s; its output is dropped until that ends", output->console,
+                    output->name, strerror(-rc));
     return len;
 }
 

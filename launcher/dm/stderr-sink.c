@@ -19,20 +19,20 @@
 static struct {
     char prefix[48];
     size_t used;
-    struct tokens tokens;
+    struct tokens warnings, errors;
     unsigned int suppressed;
 } sink;
 
-static void put(const char *line)
+static void put(const char *line, size_t max)
 {
     char text[LOG_LINE_MAX + sizeof(sink.prefix) + 2];
     int len;
 
-    if (sink.used >= STDERR_SINK_MAX)
+    if (sink.used >= max)
         return;
     len = snprintf(text, sizeof(text), "%s%s\n", sink.prefix, line);
     sink.used += len;
-    if (sink.used >= STDERR_SINK_MAX)
+    if (sink.used >= max)
         len = snprintf(text, sizeof(text), "%stoo many messages: this is the last\n", sink.prefix);
     /* There is nowhere to say that it could not be written. */
     (void)!write(STDERR_FILENO, text, len);
@@ -40,18 +40,20 @@ static void put(const char *line)
 
 static void sink_line(void *data, enum log_level level, const char *line)
 {
+    size_t max = STDERR_SINK_MAX + (level == LOG_ERROR ? STDERR_SINK_ERRORS : 0);
     char note[64];
 
-    if (level == LOG_WARNING && !tokens_take(&sink.tokens, clock_now_ms())) {
+    if ((level == LOG_WARNING && !tokens_take(&sink.warnings, clock_now_ms())) ||
+        (level == LOG_ERROR && !tokens_take(&sink.errors, clock_now_ms()))) {
         sink.suppressed++;
         return;
     }
     if (sink.suppressed) {
-        snprintf(note, sizeof(note), "%u warnings were left out", sink.suppressed);
+        snprintf(note, sizeof(note), "%u messages were left out", sink.suppressed);
         sink.suppressed = 0;
-        put(note);
+        put(note, max);
     }
-    put(line);
+    put(line, max);
 }
 
 int stderr_sink_open_anew(void)
@@ -78,6 +80,7 @@ void stderr_sink_init(const char *role, int domid)
         snprintf(number, sizeof(number), " d%d", domid);
     snprintf(sink.prefix, sizeof(sink.prefix), "stubdom-dm%s%s%s: ", role ? " " : "",
              role ? role : "", number);
-    tokens_init(&sink.tokens, STDERR_SINK_BURST, 1, clock_now_ms());
+    tokens_init(&sink.warnings, STDERR_SINK_BURST, 1, clock_now_ms());
+    tokens_init(&sink.errors, STDERR_SINK_ERROR_BURST, 1, clock_now_ms());
     log_set_sink(sink_line, NULL);
 }

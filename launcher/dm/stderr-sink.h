@@ -7,8 +7,10 @@
 #ifndef DM_STDERR_SINK_H
 #define DM_STDERR_SINK_H
 
-#define STDERR_SINK_MAX (256u << 10) /* bytes; then one last line says so */
+#define STDERR_SINK_MAX (256u << 10) /* bytes; then one last line says so, and errors alone follow */
+#define STDERR_SINK_ERRORS (64u << 10) /* bytes of these */
 #define STDERR_SINK_BURST 20u /* warnings, which peers can cause, at once; then one a second */
+#define STDERR_SINK_ERROR_BURST 100u /* errors, likewise: some peer may know how */
 
 /* Lines begin with "stubdom-dm[ ROLE][ dDOMID]: "; ROLE may be NULL, DOMID -1. */
 void stderr_sink_init(const char *role, int domid);

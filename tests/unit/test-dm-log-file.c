@@ -45,6 +45,22 @@ static void test_small_log_is_whole(void **state)
     log_file_dispose(&file);
 }
 
+/* logrotate, copytruncate: no hole, and what follows is there. */
+static void test_emptied_by_somebody(void **state)
+{
+    struct log_file file;
+    char buf[64];
+
+    start(&file);
+    assert_int_equal(log_file_write(&file, "before", 6), 0);
+    assert_int_equal(ftruncate(file.fd, 0), 0);
+    assert_int_equal(log_file_write(&file, "after", 5), 0);
+    assert_int_equal(log_file_write(&file, " that", 5), 0);
+    assert_int_equal(read_all(&file, buf, sizeof(buf)), 10);
+    assert_string_equal(buf, "after that");
+    log_file_dispose(&file);
+}
+
 static void test_large_log_keeps_both_ends(void **state)
 {
     static char buf[MAX + 100];
@@ -113,6 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small_log_is_whole),
+        cmocka_unit_test(test_emptied_by_somebody),
         cmocka_unit_test(test_large_log_keeps_both_ends),
         cmocka_unit_test(test_largest_writes),
         cmocka_unit_test(test_full_disk_is_said_once_and_survived),

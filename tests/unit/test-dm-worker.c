@@ -327,33 +327,6 @@ static void test_probe_waits_for_the_signal(void **state)
     assert_int_equal(join(), 0);
 }
 
-/* The daemon's own log: 20 warnings that a peer causes, then silence for a while. */
-static void test_own_log_is_bounded(void **state)
-{
-    char buf[400000];
-    int memory = memfd_create("log", 0), saved = dup(STDERR_FILENO), lines = 0;
-    ssize_t len;
-
-    dup2(memory, STDERR_FILENO);
-    stderr_sink_init("worker", 7);
-    for (int i = 0; i < 1000; i++)
-        log_warning("grr\n");
-    for (int i = 0; i < 20000; i++)
-        log_error("an error that nobody can cause so often");
-    dup2(saved, STDERR_FILENO);
-    len = pread(memory, buf, sizeof(buf) - 1, 0);
-    assert_in_range(len, STDERR_SINK_MAX - 1000, STDERR_SINK_MAX + 1000);
-    buf[len] = '\0';
-    assert_memory_equal(buf, "stubdom-dm worker d7: grr\\x0a\n", 30);
-    for (char *p = buf; (p = strstr(p, "grr")); p++)
-        lines++;
-    assert_in_range(lines, STDERR_SINK_BURST, STDERR_SINK_BURST + 3);
-    assert_non_null(strstr(buf, "warnings were left out"));
-    assert_non_null(strstr(buf, "this is the last\n"));
-    close(memory);
-    close(saved);
-}
-
 /* What a child does to its log's descriptor is not done to root's. */
 static void test_own_log_is_not_shared(void **state)
 {
@@ -385,7 +358,6 @@ int main(void)
         TEST(test_successor_goes_on_where_the_log_ends),
         TEST(test_more_consoles_than_there_is_room_for),
         TEST(test_probe_waits_for_the_signal),
-        TEST(test_own_log_is_bounded),
         TEST(test_own_log_is_not_shared),
     };
 

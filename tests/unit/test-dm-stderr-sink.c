@@ -1,0 +1,98 @@
+// sources: launcher/dm/stderr-sink.c common/log.c common/util.c
+// wrap: clock_gettime
+/*
+ * The daemon's own log: what a peer can cause, warnings and errors, is little at once and little in
+ * all, and leaves room for what matters.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include "log.h"
+#include "stderr-sink.h"
+
+#include <sys/mman.h>
+#include <time.h>
+
+static int64_t now_s = 1000;
+static char text[600000];
+static int memory, saved;
+
+int __wrap_clock_gettime(clockid_t id, struct timespec *now)
+{
+    *now = (struct timespec){ .tv_sec = now_s };
+    return 0;
+}
+
+static int start(void **state)
+{
+    memory = memfd_create("log", 0);
+    saved = dup(STDERR_FILENO);
+    dup2(memory, STDERR_FILENO);
+    stderr_sink_init("worker", 7);
+    return 0;
+}
+
+static int finish(void **state)
+{
+    close(memory);
+    return 0;
+}
+
+/* Ends the log; how often WORD is in it. */
+static int count(const char *word)
+{
+    ssize_t len;
+    int n = 0;
+
+    if (saved >= 0) {
+        dup2(saved, STDERR_FILENO);
+        close(saved);
+        saved = -1;
+    }
+    len = pread(memory, text, sizeof(text) - 1, 0);
+    assert_true(len >= 0);
+    text[len] = '\0';
+    for (char *p = text; (p = strstr(p, word)); p++)
+        n++;
+    return n;
+}
+
+static void test_little_at_once(void **state)
+{
+    for (int i = 0; i < 1000; i++)
+        log_warning("grr\n");
+    for (int i = 0; i < 1000; i++)
+        log_error("argh");
+    now_s += 2;
+    log_info("some time later");
+    assert_int_equal(count("grr"), STDERR_SINK_BURST);
+    assert_int_equal(count("argh"), STDERR_SINK_ERROR_BURST);
+    assert_int_equal(count("worker d7: grr\\x0a\n"), STDERR_SINK_BURST);
+    assert_int_equal(count("1880 messages were left out\n"), 0);
+    assert_int_equal(count("980 messages were left out\n"), 1);
+    assert_int_equal(count("900 messages were left out\n"), 1);
+}
+
+static void test_little_in_all(void **state)
+{
+    for (int i = 0; i < 20000; i++, now_s++)
+        log_warning("grr grr grr grr grr");
+    log_error("what must be known");
+    for (int i = 0; i < 20000; i++, now_s++)
+        log_error("argh argh argh argh");
+    assert_int_equal(count("what must be known\n"), 1);
+    assert_in_range(strlen(text), STDERR_SINK_MAX, STDERR_SINK_MAX + STDERR_SINK_ERRORS + 1000);
+    assert_int_equal(count("this is the last\n"), 2);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
+    const struct CMUnitTest tests[] = {
+        TEST(test_little_at_once),
+        TEST(test_little_in_all),
+    };
+
+    return cmocka_run_group_tests_name("dm-stderr-sink", tests, NULL, NULL);
+}
