@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export XENFIRMWAREDIR ?= /usr/lib/xen-4.20/boot
 export DESTDIR ?=
 
-.PHONY: help all prepare qemu kernel launcher micro image demo check check-all bench fuzz install deb lint clean distclean
+.PHONY: help all prepare qemu kernel launcher micro rump image demo check check-all bench fuzz install deb lint clean distclean
 .NOTPARALLEL:
 
 help: ## this list
@@ -32,6 +32,11 @@ launcher: qemu ## build the in-domain launcher and dom0's programs
 
 micro: launcher ## build the micro flavour's kernel
 	@launcher/stubdom-micro/build
+
+rump: ## build the rump flavour (RUMPRUN=DIR, an installed rumprun toolchain)
+	@launcher/stubdom-rump/build --toolchain
+	@$(MAKE) -s prepare
+	@launcher/stubdom-rump/build
 
 image: kernel launcher micro ## build the flavours' images
 	@initramfs/build

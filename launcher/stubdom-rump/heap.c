@@ -15,7 +15,7 @@ void *calloc(size_t n, size_t size);
 void *realloc(void *p, size_t size);
 int posix_memalign(void **p, size_t align, size_t size);
 
-static void *fail(void)
+static void *no_memory(void)
 {
     host_thread_self()->error = BSD_ENOMEM;
     return NULL;
@@ -33,7 +33,7 @@ static void *allocate(size_t size)
     /* Of something in between there may be no run; a small one that fails, fails. */
     if (!p && size > PV_PAGE / 2)
         p = (void *)space_map(pages_of(size), SPACE_LAZY);
-    return p ? p : fail();
+    return p ? p : no_memory();
 }
 
 /* Both kinds are zeroed. */
@@ -59,7 +59,7 @@ void *calloc(size_t n, size_t size)
 {
     size_t all;
 
-    return __builtin_mul_overflow(n, size, &all) ? fail() : malloc(all);
+    return __builtin_mul_overflow(n, size, &all) ? no_memory() : malloc(all);
 }
 
 static size_t size_of(const void *p)

@@ -178,7 +178,11 @@ static int start(struct joint *joint)
 
     if (!rc)
         rc = -rump_thread_start(carry_in, joint);
-    return rc ? rc : -rump_thread_start(carry_out, joint);
+    if (!rc)
+        rc = -rump_thread_start(carry_out, joint);
+    if (!rc)
+        pv_nic_accept(joint->nic, true);
+    return rc;
 }
 
 static int check_address(struct joint *joint, const struct frame_filter_rules *rules)

@@ -74,7 +74,7 @@ void *pv_pages_alloc(size_t n, size_t align)
     for (i = 0; i < RUNS && runs[i].first; i++)
         ;
     assert_true(i < RUNS);
-    runs[i].first = aligned_alloc(PV_PAGE * (align ? align : 1), n * PV_PAGE);
+    assert_int_equal(posix_memalign((void **)&runs[i].first, PV_PAGE * (align ? align : 1), n * PV_PAGE), 0);
     memset(runs[i].first, 0xa5, n * PV_PAGE);
     runs[i].pages = n;
     runs[i].users = 1;
