@@ -44,10 +44,12 @@ image: kernel launcher micro ## build the flavours' images
 demo: image ## boot the lab and run a guest whose QEMU is in a stub domain
 	@tests/lab/demo
 
-check: image ## unit tests and lab scenarios; closes with "N passed, N failed"
+# With RUMPRUN=DIR the rump flavour is built and tested, too.
+check check-all: image $(if $(RUMPRUN),rump)
+check: ## unit tests and lab scenarios; closes with "N passed, N failed"
 	@tests/check
 
-check-all: image ## the same with the scenarios that take long (hours)
+check-all: ## the same with the scenarios that take long (hours)
 	@tests/check --all
 
 bench: image ## measure the figures; writes build/bench.json
