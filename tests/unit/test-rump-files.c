@@ -1,0 +1,250 @@
+// sources: launcher/stubdom-rump/archive.c launcher/stubdom-rump/bio.c launcher/stubdom-rump/errno.c
+// sources: launcher/stubdom-rump/rumpuser-file.c launcher/xen-layer/disk.c launcher/xen-layer/disk-ring.c
+// sources: launcher/xen-layer/text.c tests/unit/fake-pv.c tests/unit/fake-pv-store.c tests/unit/fake-blkback.c
+// cflags: -Ilauncher/stubdom-rump -Ilauncher/xen-layer
+/*
+ * What the rump kernel opens of its host: an image's files, disks of a backend, QEMU's descriptors.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include "fake-blkback.h"
+#include "launcher/stubdom-rump/host.h"
+#include "launcher/stubdom-rump/rumpuser.h"
+
+#define XVDA 51712U
+#define SIZE (256U * 1024)
+
+/* ---- the rump kernel: its one CPU is given away while a request sleeps ---- */
+
+static int away;
+
+void host_unschedule(int *locks, void *interlock)
+{
+    *locks = 3;
+    away++;
+}
+
+void host_schedule(int locks, void *interlock)
+{
+    assert_int_equal(locks, 3);
+    away--;
+}
+
+static bool on_sleep(void)
+{
+    assert_int_equal(away, 1);
+    return blkback_on_sleep();
+}
+
+static void changed(void *arg, unsigned int n)
+{
+    assert_int_equal(n, 0);
+}
+
+static int begin(void **state)
+{
+    fake_pv_reset();
+    blkback_reset();
+    fake_on_sleep = on_sleep;
+    away = 0;
+    assert_int_equal(pv_disks_init(changed, NULL), 0);
+    return 0;
+}
+
+static int end(void **state)
+{
+    blkback_detach();
+    assert_int_equal(fake_grants_used(), 0);
+    fake_store_drop();
+    fake_pv_reset();
+    return 0;
+}
+
+/* ---- disks ---- */
+
+static struct { size_t done; int error, calls; } last;
+
+static void bio_done(void *arg, size_t done, int error)
+{
+    assert_ptr_equal(arg, &last);
+    assert_int_equal(away, 0);
+    last.done = done;
+    last.error = error;
+    last.calls++;
+}
+
+/* 0 or NetBSD's error number. */
+static int transfer(int fd, int op, void *data, size_t size, int64_t offset)
+{
+    last.calls = 0;
+    rumpuser_bio(fd, op | RUMPUSER_BIO_SYNC, data, size, offset, bio_done, &last);
+    assert_int_equal(last.calls, 1);
+    assert_int_equal(last.done, last.error ? 0 : size);
+    return last.error;
+}
+
+static void a_disk_is_read_and_written(void **state)
+{
+    static uint8_t bytes[SIZE], model[SIZE];
+    uint64_t size;
+    int fd, type;
+
+    blkback_attach(XVDA);
+    assert_int_equal(rumpuser_getfileinfo("xvda", &size, &type), 0);
+    assert_int_equal(size, BLKBACK_SECTORS * 512);
+    assert_int_equal(type, RUMPUSER_FT_BLK);
+    assert_int_equal(rumpuser_open("xvda", RUMPUSER_OPEN_RDWR, &fd), 0);
+    assert_int_equal(transfer(fd, RUMPUSER_BIO_READ, bytes, SIZE, 512), 0);
+    assert_memory_equal(bytes, blkback_image + 512, SIZE);
+    for (size_t i = 0; i < SIZE; i++)
+        bytes[i] = model[i] = (uint8_t)(i * 7 + i / 512);
+    assert_int_equal(transfer(fd, RUMPUSER_BIO_WRITE, bytes, 3 * 512, 5 * 512), 0);
+    assert_int_equal(transfer(fd, RUMPUSER_BIO_WRITE, bytes, SIZE, 64 * 512), 0);
+    assert_memory_equal(bytes, model, SIZE);
+    assert_memory_equal(blkback_image + 5 * 512, model, 3 * 512);
+    assert_memory_equal(blkback_image + 64 * 512, model, SIZE);
+    assert_int_equal(rumpuser_close(fd), 0);
+    assert_int_equal(rumpuser_close(fd), BSD_EBADF);
+    assert_int_equal(fake_pages_used, 1); /* the ring */
+}
+
+static void a_disk_refuses_what_it_cannot(void **state)
+{
+    uint8_t bytes[1024];
+    int fd;
+
+    assert_int_equal(rumpuser_open("xvda", RUMPUSER_OPEN_RDONLY, &fd), BSD_ENOENT);
+    assert_int_equal(rumpuser_open("xvdab", RUMPUSER_OPEN_RDONLY, &fd), BSD_ENOENT);
+    blkback_features.info = VDISK_READONLY;
+    blkback_attach(XVDA);
+    assert_int_equal(rumpuser_open("xvda", RUMPUSER_OPEN_RDWR, &fd), BSD_EROFS);
+    assert_int_equal(rumpuser_open("xvda", RUMPUSER_OPEN_RDONLY, &fd), 0);
+    assert_int_equal(transfer(fd, RUMPUSER_BIO_READ, bytes, 100, 0), BSD_EINVAL);
+    assert_int_equal(transfer(fd, RUMPUSER_BIO_READ, bytes, 512, 100), BSD_EINVAL);
+    assert_int_equal(transfer(fd + 1, RUMPUSER_BIO_READ, bytes, 512, 0), BSD_EINVAL);
+    assert_int_not_equal(transfer(fd, RUMPUSER_BIO_READ, bytes, 1024, (BLKBACK_SECTORS - 1) * 512), 0);
+    fake_alloc_fails = 0;
+    assert_int_equal(transfer(fd, RUMPUSER_BIO_READ, bytes, 512, 0), BSD_ENOMEM);
+    assert_int_equal(rumpuser_close(fd), 0);
+}
+
+static void a_flush_reaches_the_backend(void **state)
+{
+    int fd;
+
+    blkback_attach(XVDA);
+    assert_int_equal(rumpuser_open("xvda", RUMPUSER_OPEN_RDWR, &fd), 0);
+    blkback_count = 0;
+    assert_int_equal(rumpuser_syncfd(fd, 0, 0, 0), 0);
+    assert_int_equal(blkback_count, 1);
+    assert_int_equal(blkback_requests[0].op, BLKIF_OP_FLUSH_DISKCACHE);
+    assert_int_equal(rumpuser_close(fd), 0);
+}
+
+/* Who has it open keeps the old one, whatever comes under its name. */
+static void a_disk_that_comes_back_is_another(void **state)
+{
+    uint8_t bytes[512];
+    int old, new;
+
+    blkback_attach(XVDA);
+    assert_int_equal(rumpuser_open("xvda", RUMPUSER_OPEN_RDONLY, &old), 0);
+    blkback_detach();
+    assert_int_equal(transfer(old, RUMPUSER_BIO_READ, bytes, 512, 0), BSD_EIO);
+    blkback_attach(XVDA);
+    assert_int_equal(rumpuser_open("xvda", RUMPUSER_OPEN_RDONLY, &new), 0);
+    assert_int_not_equal(old, new);
+    assert_int_equal(transfer(new, RUMPUSER_BIO_READ, bytes, 512, 0), 0);
+    assert_int_equal(transfer(old, RUMPUSER_BIO_READ, bytes, 512, 0), BSD_EIO);
+    assert_int_equal(rumpuser_close(old), 0);
+    assert_int_equal(rumpuser_close(new), 0);
+}
+
+/* ---- the image's files ---- */
+
+static char archive[1024];
+static size_t archive_size;
+
+static void add(const char *name, unsigned int mode, const char *content)
+{
+    archive_size += (size_t)sprintf(archive + archive_size, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%s",
+                                    0, mode, 0, 0, 1, 0, (unsigned int)strlen(content), 0, 0, 0, 0,
+                                    (unsigned int)strlen(name) + 1, 0, name) + 1;
+    archive_size = (archive_size + 3) & ~3UL;
+    archive_size += (size_t)sprintf(archive + archive_size, "%s", content);
+    archive_size = (archive_size + 3) & ~3UL;
+}
+
+static void make_archive(void)
+{
+    memset(archive, 0, sizeof(archive));
+    archive_size = 0;
+    add("usr", 040755, "");
+    add("usr/text", 0100644, "hello, world");
+    add("TRAILER!!!", 0, "");
+}
+
+static void files_of_the_image_are_read_only(void **state)
+{
+    char bytes[16] = "";
+    struct rumpuser_iovec iov[] = { { bytes, 5 }, { bytes + 5, 9 } };
+    uint64_t size;
+    size_t done;
+    int fd, type;
+
+    make_archive();
+    assert_int_equal(archive_init(archive, archive_size), 2);
+    assert_int_equal(rumpuser_getfileinfo("archive/usr", &size, &type), 0);
+    assert_int_equal(type, RUMPUSER_FT_DIR);
+    assert_int_equal(rumpuser_getfileinfo("archive/usr/text", &size, &type), 0);
+    assert_true(type == RUMPUSER_FT_REG && size == 12);
+    assert_int_equal(rumpuser_getfileinfo("archive/usr/none", &size, &type), BSD_ENOENT);
+    assert_int_equal(rumpuser_getfileinfo("archives", &size, &type), BSD_ENOENT);
+    assert_int_equal(rumpuser_open("archive/usr/text", RUMPUSER_OPEN_RDWR, &fd), BSD_EACCES);
+    assert_int_equal(rumpuser_open("archive/usr/text", RUMPUSER_OPEN_RDONLY, &fd), 0);
+    assert_int_equal(rumpuser_iovread(fd, iov, 2, 2, &done), 0);
+    assert_int_equal(done, 10);
+    assert_string_equal(bytes, "llo, world");
+    assert_int_equal(rumpuser_iovread(fd, iov, 2, 12, &done), 0);
+    assert_int_equal(done, 0);
+    assert_int_equal(rumpuser_iovread(fd, iov, 2, INT64_MAX, &done), 0);
+    assert_int_equal(done, 0);
+    assert_int_equal(rumpuser_iovread(fd, iov, 2, -1, &done), BSD_EINVAL);
+    assert_int_equal(rumpuser_iovwrite(fd, iov, 2, 0, &done), BSD_EROFS);
+    assert_int_equal(rumpuser_close(fd), 0);
+    assert_int_equal(rumpuser_iovread(fd, iov, 2, 0, &done), BSD_EBADF);
+    pv_free((void *)archive_find("usr")); /* the first: all of the index */
+}
+
+static void a_cut_archive_is_none(void **state)
+{
+    make_archive();
+    for (size_t size = 0; size < archive_size - 4; size++)
+        assert_true(archive_init(archive, size) < 0);
+    archive[6 + 48] = 'g';
+    assert_int_equal(archive_init(archive, archive_size), -PV_EINVAL);
+}
+
+static void descriptors_have_names(void **state)
+{
+    uint64_t size;
+    int type;
+
+    assert_int_equal(rumpuser_getfileinfo("fdset/7", &size, &type), 0);
+    assert_true(type == RUMPUSER_FT_REG && size == 0);
+    assert_int_equal(rumpuser_getfileinfo("fdset/x", &size, &type), BSD_ENOENT);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+    const struct CMUnitTest tests[] = {
+        TEST(a_disk_is_read_and_written), TEST(a_disk_refuses_what_it_cannot), TEST(a_flush_reaches_the_backend),
+        TEST(a_disk_that_comes_back_is_another), TEST(files_of_the_image_are_read_only),
+        TEST(a_cut_archive_is_none), TEST(descriptors_have_names),
+    };
+
+    return cmocka_run_group_tests_name("rump files", tests, NULL, NULL);
+}
