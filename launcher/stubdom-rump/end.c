@@ -1,7 +1,8 @@
 /*
  * How a program ends (host.h). exit(), abort() and deadly signals of QEMU's are told to the
  * launcher, which crashes the guest and then ends the domain; what the launcher itself does
- * wrong, and a fault, ends by pv_panic(), which crashes the guest, too.
+ * wrong, and a fault, ends by pv_panic(), which crashes the guest, too. Where an end was not
+ * asked for, the log has return addresses (addr2line -e build/rump/image.debug).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -19,6 +20,9 @@
 
 void host_program_ended(bool signalled, int code)
 {
+    if (signalled || code)
+        pv_backtrace((uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0),
+                     PV_BACKTRACE);
     rump_qemu_ended(signalled, code);
     for (;;)
         pv_sleep(PV_FOREVER);

@@ -64,7 +64,7 @@ int main(int argc, char **argv)
 
     log_set_sink(print_line, NULL);
     read_command_line();
-    log_info("launcher started, %zu KiB free", pv_pages_free() * PV_PAGE / 1024);
+    log_info("kernel up, launcher started, %zu KiB free", pv_pages_free() * PV_PAGE / 1024);
     loop_init(&loop, now_ms);
     if (rump_platform_init(&platform, &loop))
         pv_power_off();

@@ -45,10 +45,7 @@ size_t pv_console_log_write(const char *bytes, size_t size);
 /* events.c: waits until something is pending, or the time comes. */
 void pv_events_wait(uint64_t until);
 
-/* backtrace.c: where it is (0: not said) and the return addresses on this stack, at most so many, to the log. */
-#define PV_BACKTRACE 24
-void pv_backtrace(uint64_t rip, uint64_t rsp, unsigned int most);
-/* The function at this place of a table of symbols, and how far in it; NULL: none. */
+/* backtrace.c: the function at this place of a table of symbols, and how far in it; NULL: none. */
 const char *pv_symbol_in(const uint32_t *table, const uint32_t *end, uint64_t where, uint64_t *offset);
 /* thread.c: what the other threads are doing, to the log. */
 void pv_threads_show(void);

@@ -88,6 +88,9 @@ void pv_log_bytes(const char *bytes, size_t size);
  */
 void pv_panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 #define PV_ASSERT(x) do { if (!(x)) pv_panic("%s:%d: %s", __FILE__, __LINE__, #x); } while (0)
+/* backtrace.c: where it is (0: not said) and the return addresses on this stack, at most so many, to the log. */
+#define PV_BACKTRACE 24
+void pv_backtrace(uint64_t rip, uint64_t rsp, unsigned int most);
 /* The guest whose device model we are; 0: not known yet. Set by the flavour. */
 extern uint16_t pv_guest;
 void pv_power_off(void) __attribute__((noreturn));
