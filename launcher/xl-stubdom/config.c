@@ -251,7 +251,8 @@ static int read_disks(struct config *config, const struct reader *r)
 
     if (rc < 0)
         return rc;
-    return disks_read(r->xlu, r->source, type && !strcmp(type, "ahci"), &config->disks, r->fault);
+    return disks_read(r->xlu, r->source, type && !strcmp(type, "ahci"), &config->disks,
+                      &config->devices.disks, r->fault);
 }
 
 static int read_image(struct config *config, const struct reader *r)
@@ -399,7 +400,9 @@ static int read_keys(struct config *config, const struct reader *r)
     if (rc < 0)
         return rc;
     config->firewall = firewall;
-    rc = nics_check(r->xlu, r->source, firewall, r->fault);
+    rc = nics_read(r->xlu, r->source, firewall, &config->devices.nics, r->fault);
+    if (!rc)
+        rc = devices_check(&config->devices, r->xlu, r->source, r->fault);
     if (rc)
         return rc;
 

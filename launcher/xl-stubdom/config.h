@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "devices.h"
 #include "fault.h"
 #include "flavour.h"
 
@@ -50,6 +51,7 @@ struct config {
     char *guest_kernel, *guest_ramdisk; /* of a direct kernel boot, or NULL */
     char **args[ARGS_COUNT]; /* NULL-terminated; NULL where the config has no such key */
     long files;  /* MiB more that QEMU takes for these; the caller finds out */
+    struct devices devices;
     long video; /* MiB of video memory that libxl will give the guest */
     bool debug_image;
     bool firewall;

@@ -32,6 +32,7 @@ struct list {
     char *taken[LETTERS]; /* the vdev that has this letter, or NULL */
     char *specs;          /* "spec","spec": those so far, quoted */
     bool changed;
+    struct disk_count count;
 };
 
 static void list_dispose(struct list *list)
@@ -237,13 +238,17 @@ static int add(struct list *list, const char *spec)
         rc = check_name(list, &disk, &vdev);
     if (!rc)
         rc = check_read_only(list, &disk, &vdev);
-    if (!rc)
+    if (!rc) {
+        list->count.all++;
+        list->count.scsi |= vdev.kind == VDEV_SCSI && !disk.is_cdrom;
         rc = append(list, spec, &disk);
+    }
     libxl_device_disk_dispose(&disk);
     return rc;
 }
 
-int disks_read(XLU_Config *xlu, const char *source, bool ahci, char **line, struct fault *fault)
+int disks_read(XLU_Config *xlu, const char *source, bool ahci, char **line, struct disk_count *disks,
+               struct fault *fault)
 {
     struct list list = {.source = source, .fault = fault, .ahci = ahci};
     XLU_ConfigList *specs;
@@ -251,6 +256,7 @@ int disks_read(XLU_Config *xlu, const char *source, bool ahci, char **line, stru
     int rc = 0;
 
     *line = NULL;
+    memset(disks, 0, sizeof(*disks));
     if (xlu_cfg_get_list(xlu, "disk", &specs, NULL, 1))
         return 0;
     for (int i = 0; !rc && (spec = xlu_cfg_get_listitem(specs, i)); i++)
@@ -259,6 +265,7 @@ int disks_read(XLU_Config *xlu, const char *source, bool ahci, char **line, stru
         *line = NULL;
         rc = out_of_memory(&list);
     }
+    *disks = list.count;
     list_dispose(&list);
     return rc;
 }

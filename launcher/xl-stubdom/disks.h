@@ -17,11 +17,17 @@
 
 #include "fault.h"
 
+struct disk_count {
+    int all;   /* each is one of the stub domain's, too */
+    bool scsi; /* QEMU has a SCSI adapter, for some */
+};
+
 /*
- * Reads the list in a parsed config and refuses what cannot work. *line becomes the setting that
+ * Reads and counts the list in a parsed config and refuses what cannot work. *line becomes the setting that
  * must replace the list, "disk=[…]" (malloc'd), or NULL when it can stay as it is. `ahci`: hdtype
  * is that. Returns 0, or a negative errno with the fault described.
  */
-int disks_read(XLU_Config *xlu, const char *source, bool ahci, char **line, struct fault *fault);
+int disks_read(XLU_Config *xlu, const char *source, bool ahci, char **line, struct disk_count *disks,
+               struct fault *fault);
 
 #endif

@@ -28,6 +28,9 @@ struct flavour {
     struct {
         long without_vnc, with_vnc, debug; /* defaults */
         long least; /* what QEMU and a Linux guest were seen to start with */
+        /* With so many NICs and disks; one more of each takes so many KiB. */
+        int nics, disks;
+        long nic_kib, disk_kib;
     } memory;
 };
 

@@ -187,7 +187,10 @@ const struct key keys[] = {
     ROW("vncunused", SERVED, NULL),
     ROW("vncpasswd", SERVED, NULL),
     ROW("vncviewer", SERVED, NULL),
-    ROW("keymap", SERVED, NULL),
+    ROW_BUT("keymap", SERVED, NULL, is_none_of,
+            "ar bepo cz da de de-ch en-gb en-us es et fi fo fr fr-be fr-ca fr-ch hr hu is it ja lt lv mk nl "
+            "no pl pt pt-br ru sl sv th tr",
+            "QEMU in the stub domain has no such keymap"),
     ROW("nographic", HARMLESS, "QEMU in the stub domain never has a window"),
     ROW_BUT("sdl", REFUSED, NULL, is_on, NULL, "a stub domain has no screen; vnc= is served"),
     ROW("opengl", HARMLESS, "only with sdl="),

@@ -52,13 +52,18 @@ static bool model_known(const char *model)
     return false;
 }
 
+/* Without a part of QEMU's. */
+static bool is_vif_alone(const struct nic *nic)
+{
+    return nic->type && !strcmp(nic->type, "vif");
+}
+
 static int check(const char *source, int n, const struct nic *nic, bool firewall, struct fault *fault)
 {
     static const char any_mac[] = "00:16:3e:00:00:00";
     struct frame_filter_rules rules;
 
-    /* QEMU has no part in it. */
-    if (nic->type && !strcmp(nic->type, "vif"))
+    if (is_vif_alone(nic))
         return 0;
     if (nic->model && !model_known(nic->model))
         return fault_set(fault, -EINVAL,
@@ -72,11 +77,13 @@ static int check(const char *source, int n, const struct nic *nic, bool firewall
     return 0;
 }
 
-int nics_check(XLU_Config *xlu, const char *source, bool firewall, struct fault *fault)
+int nics_read(XLU_Config *xlu, const char *source, bool firewall, struct nic_count *nics,
+              struct fault *fault)
 {
     XLU_ConfigList *list;
     int count, rc = 0;
 
+    memset(nics, 0, sizeof(*nics));
     if (xlu_cfg_get_list(xlu, "vif", &list, &count, 1))
         return 0;
     for (int i = 0; !rc && i < count; i++) {
@@ -89,6 +96,8 @@ int nics_check(XLU_Config *xlu, const char *source, bool firewall, struct fault 
         if (!copy)
             return fault_set(fault, -ENOMEM, "%s: out of memory", source);
         split(copy, &nic);
+        nics->all++;
+        nics->emulated += !is_vif_alone(&nic);
         rc = check(source, i, &nic, firewall, fault);
     }
     return rc;

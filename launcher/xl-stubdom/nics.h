@@ -13,11 +13,17 @@
 
 #include "fault.h"
 
+struct nic_count {
+    int all;      /* the stub domain has a vif for each */
+    int emulated; /* and QEMU a PCI device for each of these */
+};
+
 /*
- * Refuses what the stub domain would find out when the guest is half made: a model that its QEMU
- * has not, an ip= of which no firewall can be made (`firewall`: there is one). Returns 0, or a
- * negative errno with the fault described.
+ * Counts them, and refuses what the stub domain would find out when the guest is half made: a model
+ * that its QEMU has not, an ip= of which no firewall can be made (`firewall`: there is one). Returns
+ * 0, or a negative errno with the fault described.
  */
-int nics_check(XLU_Config *xlu, const char *source, bool firewall, struct fault *fault);
+int nics_read(XLU_Config *xlu, const char *source, bool firewall, struct nic_count *nics,
+              struct fault *fault);
 
 #endif

@@ -15,7 +15,9 @@
 /* stubdomain_memory comes without the video memory, which libxl adds to it (libxl_dm.c). */
 static int work_out_memory(const struct config *config, long *memory, struct fault *fault)
 {
-    long total = config->memory + (config->memory_given ? 0 : config->files);
+    const struct devices *devices = &config->devices;
+    long more = devices_memory(devices, config->flavour);
+    long total = config->memory + (config->memory_given ? 0 : config->files + more);
     long least = config->flavour->memory.least;
 
     if (total < config->video && config->memory_given)
@@ -23,6 +25,11 @@ static int work_out_memory(const struct config *config, long *memory, struct fau
                          "%s: stubdom_memory = %ld is too small: libxl gives the stub domain the "
                          "%ld MiB of the guest's video memory already",
                          config->source, total, config->video);
+    if (more && total < least + more + config->files)
+        return fault_set(fault, -EINVAL,
+                         "%s: stubdom_memory = %ld is too small: %d NICs and %d disks need %ld MiB",
+                         config->source, total, devices->nics.all, devices->disks.all,
+                         least + more + config->files);
     if (config->files && total < least + config->files)
         return fault_set(fault, -EINVAL,
                          "%s: stubdom_memory = %ld is too small: QEMU takes %ld MiB, and %ld more "

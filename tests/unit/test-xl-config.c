@@ -1,7 +1,7 @@
 // sources: launcher/xl-stubdom/config.c launcher/xl-stubdom/settings.c
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c
 // sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/keys.c
-// sources: launcher/xl-stubdom/nics.c common/frame-filter.c common/util.c
+// sources: launcher/xl-stubdom/nics.c launcher/xl-stubdom/devices.c common/frame-filter.c common/util.c
 // libs: xlutil xenlight
 /*
  * What xl-stubdom makes of a guest's config: the settings for libxl, or one line that says what is
@@ -387,6 +387,105 @@ static void test_boot_files(void **state)
     files = 0;
 }
 
+/* GUEST, so many NICs and disks, and more lines. */
+static const char *many(int nics, int disks, const char *more)
+{
+    static char text[4096];
+    size_t n = sprintf(text, "%s%s\nvif = [ ", GUEST "vnc = 0\nvga = \"none\"\n", more);
+
+    for (int i = 0; i < nics; i++)
+        n += sprintf(text + n, "'bridge=b', ");
+    n += sprintf(text + n, "]\ndisk = [ ");
+    for (int i = 0; i < disks; i++)
+        n += sprintf(text + n, "'/x,raw,xvd%c,rw', ", 'a' + i);
+    sprintf(text + n, "]\n");
+    return text;
+}
+
+/* NICs and disks beyond the usual make the default grow; a given size must be enough. */
+static void test_many_devices(void **state)
+{
+    const struct flavour *linux_flavour = flavour_find("linux");
+    long nic = linux_flavour->memory.nic_kib, disk = linux_flavour->memory.disk_kib;
+    int nics = linux_flavour->memory.nics, disks = linux_flavour->memory.disks;
+    long most = (14 * nic + 22 * disk + 1023) / 1024;
+    struct settings settings;
+    char expected[128], more[64];
+
+    (void)state;
+    assert_true(nic > 0 && disk > 0);
+    assert_string_equal(work_out(many(nics, disks, ""), &settings), "");
+    assert_string_equal(settings.line[KEY_MEMORY], "stubdomain_memory=32");
+    settings_dispose(&settings);
+    assert_string_equal(work_out(many(nics + 14, disks + 22, ""), &settings), "");
+    snprintf(expected, sizeof(expected), "stubdomain_memory=%ld", 32 + most);
+    assert_string_equal(settings.line[KEY_MEMORY], expected);
+    settings_dispose(&settings);
+    assert_string_equal(work_out(many(nics + 1, 0, ""), &settings), "");
+    snprintf(expected, sizeof(expected), "stubdomain_memory=%ld", 32 + (nic + 1023) / 1024);
+    assert_string_equal(settings.line[KEY_MEMORY], expected);
+    settings_dispose(&settings);
+
+    snprintf(more, sizeof(more), "stubdom_memory = %ld", 26 + most);
+    assert_string_equal(work_out(many(nics + 14, disks + 22, more), &settings), "");
+    settings_dispose(&settings);
+    snprintf(more, sizeof(more), "stubdom_memory = %ld", 25 + most);
+    snprintf(expected, sizeof(expected), "g.cfg: stubdom_memory = %ld is too small: %d NICs and %d disks "
+             "need %ld MiB", 25 + most, nics + 14, disks + 22, 26 + most);
+    assert_string_equal(work_out(many(nics + 14, disks + 22, more), &settings), expected);
+    settings_dispose(&settings);
+    /* With the usual ones as small as somebody may want it. */
+    assert_string_equal(work_out(many(nics, disks, "stubdom_memory = 16"), &settings), "");
+    settings_dispose(&settings);
+}
+
+static void test_room_for_nics(void **state)
+{
+    static const struct { const char *more; int room; } cases[] = {
+        { "", 29 }, { "vga = 'stdvga'", 28 }, { "hdtype = 'ahci'", 28 }, { "usbversion = 3", 28 },
+        { "xen_platform_pci = 0", 30 }, { "soundhw = 'hda'", 28 }, { "soundhw = 'sb16'", 29 },
+        { "vendor_device = 'xenserver'\nvga = 'cirrus'\nusbversion = 2", 26 },
+    };
+    struct settings settings;
+    char expected[192];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_string_equal(work_out(many(cases[i].room, 1, cases[i].more), &settings), "");
+        settings_dispose(&settings);
+        snprintf(expected, sizeof(expected), "g.cfg: vif: %d NICs, and QEMU's PCI bus has room for %d: "
+                 "those with type=vif, for the guest's Xen drivers alone, are not on it",
+                 cases[i].room + 1, cases[i].room);
+        assert_string_equal(work_out(many(cases[i].room + 1, 1, cases[i].more), &settings), expected);
+        settings_dispose(&settings);
+    }
+    assert_string_equal(work_out(GUEST "vif = [ 'type=vif', 'type=ioemu' ]\ndisk = [ '/x,raw,sda,rw' ]\n",
+                                 &settings), "");
+    settings_dispose(&settings);
+}
+
+/* libxl gives the stub domain the guest's limit. */
+static void test_grant_frames(void **state)
+{
+    struct settings settings;
+
+    (void)state;
+    assert_string_equal(work_out(many(0, 0, "max_grant_frames = 4"), &settings), "");
+    settings_dispose(&settings);
+    assert_string_equal(work_out(many(1, 1, "max_grant_frames = 1"), &settings),
+                        "g.cfg: max_grant_frames = 1 is too small: the stub domain gets as many, and needs "
+                        "3 for 1 NICs and 1 disks");
+    settings_dispose(&settings);
+    assert_string_equal(work_out(many(16, 26, "max_grant_frames = 18"), &settings),
+                        "g.cfg: max_grant_frames = 18 is too small: the stub domain gets as many, and needs "
+                        "19 for 16 NICs and 26 disks");
+    settings_dispose(&settings);
+    assert_string_equal(work_out(many(16, 26, "max_grant_frames = 19"), &settings), "");
+    settings_dispose(&settings);
+    assert_string_equal(work_out(many(16, 26, "max_grant_frames = '-1'"), &settings), "");
+    settings_dispose(&settings);
+}
+
 static void test_boot_keys(void **state)
 {
     static const char text[] = GUEST "kernel = \"/boot/k\"\nramdisk = \"/boot/i\"\n"
@@ -424,6 +523,9 @@ int main(void)
         cmocka_unit_test(test_file_and_inline),
         cmocka_unit_test(test_boot_files),
         cmocka_unit_test(test_boot_keys),
+        cmocka_unit_test(test_many_devices),
+        cmocka_unit_test(test_room_for_nics),
+        cmocka_unit_test(test_grant_frames),
     };
 
     return cmocka_run_group_tests_name("xl-config", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 // sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/config.c launcher/xl-stubdom/fault.c
-// sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/nics.c launcher/xl-stubdom/flavour.c
+// sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/nics.c launcher/xl-stubdom/devices.c
+// sources: launcher/xl-stubdom/flavour.c
 // sources: common/frame-filter.c common/util.c
 // libs: xlutil xenlight
 /*
@@ -54,7 +55,7 @@ static void test_rows(void **state)
 {
     for (size_t i = 0; i < key_count; i++) {
         const struct key *key = &keys[i];
-        char what[80];
+        char what[256];
 
         for (size_t j = 0; j < i; j++)
             assert_string_not_equal(key->name, keys[j].name);
@@ -142,6 +143,30 @@ static void test_unknown(void **state)
     }
 }
 
+/* The image has the keymaps of the row, and no other. */
+static void test_keymaps(void **state)
+{
+    FILE *f = fopen("initramfs/manifest", "r");
+    cleanup_free char *expected = strdup("");
+    char line[256], name[64];
+
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f)) {
+        char *longer;
+
+        if (sscanf(line, "f %*s usr/share/qemu/keymaps/%63s", name) != 1)
+            continue;
+        assert_true(asprintf(&longer, "%s%s%s", expected, *expected ? " " : "", name) > 0);
+        free(expected);
+        expected = longer;
+    }
+    fclose(f);
+    for (size_t i = 0; i < key_count; i++)
+        if (!strcmp(keys[i].name, "keymap"))
+            assert_string_equal(keys[i].words, expected);
+    assert_int_equal(read_guest("keymap = 'xx'\n"), -EINVAL);
+}
+
 static void print_table(FILE *f)
 {
     static const char *const verdicts[] = { "served", "no matter", "refused" };
@@ -149,7 +174,7 @@ static void print_table(FILE *f)
     fputs("| key | | refused | |\n|---|---|---|---|\n", f);
     for (size_t i = 0; i < key_count; i++) {
         const struct key *key = &keys[i];
-        char what[80];
+        char what[256];
 
         key_describe(key, what, sizeof(what));
         fprintf(f, "| `%s` | %s | %s | %s%s%s |\n", key->name, verdicts[key->verdict], what,
@@ -195,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_boot_order),
         cmocka_unit_test(test_asked_for_in_vain),
         cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_keymaps),
         cmocka_unit_test(test_page),
     };
 

@@ -4,7 +4,8 @@
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c launcher/xl-stubdom/image.c
 // sources: launcher/xl-stubdom/log-tail.c launcher/xl-stubdom/run-xl.c
 // sources: launcher/xl-stubdom/settings.c launcher/xl-stubdom/saved-guest.c
-// sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/nics.c common/frame-filter.c launcher/xl-stubdom/screenshot.c
+// sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/nics.c launcher/xl-stubdom/devices.c
+// sources: common/frame-filter.c launcher/xl-stubdom/screenshot.c
 // sources: launcher/xl-stubdom/flavour.c
 // libs: xlutil xenlight xenstore xentoollog json-c
 /*

@@ -1,0 +1,31 @@
+/*
+ * devices: what a guest's disks and NICs take of the stub domain and of QEMU.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef XL_STUBDOM_DEVICES_H
+#define XL_STUBDOM_DEVICES_H
+
+#include <libxlutil.h>
+
+#include "disks.h"
+#include "fault.h"
+#include "flavour.h"
+#include "nics.h"
+
+struct devices {
+    struct disk_count disks;
+    struct nic_count nics;
+};
+
+/* MiB that they take beyond what a flavour's defaults allow for. */
+long devices_memory(const struct devices *devices, const struct flavour *flavour);
+
+/*
+ * Refuses more NICs than QEMU's PCI bus has room for, and a max_grant_frames, which libxl gives the
+ * stub domain as well, that its frontends cannot work with. Returns 0 or -EINVAL.
+ */
+int devices_check(const struct devices *devices, XLU_Config *xlu, const char *source,
+                  struct fault *fault);
+
+#endif
