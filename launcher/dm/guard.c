@@ -9,13 +9,12 @@
 
 #include "clock.h"
 #include "log.h"
+#include "signals.h"
 #include "util.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 
 /* How long a stub domain that is being destroyed may take; its disks may be slow to go. */
 #define STUB_GOES_MS 30000
@@ -171,17 +170,26 @@ int guard_allow_save(struct guard *guard, bool *last)
     return 0;
 }
 
+bool guard_stub_runs(const struct guard *guard)
+{
+    xc_interface *xc = guard->guest < 0 ? NULL : open_xen();
+    unsigned int reason;
+    bool runs;
+
+    if (!xc)
+        return false;
+    runs = look_at(xc, guard->stub, guard->stub_uuid, &reason) == RUNS;
+    xc_interface_close(xc);
+    return runs;
+}
+
 /* Returns whether a signal says that the waiting is over. */
 static bool pass(int stop, int ms)
 {
     struct pollfd p = { .fd = stop, .events = POLLIN };
-    struct signalfd_siginfo info;
 
     poll(&p, 1, ms);
-    while (read(stop, &info, sizeof(info)) == sizeof(info))
-        if (info.ssi_signo != SIGCHLD)
-            return true;
-    return false;
+    return signals_told(stop, SIGNALS_ANYBODY);
 }
 
 void guard_crash(const struct guard *guard, const char *why, int stop)

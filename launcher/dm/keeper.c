@@ -11,6 +11,7 @@
 #include "log.h"
 #include "loop.h"
 #include "message.h"
+#include "signals.h"
 #include "util.h"
 
 #include <errno.h>
@@ -24,6 +25,9 @@
 #define MAX_WORDS 64
 #define WORDS_A_SECOND 100
 #define EVENTS_A_TURN 64
+#ifndef CHECK_MS
+#define CHECK_MS 10000
+#endif
 
 /* Something that the stub domain writes, by its number. */
 struct subject {
@@ -35,7 +39,7 @@ struct keeper {
     const struct keeper_job *job;
     struct loop loop;
     struct loop_fd store_io, worker_io, signal_io;
-    struct loop_timer tell;
+    struct loop_timer tell, check;
     struct tokens words; /* each costs xenstore up to three reads */
     struct subject consoles[MESSAGE_MAX_CONSOLES], slots[MESSAGE_MAX_SLOTS],
         files[MESSAGE_MAX_FILES];
@@ -105,15 +109,34 @@ static void ask_supervisor(struct keeper *keeper)
 
 /* -------- from xenstore -------- */
 
+/* No reason to end anything: another keeper connects anew, as soon as somebody answers. */
+static void lose_store(struct keeper *keeper, int rc)
+{
+    log_error("xenstore does not answer: %s", strerror(-rc));
+    keeper_stop(keeper, CHILD_LATER);
+}
+
+/* What is waited for is a pipe of libxenstore's, which stays silent when the connection breaks. */
+static void check_store(void *data)
+{
+    struct keeper *keeper = data;
+    int rc = store_check(keeper->job->store);
+
+    if (rc)
+        lose_store(keeper, rc);
+    else
+        loop_start_timer(&keeper->loop, &keeper->check, CHECK_MS);
+}
+
 static void store_ready(void *data, short revents)
 {
     struct keeper *keeper = data;
     bool released = false;
     unsigned int index;
+    int exists = 1;
 
     if (revents & (POLLHUP | POLLERR | POLLNVAL)) {
-        log_error("xenstore is gone");
-        keeper_stop(keeper, CHILD_FAILED);
+        lose_store(keeper, -EPIPE);
         return;
     }
     for (int i = 0; i < EVENTS_A_TURN; i++) {
@@ -130,7 +153,13 @@ static void store_ready(void *data, short revents)
         else if (event == STORE_EVENT_RELEASE)
             released = true;
     }
-    if (released && !store_domain_exists(keeper->job->store)) {
+    if (released)
+        exists = store_domain_exists(keeper->job->store);
+    if (exists < 0) {
+        lose_store(keeper, exists);
+        return;
+    }
+    if (exists == 0) {
         log_info("the stub domain is gone");
         keeper_stop(keeper, CHILD_DONE);
         return;
@@ -185,7 +214,10 @@ static void worker_ready(void *data, short revents)
 
 static void signal_ready(void *data, short revents)
 {
-    keeper_stop(data, CHILD_DONE);
+    struct keeper *keeper = data;
+
+    if (signals_told(keeper->job->signal_fd, keeper->job->boss))
+        keeper_stop(keeper, CHILD_DONE);
 }
 
 /* -------- life -------- */
@@ -198,6 +230,7 @@ static int keeper_start(struct keeper *keeper)
     loop_init(&keeper->loop, clock_now_ms);
     tokens_init(&keeper->words, MAX_WORDS, WORDS_A_SECOND, clock_now_ms());
     keeper->tell = (struct loop_timer){ .fired = tell_worker, .data = keeper };
+    keeper->check = (struct loop_timer){ .fired = check_store, .data = keeper };
     rc = store_watch(job->store, job->consoles, job->console_count, job->vnc, job->files);
     if (rc)
         return rc;
@@ -211,6 +244,7 @@ static int keeper_start(struct keeper *keeper)
     rc = loop_add_fd(&keeper->loop, &keeper->signal_io);
     rc = rc ?: loop_add_fd(&keeper->loop, &keeper->worker_io);
     rc = rc ?: loop_add_fd(&keeper->loop, &keeper->store_io);
+    rc = rc ?: loop_start_timer(&keeper->loop, &keeper->check, CHECK_MS);
     rc = rc ?: confine(CONFINE_KEEPER);
     /* Console 0 has no frontend state to watch; its ring is ready. */
     if (has_console(keeper, 0))
@@ -226,5 +260,5 @@ enum child_status keeper_run(const struct keeper_job *job)
     int rc = keeper_start(&keeper);
 
     rc = rc ?: loop_run(&keeper.loop);
-    return rc ? CHILD_FAILED : keeper.status;
+    return rc ? child_status_of(rc) : keeper.status;
 }

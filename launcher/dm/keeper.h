@@ -19,6 +19,7 @@ struct keeper_job {
     int worker_fd; /* the socket pair's end */
     int ask_fd;    /* a packet here asks the supervisor to look at the stub domain */
     int signal_fd; /* HUP, INT, TERM are blocked and come here */
+    pid_t boss;    /* who may send them */
 };
 
 /* Runs, confined, until the stub domain, the worker or a signal ends it. */

@@ -21,6 +21,7 @@
 #include "output-spec.h"
 #include "qmp-proxy.h"
 #include "save-opener.h"
+#include "signals.h"
 #include "store.h"
 #include "stub-clock.h"
 #include "stderr-sink.h"
@@ -34,7 +35,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 
 #define EXIT_USAGE 100
@@ -94,23 +94,6 @@ static void close_inherited(const struct options *options)
         next = keep[i] >= next ? keep[i] + 1 : next;
     }
     close_range(next, ~0u, 0);
-}
-
-static int catch_signals(void)
-{
-    sigset_t set;
-    int fd;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGCHLD);
-    signal(SIGPIPE, SIG_IGN);
-    if (sigprocmask(SIG_BLOCK, &set, NULL))
-        return -errno;
-    fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    return fd < 0 ? -errno : fd;
 }
 
 static int open_consoles(struct setup *setup)
@@ -256,7 +239,7 @@ static int leave_supervisor(struct setup *setup)
     int rc = stderr_sink_open_anew();
 
     qmp_proxy_forget(&setup->proxy);
-    setup->signal_fd = catch_signals();
+    setup->signal_fd = signals_open();
     if (rc)
         log_error("cannot open the log anew: %s", strerror(-rc));
     return rc ?: MIN(setup->signal_fd, 0);
@@ -269,16 +252,16 @@ static enum child_status run_keeper(void *data, int peer_fd, int boss_fd)
                               .console_count = setup->console_count,
                               .vnc = setup->worker.vnc.io.fd >= 0,
                               .files = file_server_has_any(&setup->worker.files),
-                              .worker_fd = peer_fd, .ask_fd = boss_fd };
+                              .worker_fd = peer_fd, .ask_fd = boss_fd, .boss = getppid() };
 
     stderr_sink_init("keeper", setup->options.domid);
     worker_dispose(&setup->worker);
     if (leave_supervisor(setup))
-        return CHILD_FAILED;
+        return CHILD_LATER;
     job.signal_fd = setup->signal_fd;
     /* A connection of its own: what another keeper left half said is not repeated. */
     if (store_open(&setup->store, setup->options.domid))
-        return CHILD_FAILED;
+        return CHILD_LATER;
     return keeper_run(&job);
 }
 
@@ -288,7 +271,8 @@ static enum child_status run_worker(void *data, int peer_fd, int boss_fd)
 
     stderr_sink_init("worker", setup->options.domid);
     if (leave_supervisor(setup))
-        return CHILD_FAILED;
+        return CHILD_LATER;
+    setup->worker.boss = getppid();
     setup->worker.opener_fd = boss_fd;
     confine_limit_files(setup->worker.state_max);
     return worker_run(&setup->worker, setup->options.domid, peer_fd, setup->signal_fd);
@@ -299,6 +283,25 @@ static void given_up(void *data)
     const struct setup *setup = data;
 
     guard_crash(&setup->guard, "nobody serves the stub domain any more", setup->signal_fd);
+}
+
+/*
+ * libxl removes the stub domain's folder and then sends us its SIGHUP. Any other signal is a stray one: the
+ * end of a session, say, while guests run that are to be saved yet.
+ */
+static bool must_end(void *data)
+{
+    struct setup *setup = data;
+    int rc = store_open(&setup->store, setup->options.domid);
+
+    rc = rc ?: store_is_wanted(&setup->store);
+    store_close(&setup->store);
+    /* Xenstore does not say: Xen may. libxl pauses a domain first when it destroys it. */
+    if (rc < 0)
+        rc = guard_stub_runs(&setup->guard);
+    if (rc)
+        log_warning("told to end by a signal, and libxl has not ended the stub domain: not obeyed");
+    return !rc;
 }
 
 /* We were a copy that waited: from now on libxl must find us, and we the proxy. */
@@ -319,7 +322,7 @@ static int serve(struct setup *setup)
 {
     struct supervisor_job job = { .run_keeper = run_keeper, .run_worker = run_worker,
                                   .keeper_asks = keeper_asks, .worker_asks = worker_asks,
-                                  .given_up = given_up, .inherit = inherit, .data = setup,
+                                  .must_end = must_end, .given_up = given_up, .inherit = inherit, .data = setup,
                                   .signal_fd = setup->signal_fd, .loop = &setup->loop };
     int in_child, status;
 
@@ -357,7 +360,8 @@ int main(int argc, char **argv)
     umask(027);
     worker_init(&setup.worker);
     loop_init(&setup.loop, clock_now_ms);
-    setup.signal_fd = catch_signals();
+    signal(SIGPIPE, SIG_IGN);
+    setup.signal_fd = signals_open();
     if (setup.signal_fd < 0)
         return 1;
     if (setup.options.probe)

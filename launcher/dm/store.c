@@ -457,7 +457,37 @@ enum store_event store_next_event(struct store *store, unsigned int *index)
     }
 }
 
-bool store_domain_exists(struct store *store)
+int store_domain_exists(struct store *store)
 {
-    return xs_is_domain_introduced(store->xs, store->domid);
+    errno = 0;
+    if (xs_is_domain_introduced(store->xs, store->domid))
+        return 1;
+    return -errno;
+}
+
+/* 1, 0 when there is no such node, or -errno. */
+static int node_exists(struct store *store, const char *path)
+{
+    unsigned int len;
+    cleanup_free char *text = xs_read(store->xs, XBT_NULL, path, &len);
+
+    if (text)
+        return 1;
+    return errno == ENOENT ? 0 : -errno;
+}
+
+int store_is_wanted(struct store *store)
+{
+    char path[STORE_PATH];
+
+    snprintf(path, sizeof(path), "/local/domain/0/device-model/%d", store->domid);
+    return node_exists(store, path);
+}
+
+int store_check(struct store *store)
+{
+    char path[STORE_PATH];
+
+    snprintf(path, sizeof(path), "/local/domain/%d/target", store->domid);
+    return MIN(node_exists(store, path), 0);
 }

@@ -102,7 +102,13 @@ int store_watch(struct store *store, const struct store_console *consoles, int c
 int store_fd(struct store *store); /* readable: call store_next_event() until it says NONE */
 enum store_event store_next_event(struct store *store, unsigned int *index);
 
-/* Whether the stub domain still exists (one that has shut down does). */
-bool store_domain_exists(struct store *store);
+/* Whether the stub domain still exists (one that has shut down does): 1, 0, or -errno when that is not known. */
+int store_domain_exists(struct store *store);
+
+/* Whether libxl still wants a device model for it: 1, 0, or -errno. */
+int store_is_wanted(struct store *store);
+
+/* Whether xenstore answers: 0 or -errno. store_fd() does not tell of a connection that has broken. */
+int store_check(struct store *store);
 
 #endif

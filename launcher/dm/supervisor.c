@@ -12,23 +12,24 @@
 #include "clock.h"
 #include "log.h"
 #include "message.h"
+#include "signals.h"
 #include "util.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 /* How long a child may take to end before it is killed. */
 #define GOODBYE_MS 2000
 /* One that fails by itself sooner than this after the start would do so again. */
+#ifndef MIN_LIFE_MS
 #define MIN_LIFE_MS 1000
+#endif
 #define MAX_HEIRS 100
 /* After a child's request, none is taken for so long. */
 #define LINE_REST_MS 50
@@ -63,15 +64,50 @@ static enum child_status (*run_of(const struct supervisor_job *job, int which))(
     return which == KEEPER ? job->run_keeper : job->run_worker;
 }
 
-/* As fork(), without an error: one that could not be made has failed. */
+enum child_status child_status_of(int rc)
+{
+    switch (rc) {
+    case 0:
+        return CHILD_DONE;
+    case -ENOMEM:
+    case -EAGAIN:
+    case -ENFILE:
+    case -EMFILE:
+    case -ENOBUFS:
+    case -ENOSPC:
+        return CHILD_LATER;
+    default:
+        return CHILD_FAILED;
+    }
+}
+
+/* Deaths of late. */
+struct window {
+    int64_t times[SUPERVISOR_MAX_RESTARTS + 1]; /* ms; 0: none */
+    unsigned int next;
+};
+
+/* One more; whether they are too many. */
+static bool window_is_full(struct window *window)
+{
+    int64_t now = clock_now_ms();
+    unsigned int recent = 0;
+
+    window->times[window->next] = now;
+    window->next = (window->next + 1) % ARRAY_SIZE(window->times);
+    for (size_t i = 0; i < ARRAY_SIZE(window->times); i++)
+        recent += window->times[i] && now - window->times[i] < SUPERVISOR_WINDOW_MS;
+    return recent > SUPERVISOR_MAX_RESTARTS;
+}
+
+/* As fork(), with an -errno. */
 static pid_t fork_child(struct child *child)
 {
     *child = (struct child){ .pid = fork() };
     if (child->pid >= 0)
         return child->pid;
-    log_error("cannot fork: %s", strerror(errno));
-    *child = (struct child){ .status = W_EXITCODE(CHILD_FAILED, 0) };
-    return -1;
+    child->pid = 0;
+    return -errno;
 }
 
 /* -------- what the pair asks for -------- */
@@ -179,24 +215,6 @@ static enum child_status be_child(const struct supervisor_job *job, struct team 
     return run_of(job, which)(job->data, fds->peer[which], fds->boss[which]);
 }
 
-/* 0 in the parent, 1 in a child with its run function's result in *RESULT, or -errno. */
-static int start_pair(const struct supervisor_job *job, struct team *team, int *result)
-{
-    pid_t supervisor = getpid();
-    struct pair_fds fds;
-    int rc = open_pair_fds(job, team, &fds);
-
-    if (rc)
-        return rc;
-    for (int i = 0; i < PAIR; i++)
-        if (fork_child(&team->children[i]) == 0) {
-            *result = be_child(job, team, i, &fds, supervisor);
-            return 1;
-        }
-    close_pair_fds(&fds);
-    return 0;
-}
-
 static void reap(struct child children[CHILDREN])
 {
     int status;
@@ -249,6 +267,30 @@ static void end_children(struct child children[CHILDREN], int count)
     }
 }
 
+/* 0 in the parent, 1 in a child with its run function's result in *RESULT, or -errno. */
+static int start_pair(const struct supervisor_job *job, struct team *team, int *result)
+{
+    pid_t supervisor = getpid();
+    struct pair_fds fds;
+    int rc = open_pair_fds(job, team, &fds);
+
+    if (rc)
+        return rc;
+    for (int i = 0; i < PAIR && rc >= 0; i++) {
+        rc = fork_child(&team->children[i]);
+        if (rc == 0) {
+            *result = be_child(job, team, i, &fds, supervisor);
+            return 1;
+        }
+    }
+    close_pair_fds(&fds);
+    if (rc >= 0)
+        return 0;
+    end_children(team->children, PAIR);
+    close_lines(team);
+    return rc;
+}
+
 /* What the end of a child means for the whole; the other one may still run. */
 static enum child_status judge(struct child children[CHILDREN])
 {
@@ -259,11 +301,10 @@ static enum child_status judge(struct child children[CHILDREN])
 
         if (children[i].pid)
             continue;
-        if (!WIFEXITED(status) ||
-            (WEXITSTATUS(status) != CHILD_DONE && WEXITSTATUS(status) != CHILD_ALONE))
+        if (!WIFEXITED(status) || WEXITSTATUS(status) == CHILD_FAILED || WEXITSTATUS(status) > CHILD_LATER)
             return CHILD_FAILED;
-        if (WEXITSTATUS(status) == CHILD_DONE)
-            verdict = CHILD_DONE;
+        if (WEXITSTATUS(status) != CHILD_ALONE && verdict != CHILD_DONE)
+            verdict = WEXITSTATUS(status);
     }
     return verdict;
 }
@@ -280,19 +321,8 @@ static bool was_killed(const struct child children[CHILDREN])
 
 /* -------- the heir -------- */
 
-/* Returns whether a signal has told us to end. */
-static bool was_told(int signal_fd)
-{
-    struct signalfd_siginfo info;
-    bool told = false;
-
-    while (read(signal_fd, &info, sizeof(info)) == sizeof(info))
-        told |= info.ssi_signo != SIGCHLD;
-    return told;
-}
-
-/* Until the supervisor is gone; false when told to end instead. */
-static bool wait_to_inherit(int lifeline, int signal_fd)
+/* Until the supervisor is gone; false when it has told us to end instead. */
+static bool wait_to_inherit(int lifeline, int signal_fd, pid_t supervisor)
 {
     /* No POLLIN: a worker that was taken over could write to it. */
     struct pollfd p[] = { { .fd = lifeline }, { .fd = signal_fd, .events = POLLIN } };
@@ -300,7 +330,7 @@ static bool wait_to_inherit(int lifeline, int signal_fd)
     for (;;) {
         if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
             return false;
-        if (p[1].revents && was_told(signal_fd))
+        if (p[1].revents && signals_told(signal_fd, supervisor))
             return false;
         if (p[0].revents & POLLHUP)
             return true;
@@ -317,21 +347,31 @@ struct outcome {
 /* Unless there is one. False in the heir, when its waiting is over: *OUT says how. */
 static bool start_heir(const struct supervisor_job *job, struct team *team, struct outcome *out)
 {
+    pid_t supervisor = getpid(), rc;
     bool inherits;
 
-    if (team->children[HEIR].pid || team->heirs++ == MAX_HEIRS)
+    if (team->children[HEIR].pid || team->heirs == MAX_HEIRS)
         return true;
-    if (fork_child(&team->children[HEIR]))
+    rc = fork_child(&team->children[HEIR]);
+    team->heirs += rc >= 0;
+    if (rc < 0)
+        log_warning("cannot fork a stand-by: %s", strerror(-rc));
+    if (rc)
         return true;
     close(team->lifeline[1]);
     close_lines(team);
-    inherits = wait_to_inherit(team->lifeline[0], job->signal_fd);
+    inherits = wait_to_inherit(team->lifeline[0], job->signal_fd, supervisor);
     close(team->lifeline[0]);
     *out = (struct outcome){ inherits ? INHERITED : IN_CHILD, 0, false };
     return false;
 }
 
 /* -------- the supervisor -------- */
+
+static bool was_told(const struct supervisor_job *job)
+{
+    return signals_told(job->signal_fd, SIGNALS_ANYBODY) && job->must_end(job->data);
+}
 
 struct wait {
     const struct supervisor_job *job;
@@ -344,27 +384,37 @@ static void signal_ready(void *data, short revents)
 {
     struct wait *wait = data;
 
-    wait->told |= was_told(wait->job->signal_fd);
+    wait->told |= was_told(wait->job);
     reap(wait->children);
     if (wait->told || !wait->children[KEEPER].pid || !wait->children[WORKER].pid ||
         (wait->has_heir && !wait->children[HEIR].pid))
         loop_stop(wait->job->loop);
 }
 
-/* Until keeper or worker ends or we are told to; CHILD_ALONE: only the heir has ended. */
+/* There is no heir: there was no memory for one, say. */
+static void heir_is_due(void *data)
+{
+    struct wait *wait = data;
+
+    loop_stop(wait->job->loop);
+}
+
+/* Until keeper or worker ends or we are told to; CHILD_ALONE: only an heir is missing. */
 static enum child_status wait_for_end(const struct supervisor_job *job,
-                                      struct child children[CHILDREN])
+                                      struct child children[CHILDREN], bool wants_heir)
 {
     struct wait wait = { .job = job, .children = children,
                          .has_heir = children[HEIR].pid != 0 };
     struct loop_fd signals = { .fd = job->signal_fd, .events = POLLIN, .ready = signal_ready,
                                .data = &wait };
     enum child_status verdict;
+    struct loop_timer due = { .fired = heir_is_due, .data = &wait };
     int rc = loop_add_fd(job->loop, &signals);
 
-    /* One that could not even be forked sends no signal. */
-    if (!rc && children[KEEPER].pid && children[WORKER].pid)
-        rc = loop_run(job->loop);
+    if (!wait.has_heir && wants_heir)
+        loop_start_timer(job->loop, &due, MIN_LIFE_MS);
+    rc = rc ?: loop_run(job->loop);
+    loop_stop_timer(job->loop, &due);
     loop_remove_fd(job->loop, &signals);
     if (rc)
         log_error("cannot wait: %s", strerror(-rc));
@@ -378,7 +428,7 @@ static enum child_status wait_for_end(const struct supervisor_job *job,
         wait_for(children, PAIR, GOODBYE_MS);
         verdict = judge(children);
     }
-    return verdict == CHILD_DONE ? CHILD_DONE : CHILD_FAILED;
+    return verdict == CHILD_DONE || verdict == CHILD_LATER ? verdict : CHILD_FAILED;
 }
 
 /* Until the pair has ended; false in a child, which *OUT then says. */
@@ -386,23 +436,47 @@ static bool lead_pair(const struct supervisor_job *job, struct team *team, struc
 {
     enum child_status verdict;
 
-    while ((verdict = wait_for_end(job, team->children)) == CHILD_ALONE)
+    while ((verdict = wait_for_end(job, team->children, team->heirs < MAX_HEIRS)) == CHILD_ALONE)
         if (!start_heir(job, team, out))
             return false;
-    *out = (struct outcome){ OVER, verdict == CHILD_DONE ? 0 : 1, was_killed(team->children) };
+    *out = (struct outcome){ OVER, verdict, was_killed(team->children) };
     end_children(team->children, PAIR);
     close_lines(team);
     return true;
 }
 
+/* Before the next try; true when we were told to end meanwhile. */
+static bool wait_a_moment(const struct supervisor_job *job)
+{
+    int64_t until = clock_now_ms() + MIN_LIFE_MS, left;
+    struct pollfd p = { .fd = job->signal_fd, .events = POLLIN };
+
+    while ((left = until - clock_now_ms()) > 0)
+        if (poll(&p, 1, left) > 0 && was_told(job))
+            return true;
+    return false;
+}
+
+/* The pair has ended, and not because all is over. Whether it is to be started anew. */
+static bool try_again(struct window *deaths, const struct outcome *out, bool first, bool at_once)
+{
+    if (out->status != CHILD_LATER && ((first && at_once) || window_is_full(deaths))) {
+        log_error("given up: keeper and worker do not live");
+        return false;
+    }
+    log_error("starting keeper and worker anew");
+    return true;
+}
+
 static struct outcome lead(const struct supervisor_job *job, struct team *team)
 {
-    struct outcome out = { .what = OVER, .status = 1 };
+    struct outcome out = { .what = OVER, .status = CHILD_FAILED };
+    struct window deaths = { .next = 0 };
+    bool at_once;
 
-    for (int restarts = 0;; restarts++) {
+    for (bool first = true;; first = false) {
         int64_t started = clock_now_ms();
         int rc, result = CHILD_FAILED;
-        bool at_once;
 
         if (!start_heir(job, team, &out))
             return out;
@@ -411,21 +485,19 @@ static struct outcome lead(const struct supervisor_job *job, struct team *team)
             return (struct outcome){ IN_CHILD, result, false };
         if (rc) {
             log_error("cannot start keeper and worker: %s", strerror(-rc));
-            break;
-        }
-        if (!lead_pair(job, team, &out) || out.status == 0)
+            out = (struct outcome){ OVER, CHILD_LATER, false };
+        } else if (!lead_pair(job, team, &out) || out.status == CHILD_DONE) {
             return out;
-        at_once = !out.killed && clock_now_ms() - started < MIN_LIFE_MS;
-        if (restarts == SUPERVISOR_MAX_RESTARTS || (restarts == 0 && at_once)) {
-            log_error("given up after %d restarts", restarts);
-            break;
         }
-        log_error("starting keeper and worker anew");
-        if (at_once) /* they ran before: memory, say, may be short for a moment */
-            poll(NULL, 0, MIN_LIFE_MS);
+        at_once = !out.killed && clock_now_ms() - started < MIN_LIFE_MS;
+        if (!try_again(&deaths, &out, first, at_once))
+            break;
+        /* They ran before: memory, say, may be short for a moment. */
+        if (at_once && wait_a_moment(job))
+            return (struct outcome){ OVER, CHILD_DONE, false };
     }
     job->given_up(job->data);
-    return (struct outcome){ OVER, 1, false };
+    return (struct outcome){ OVER, CHILD_FAILED, false };
 }
 
 /* One supervisor's life: the first one's, then its heir's. */
@@ -452,12 +524,13 @@ static struct outcome reign(const struct supervisor_job *job)
 
 int supervise(const struct supervisor_job *job, int *in_child)
 {
+    struct window deaths = { .next = 0 };
     struct outcome out = reign(job);
 
-    for (int heirs = 1; out.what == INHERITED; heirs++) {
+    while (out.what == INHERITED) {
         log_error("the supervisor has died: its stand-by takes over");
-        if (heirs > SUPERVISOR_MAX_RESTARTS) {
-            log_error("given up after %d supervisors", heirs);
+        if (window_is_full(&deaths)) {
+            log_error("given up: supervisors do not live");
             job->given_up(job->data);
             out = (struct outcome){ OVER, 1, false };
             break;

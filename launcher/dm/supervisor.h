@@ -18,15 +18,25 @@
 
 #include "loop.h"
 
+#include <stdbool.h>
+
 #define SUPERVISOR_MAX_FILES 16
-#define SUPERVISOR_MAX_RESTARTS 5 /* then it gives up: something is wrong, or attacks */
+/* More in so long a time, and it gives up: something is wrong, or attacks. */
+#define SUPERVISOR_MAX_RESTARTS 5
+#ifndef SUPERVISOR_WINDOW_MS
+#define SUPERVISOR_WINDOW_MS 3600000
+#endif
 
 /* What keeper and worker return. */
 enum child_status {
     CHILD_DONE = 0,   /* nothing more is to be done: the stub domain is gone, or we were told to end */
     CHILD_FAILED = 1,
     CHILD_ALONE = 3,  /* the other one has ended; its status counts */
+    CHILD_LATER = 4,  /* what it needs is not there now (memory, xenstore): no fault, try again */
 };
+
+/* What an -errno of a child's start is. */
+enum child_status child_status_of(int rc);
 
 struct supervisor_job {
     /*
@@ -38,6 +48,7 @@ struct supervisor_job {
     /* The supervisor's side: asked, many times or once, but 20 times a second at most. */
     void (*keeper_asks)(void *data);
     void (*worker_asks)(void *data, int fd); /* may answer at fd */
+    bool (*must_end)(void *data); /* a signal came that may tell us to end: does it? */
     void (*given_up)(void *data); /* they die over and over: nobody will serve any more */
     void (*inherit)(void *data);  /* in the heir: it is the supervisor from now on */
     void *data;

@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "confine.h"
 #include "log.h"
+#include "signals.h"
 #include "util.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@ void worker_init(struct worker *worker)
     loop_init(&worker->loop, clock_now_ms);
     worker->keeper_fd = worker->opener_fd = -1;
     worker->vnc.io.fd = -1;
+    worker->boss = SIGNALS_ANYBODY;
     worker->state_max = OUTPUT_STATE_MAX;
     file_server_init(&worker->files, &worker->loop);
 }
@@ -132,7 +134,10 @@ static void quit_asked(void *data)
 
 static void signal_ready(void *data, short revents)
 {
-    worker_stop(data, CHILD_DONE);
+    struct worker *worker = data;
+
+    if (signals_told(worker->signal_io.fd, worker->boss))
+        worker_stop(worker, CHILD_DONE);
 }
 
 static int watch_fd(struct worker *worker, struct loop_fd *io, int fd,
@@ -175,7 +180,7 @@ enum child_status worker_run(struct worker *worker, int domid, int keeper_fd, in
     rc = worker_start(worker, domid, signal_fd);
     rc = rc ?: loop_run(&worker->loop);
     worker_dispose(worker);
-    return rc ? CHILD_FAILED : worker->status;
+    return rc ? child_status_of(rc) : worker->status;
 }
 
 static void probe_expired(void *data)

@@ -1,4 +1,5 @@
-// sources: launcher/dm/keeper.c launcher/dm/message.c common/loop.c common/util.c common/log.c
+// sources: launcher/dm/keeper.c launcher/dm/signals.c launcher/dm/message.c common/loop.c common/util.c common/log.c
+// cflags: -DCHECK_MS=50
 /*
  * The keeper with a xenstore of a few variables and a worker that is a child
  * process: what it passes on, what it obeys, what it refuses.
@@ -28,13 +29,16 @@
 
 static struct shared {
     int running, written_id, written_state, writes, reads;
-    bool exists;
+    int exists, broken, checks;
     int events[EVENTS], event_count, next_event; /* console numbers, or RELEASE */
 } *shared;
 static int store_pipe[2];
 #define RELEASE 99
 
-bool store_domain_exists(struct store *store) { return shared->exists; }
+int store_domain_exists(struct store *store) { return shared->exists; }
+int store_check(struct store *store) { shared->checks++; return shared->broken; }
+
+enum child_status child_status_of(int rc) { return CHILD_FAILED; }
 int store_fd(struct store *store) { return store_pipe[0]; }
 
 int store_watch(struct store *store, const struct store_console *consoles, int count, bool vnc,
@@ -98,6 +102,7 @@ static void happen(int event)
 /* -------- a run: PLAY is the worker, and stands for the world besides -------- */
 
 static int played; /* what the last one returned */
+static pid_t keeper;
 static int asked[2]; /* the supervisor's end and the keeper's */
 
 static struct store store;
@@ -116,6 +121,7 @@ static int run(int (*play)(int fd))
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
     job.signal_fd = signalfd(-1, &set, SFD_NONBLOCK);
+    keeper = getpid();
     worker = fork();
     if (worker == 0) {
         close(pair[0]);
@@ -124,6 +130,7 @@ static int run(int (*play)(int fd))
     }
     close(pair[1]);
     job.worker_fd = pair[0];
+    job.boss = worker;
     status = keeper_run(&job);
     shutdown(pair[0], SHUT_RDWR);
     assert_int_equal(waitpid(worker, &played, 0), worker);
@@ -219,6 +226,68 @@ static void test_ends_with_the_domain(void **state)
     assert_int_equal(read(asked[0], bytes, sizeof(bytes)), 1);
 }
 
+/* An error is not an answer: the domain may well be there. */
+static int play_silence(int fd)
+{
+    struct message m;
+
+    happen(RELEASE);
+    while (receive(fd, &m) > 0)
+        ;
+    return 0;
+}
+
+static void test_no_answer_is_not_the_end(void **state)
+{
+    shared->exists = -EIO;
+    assert_int_equal(run(play_silence), CHILD_LATER);
+}
+
+/* Nothing comes any more, and nothing says that the connection has broken: asked, and begun anew. */
+static int play_deaf(int fd)
+{
+    struct message m;
+
+    while (!shared->checks)
+        poll(NULL, 0, 1);
+    shared->broken = -EPIPE;
+    while (receive(fd, &m) > 0)
+        ;
+    return 0;
+}
+
+static void test_a_broken_connection_is_noticed(void **state)
+{
+    assert_int_equal(run(play_deaf), CHILD_LATER);
+    assert_int_equal(played, 0);
+}
+
+/* Not its supervisor. */
+static int play_stray_signal(int fd)
+{
+    struct message m;
+    pid_t other = fork();
+
+    if (other == 0) {
+        kill(keeper, SIGHUP);
+        _exit(0);
+    }
+    EXPECT(waitpid(other, NULL, 0) == other);
+    happen(3);
+    EXPECT(receive(fd, &m) == 1 && receive(fd, &m) == 1 && m.index == 3);
+    poll(NULL, 0, 100);
+    EXPECT(receive(fd, &m) == 0);
+    kill(keeper, SIGHUP);
+    EXPECT(receive(fd, &m) == -EPIPE);
+    return 0;
+}
+
+static void test_a_stray_signal_is_nothing(void **state)
+{
+    assert_int_equal(run(play_stray_signal), CHILD_DONE);
+    assert_int_equal(played, 0);
+}
+
 static struct message bad;
 static size_t bad_size;
 
@@ -312,6 +381,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_honest_run_ended_by_libxl),
         TEST(test_ends_with_the_domain),
+        TEST(test_no_answer_is_not_the_end),
+        TEST(test_a_broken_connection_is_noticed),
+        TEST(test_a_stray_signal_is_nothing),
         TEST(test_disobeys_what_it_may_not_do),
         TEST(test_haste_is_coalesced),
         TEST(test_haste_everywhere),

@@ -22,6 +22,7 @@ static int node_count, transactions, conflicts;
 static char tokens[64][16];
 static int watch_count, next_watch;
 static bool introduced;
+static int broken; /* the errno that every call fails with; 0: none */
 
 static struct node *find(const char *path)
 {
@@ -53,13 +54,23 @@ static void set(const char *path, const char *value)
 struct xs_handle *xs_open(unsigned long flags) { return (void *)nodes; }
 void xs_close(struct xs_handle *h) { }
 int xs_fileno(struct xs_handle *h) { return 5; }
-bool xs_is_domain_introduced(struct xs_handle *h, unsigned int domid) { return introduced; }
+
+bool xs_is_domain_introduced(struct xs_handle *h, unsigned int domid)
+{
+    if (broken)
+        errno = broken;
+    return introduced && !broken;
+}
 
 void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *len)
 {
     struct node *node = find(path);
     char *copy;
 
+    if (broken) {
+        errno = broken;
+        return NULL;
+    }
     if (!node)
         return NULL;
     copy = malloc(node->len + 1);
@@ -167,7 +178,27 @@ static int start(void **state)
     node_count = watch_count = next_watch = transactions = conflicts = 0;
     log_set_sink(NULL, NULL);
     set("/local/domain/7/target", "6");
+    broken = 0;
     return store_open(&store, 7);
+}
+
+/* That it is there, that it is not, and that nobody says. */
+static void test_three_answers(void **state)
+{
+    introduced = true;
+    assert_int_equal(store_domain_exists(&store), 1);
+    introduced = false;
+    errno = ENOMEM; /* somebody else's */
+    assert_int_equal(store_domain_exists(&store), 0);
+    assert_int_equal(store_is_wanted(&store), 0);
+    assert_int_equal(store_check(&store), 0);
+    set("/local/domain/0/device-model/7", "");
+    assert_int_equal(store_is_wanted(&store), 1);
+    broken = EPIPE;
+    introduced = true;
+    assert_int_equal(store_domain_exists(&store), -EPIPE);
+    assert_int_equal(store_is_wanted(&store), -EPIPE);
+    assert_int_equal(store_check(&store), -EPIPE);
 }
 
 static void test_consoles_as_libxl_writes_them(void **state)
@@ -429,6 +460,7 @@ int main(void)
         TEST(test_what_xl_looks_for),
         TEST(test_dm_argv),
         TEST(test_boot_files),
+        TEST(test_three_answers),
         TEST(test_watches),
         TEST(test_seed),
     };

@@ -1,5 +1,6 @@
-// sources: launcher/dm/supervisor.c launcher/dm/message.c common/loop.c common/util.c common/log.c
+// sources: launcher/dm/supervisor.c launcher/dm/signals.c launcher/dm/message.c common/loop.c common/util.c common/log.c
 // wrap: fork
+// cflags: -DSUPERVISOR_WINDOW_MS=2500 -DMIN_LIFE_MS=200
 /*
  * The supervisor with keepers and workers that end in every way: who ends with
  * whom, what is started anew and what is not, that nothing is left behind.
@@ -10,6 +11,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "signals.h"
 #include "supervisor.h"
 
 #include <fcntl.h>
@@ -17,12 +19,11 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 
-static struct { int starts, lines, inherited, ended, asked, answered; pid_t old; } *shared;
+static struct { int starts, lines, inherited, ended, asked, answered, told, strays; pid_t old; } *shared;
 static int given_up;
 static char file[] = "/tmp/dm-supervisor-XXXXXX";
 
@@ -88,7 +89,7 @@ static enum child_status fails_at_once(void *data, int peer, int boss)
 static enum child_status crashes_later(void *data, int peer, int boss)
 {
     shared->starts++;
-    poll(NULL, 0, 1050);
+    poll(NULL, 0, 250);
     signal(SIGSEGV, SIG_DFL);
     kill(getpid(), SIGSEGV);
     return CHILD_DONE;
@@ -115,7 +116,7 @@ static enum child_status better_every_time(void *data, int peer, int boss)
 {
     if (++shared->starts == 3)
         return CHILD_DONE;
-    poll(NULL, 0, 1050);
+    poll(NULL, 0, 250);
     return CHILD_FAILED;
 }
 
@@ -185,6 +186,12 @@ static enum child_status kills_heir(void *data, int peer, int boss)
     return second && second != first ? CHILD_DONE : CHILD_FAILED;
 }
 
+static bool must_end(void *data)
+{
+    shared->told++;
+    return shared->told > shared->strays;
+}
+
 static void note_inherited(void *data)
 {
     shared->inherited++;
@@ -249,27 +256,20 @@ static int run(enum child_status (*keeper)(void *, int, int), enum child_status 
     struct loop loop;
     struct supervisor_job job = { .run_keeper = keeper, .run_worker = worker, .files = { file },
                                   .given_up = note_given_up, .inherit = note_inherited,
-                                  .keeper_asks = keeper_asks, .worker_asks = worker_asks,
+                                  .must_end = must_end, .keeper_asks = keeper_asks, .worker_asks = worker_asks,
                                   .loop = &loop };
-    struct signalfd_siginfo info;
     int in_child, status;
-    sigset_t set;
 
     close(open(file, O_CREAT, 0600));
     given_up = 0;
     loop_init(&loop, clock_now_ms);
-    sigemptyset(&set);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    job.signal_fd = signalfd(-1, &set, SFD_NONBLOCK);
+    job.signal_fd = signals_open();
     status = supervise(&job, &in_child);
     if (in_child)
         _exit(status);
     assert_int_equal(access(file, F_OK), -1);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-    while (read(job.signal_fd, &info, sizeof(info)) > 0)
-        ;
+    signals_told(job.signal_fd, SIGNALS_ANYBODY);
     close(job.signal_fd);
     return status;
 }
@@ -316,13 +316,76 @@ static void test_unless_it_was_killed(void **state)
     assert_int_equal(given_up, 0);
 }
 
-/* The time that a killed one is away may be the time when there is no memory for another. */
+/*
+ * The time that a killed one is away may be the time when there is no memory for another: more tries than
+ * there are restarts.
+ */
 static void test_a_shortage_passes(void **state)
 {
     log_set_sink(no_forks, NULL);
     assert_int_equal(run(patient, is_killed_at_once), 0);
     assert_int_equal(shared->starts, 2);
     assert_int_equal(given_up, 0);
+}
+
+/* What it needs is not there: xenstore, say. That is tried again, as often as it takes. */
+static enum child_status later(void *data, int peer, int boss)
+{
+    return ++shared->starts == 3 ? CHILD_DONE : CHILD_LATER;
+}
+
+static void test_what_is_missing_is_waited_for(void **state)
+{
+    assert_int_equal(run(later, patient), 0);
+    assert_int_equal(shared->starts, 3);
+    shared->starts = 0;
+    assert_int_equal(run(patient, later), 0);
+    assert_int_equal(shared->starts, 3);
+    assert_int_equal(given_up, 0);
+}
+
+/* Many deaths over a long time are not many. */
+static enum child_status crashes_seldom(void *data, int peer, int boss)
+{
+    if (++shared->starts == SUPERVISOR_MAX_RESTARTS + 2)
+        return CHILD_DONE;
+    poll(NULL, 0, 600);
+    return CHILD_FAILED;
+}
+
+static void test_old_deaths_do_not_count(void **state)
+{
+    assert_int_equal(run(crashes_seldom, patient), 0);
+    assert_int_equal(given_up, 0);
+}
+
+/* The session ends in which it was started, and every process of it is told: nobody obeys. */
+static enum child_status tells_all(void *data, int peer, int boss)
+{
+    static const int signals[] = { SIGHUP, SIGTERM, SIGINT };
+    pid_t heir;
+
+    poll(NULL, 0, 100);
+    heir = find_heir();
+    for (int i = 0; i < 3; i++) {
+        kill(getppid(), signals[i]);
+        kill(heir, signals[i]);
+        poll(NULL, 0, 50);
+    }
+    shared->starts++;
+    poll(NULL, 0, 300);
+    if (find_heir() != heir)
+        shared->starts = 100;
+    kill(getppid(), SIGHUP);
+    return patient(data, peer, boss);
+}
+
+static void test_stray_signals_end_nothing(void **state)
+{
+    shared->strays = 3;
+    assert_int_equal(run(tells_its_number, tells_all), 0);
+    assert_int_equal(shared->told, 4);
+    assert_int_equal(shared->starts, 1);
 }
 
 static void test_a_dead_child_is_replaced(void **state)
@@ -447,6 +510,9 @@ int main(void)
         TEST(test_failure_at_the_start_is_final),
         TEST(test_unless_it_was_killed),
         TEST(test_a_shortage_passes),
+        TEST(test_what_is_missing_is_waited_for),
+        TEST(test_old_deaths_do_not_count),
+        TEST(test_stray_signals_end_nothing),
         TEST(test_a_dead_child_is_replaced),
         TEST(test_but_not_for_ever),
         TEST(test_an_heir_takes_over),

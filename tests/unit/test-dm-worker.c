@@ -1,4 +1,4 @@
-// sources: launcher/dm/worker.c launcher/dm/message.c launcher/dm/pv-console.c
+// sources: launcher/dm/worker.c launcher/dm/signals.c launcher/dm/message.c launcher/dm/pv-console.c
 // sources: launcher/dm/xen-handles.c launcher/dm/console-ring.c launcher/dm/output.c
 // sources: launcher/dm/output-pty.c launcher/dm/output-peer.c launcher/dm/log-file.c
 // sources: launcher/dm/output-spec.c launcher/dm/qmp-server.c launcher/dm/qmp-session.c
@@ -219,6 +219,8 @@ static void expect_log(const char *text)
     assert_string_equal(buf, text);
 }
 
+enum child_status child_status_of(int rc) { return CHILD_FAILED; }
+
 /* -------- tests -------- */
 
 static void test_a_life(void **state)
@@ -273,6 +275,26 @@ static void test_ends_by_a_signal(void **state)
 {
     launch(false);
     receive();
+    kill(pid, SIGHUP);
+    assert_int_equal(join(), CHILD_DONE);
+}
+
+/* Of those of others, none. */
+static void test_a_stray_signal_is_nothing(void **state)
+{
+    pid_t other;
+
+    worker.boss = getpid();
+    launch(false);
+    receive();
+    other = fork();
+    if (other == 0) {
+        kill(pid, SIGHUP);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(other, NULL, 0), other);
+    poll(NULL, 0, 100);
+    assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
     kill(pid, SIGHUP);
     assert_int_equal(join(), CHILD_DONE);
 }
@@ -355,6 +377,7 @@ int main(void)
         TEST(test_a_life),
         TEST(test_ends_with_its_keeper),
         TEST(test_ends_by_a_signal),
+        TEST(test_a_stray_signal_is_nothing),
         TEST(test_successor_goes_on_where_the_log_ends),
         TEST(test_more_consoles_than_there_is_room_for),
         TEST(test_probe_waits_for_the_signal),

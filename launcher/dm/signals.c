@@ -1,0 +1,38 @@
+/*
+ * Signals that tell a process to end (see signals.h).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+int signals_open(void)
+{
+    sigset_t set;
+    int fd;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &set, NULL))
+        return -errno;
+    fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+bool signals_told(int signal_fd, pid_t by)
+{
+    struct signalfd_siginfo info;
+    bool told = false;
+
+    while (read(signal_fd, &info, sizeof(info)) == sizeof(info))
+        told |= info.ssi_signo != SIGCHLD && (by == SIGNALS_ANYBODY || info.ssi_pid == (uint32_t)by);
+    return told;
+}

@@ -1,0 +1,21 @@
+/*
+ * Signals that tell a process to end, and who may tell it: HUP, INT and TERM come to anybody who was in
+ * a session that ends, or whom an administrator's killall met.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef DM_SIGNALS_H
+#define DM_SIGNALS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define SIGNALS_ANYBODY (-1)
+
+/* Blocks HUP, INT, TERM and CHLD; a signalfd of this process's own that has them, or -errno. */
+int signals_open(void);
+
+/* Takes what is there; whether BY has told us to end. Does not wait. */
+bool signals_told(int signal_fd, pid_t by);
+
+#endif
