@@ -10,6 +10,7 @@
 #include "xs-read.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -354,7 +355,8 @@ static void start_qemu(struct device_model *dm)
     }
     for (size_t i = 0; i < argv.count; i++)
         log_debug("argument %zu: %s", i, argv.items[i]);
-    log_info("starting QEMU, %zu arguments", argv.count);
+    log_info("starting QEMU, %zu arguments, %llu KiB of memory are left", argv.count,
+             (unsigned long long)dm->platform->ops->memory_available(dm->platform) >> 10);
     enter(dm, DM_STARTING);
     rc = dm->platform->ops->qemu_start(dm->platform, argv.items);
     if (rc) {
@@ -706,7 +708,9 @@ void device_model_qemu_ended(struct device_model *dm, const struct qemu_end *end
     }
     if (now - dm->output.last_ms <= 1000)
         words = dm->output.last;
-    fail(dm, "QEMU %s %d%s%s%s", end->signalled ? "was killed by signal" : "ended with status",
+    fail(dm, "QEMU %s %d%s%s%s%s", end->signalled ? "was killed by signal" : "ended with status",
          end->code, dm->state == DM_STARTING ? " before it was running" : "",
+         end->signalled && end->code == SIGKILL ? ", as one is for whom memory does not suffice "
+                                                  "(stubdom_memory)" : "",
          words[0] ? "; its last words: " : "", words);
 }

@@ -742,8 +742,10 @@ static void qemu_is_killed(void **state)
     device_model_qemu_said(&dm, "long ago\n", 9);
     pass_ms(1001);
     device_model_qemu_ended(&dm, &(struct qemu_end){ .signalled = true, .code = 9 });
-    assert_ended("QEMU was killed by signal 9");
+    assert_ended("QEMU was killed by signal 9, as one is for whom memory does not suffice (stubdom_memory)");
     assert_null(strstr(fake_xs_get("device-model/7/error"), "long ago"));
+    assert_logged("arguments, ");
+    assert_logged("KiB of memory are left");
     device_model_qemu_ended(&dm, &(struct qemu_end){ .code = 0 });
     assert_int_equal(host.power_offs, 1);
 }
