@@ -17,6 +17,8 @@
 struct scan {
     const char *config, *checkpoint, *monitored;
     char *extra;
+    const char **inline_args; /* the arguments that extra is made of; NULL: none */
+    int inline_count;
     const char *positional[4];
     int count;
     bool dry_run;
@@ -149,8 +151,13 @@ static const struct subcommand *subcommand_find(const char *word)
 
 static int scan_add_extra(struct scan *scan, const char *text)
 {
+    const char **args = reallocarray(scan->inline_args, scan->inline_count + 1, sizeof(*args));
     char *joined;
 
+    if (!args)
+        return -ENOMEM;
+    scan->inline_args = args;
+    args[scan->inline_count++] = text;
     if (asprintf(&joined, "%s%s\n", scan->extra ? scan->extra : "", text) < 0)
         return -ENOMEM;
     free(scan->extra);
@@ -217,6 +224,28 @@ static int argument_index(int argc, char **argv, const char *inside)
     return -1;
 }
 
+static void scan_dispose(struct scan *scan)
+{
+    free(scan->extra);
+    free(scan->inline_args);
+}
+
+static int note_inline_args(struct command_line *line, const struct scan *scan, int argc, char **argv)
+{
+    if (!scan->inline_count)
+        return 0;
+    line->inline_args = calloc(argc, sizeof(*line->inline_args));
+    if (!line->inline_args)
+        return -ENOMEM;
+    for (int i = 0; i < scan->inline_count; i++) {
+        int index = argument_index(argc, argv, scan->inline_args[i]);
+
+        if (index >= 0)
+            line->inline_args[index] = true;
+    }
+    return 0;
+}
+
 static int command_line_scan(struct command_line *line, int argc, char **argv, char **moved)
 {
     const struct subcommand *sub;
@@ -241,10 +270,13 @@ static int command_line_scan(struct command_line *line, int argc, char **argv, c
     line->checkpoint = scan.dry_run ? NULL : scan.checkpoint;
     line->monitored = scan.monitored;
     line->paused = scan.paused;
+    if (rc > 0)
+        rc = note_inline_args(line, &scan, argc, argv) ?: 1;
     if (rc <= 0) {
-        free(scan.extra);
+        scan_dispose(&scan);
         return rc;
     }
+    free(scan.inline_args);
     line->use = sub->use;
     line->config = scan.config;
     line->config_arg = argument_index(argc, argv, scan.config);
@@ -268,39 +300,37 @@ int command_line_init(struct command_line *line, int argc, char **argv)
 void command_line_dispose(struct command_line *line)
 {
     free(line->extra);
+    free(line->inline_args);
     line->extra = NULL;
+    line->inline_args = NULL;
 }
 
-int command_line_argv(const struct command_line *line, int argc, char **argv,
-                      char *const *settings, size_t count, const char *file, char ***out)
+int command_line_argv(const struct command_line *line, int argc, char **argv, const char *file,
+                      char ***out)
 {
-    char **copy = calloc(argc + count + 1, sizeof(*copy));
+    char **copy = calloc(argc + 1, sizeof(*copy));
+    int count = 0;
 
     if (!copy)
         return -ENOMEM;
     for (int i = 0; i < argc; i++) {
         int ok;
 
-        if (file && i == line->config_arg)
-            ok = asprintf(&copy[i], "%.*s%s", (int)(line->config - argv[i]), argv[i], file);
+        if (line->inline_args && line->inline_args[i])
+            continue;
+        if (i == line->config_arg)
+            ok = asprintf(&copy[count], "%.*s%s", (int)(line->config - argv[i]), argv[i], file);
         else
-            ok = asprintf(&copy[i], "%s", i ? argv[i] : "xl");
+            ok = asprintf(&copy[count], "%s", i ? argv[i] : "xl");
         if (ok < 0) {
-            copy[i] = NULL;
-            goto fail;
+            copy[count] = NULL;
+            command_line_free_argv(copy);
+            return -ENOMEM;
         }
-    }
-    for (size_t i = 0; i < count; i++) {
-        copy[argc + i] = strdup(settings[i]);
-        if (!copy[argc + i])
-            goto fail;
+        count++;
     }
     *out = copy;
     return 0;
-
-fail:
-    command_line_free_argv(copy);
-    return -ENOMEM;
 }
 
 void command_line_free_argv(char **argv)

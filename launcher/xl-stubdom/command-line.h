@@ -12,11 +12,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* How settings can be added to the config that a subcommand reads. */
+/* What a subcommand reads of a guest's config. */
 enum config_use {
-    CONFIG_UNUSED, /* no guest config on this command line: xl runs unchanged */
-    CONFIG_INLINE, /* xl takes key=value arguments after the file (create, config-update) */
-    CONFIG_FILE,   /* xl takes a file alone (restore, save, migrate -C) */
+    CONFIG_UNUSED, /* none: xl runs unchanged */
+    CONFIG_INLINE, /* a file, and key=value arguments after it (create, config-update) */
+    CONFIG_FILE,   /* a file alone (restore, save, migrate -C) */
 };
 
 struct command_line {
@@ -24,6 +24,7 @@ struct command_line {
     const char *config; /* the file, part of the caller's argv */
     int config_arg;     /* the index in argv of the argument that `config` is in */
     char *extra;        /* inline settings, a line each, or NULL */
+    bool *inline_args;  /* by index in argv: it is one of these; NULL: none */
     bool starts_guest;  /* the command makes a domain */
     bool paused;        /* create, restore: that is not to run yet */
     const char *checkpoint; /* restore without a config: the file; part of the caller's argv */
@@ -39,12 +40,12 @@ int command_line_init(struct command_line *line, int argc, char **argv);
 void command_line_dispose(struct command_line *line);
 
 /*
- * Makes a new argument vector for xl in *out: argv with `settings` (`count` of key=value) appended,
- * or, when `file` is not NULL, with the config's name replaced by it. argv[0] becomes "xl".
+ * Makes a new argument vector for xl in *out: argv with the config's name replaced by `file`, which has
+ * the inline settings in it, and without these. argv[0] becomes "xl".
  * Free with command_line_free_argv. Returns 0 or -ENOMEM.
  */
-int command_line_argv(const struct command_line *line, int argc, char **argv,
-                      char *const *settings, size_t count, const char *file, char ***out);
+int command_line_argv(const struct command_line *line, int argc, char **argv, const char *file,
+                      char ***out);
 void command_line_free_argv(char **argv);
 
 #endif

@@ -390,6 +390,9 @@ static int read_keys(struct config *config, const struct reader *r)
         return rc;
     if (!rc)
         return fault_set(r->fault, -EINVAL, "%s: the guest has no name", r->source);
+    rc = reader_copy(r, "uuid", &config->uuid);
+    if (rc < 0)
+        return rc;
     if ((rc = check_name(config, r)) || (rc = check_args_pv(r)) || (rc = check_hvm(r)) ||
         (rc = keys_check(r->xlu, r->source, r->fault)) || (rc = read_video(config, r)) || (rc = read_image(config, r)) ||
         (rc = read_memory(config, r)) || (rc = read_disks(config, r)) ||
@@ -487,6 +490,7 @@ void config_dispose(struct config *config)
 {
     free(config->source);
     free(config->name);
+    free(config->uuid);
     free(config->cmdline);
     free(config->disks);
     free(config->unknown);

@@ -45,6 +45,7 @@ extern const char *const args_key_names[ARGS_COUNT];
 struct config {
     char *source; /* the file's name, for messages */
     char *name;   /* the guest's name */
+    char *uuid;   /* NULL: xl makes one up */
     const struct flavour *flavour; /* NULL: no stubdom_flavor, not ours */
     long memory; /* MiB of the whole stub domain */
     bool memory_given;

@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@
 #include "fault.h"
 #include "flavour.h"
 #include "guest-files.h"
+#include "guest-lock.h"
 #include "image.h"
 #include "log-tail.h"
 #include "run-xl.h"
@@ -44,6 +46,9 @@
 #endif
 #ifndef STUBDOM_SCREENSHOT
 #define STUBDOM_SCREENSHOT "/usr/libexec/xen-stubdom/stubdom-screenshot"
+#endif
+#ifndef LOCK_DIR
+#define LOCK_DIR "/run/xen-stubdom"
 #endif
 #ifndef XEN_LOG_DIR
 #define XEN_LOG_DIR "/var/log/xen"
@@ -82,6 +87,9 @@ struct job {
     struct command_line line;
     struct config config;
     struct settings settings;
+    char *text; /* the config, file and inline settings, read once */
+    size_t len;
+    char *uuid; /* of the guest that is made; NULL: not known */
     char *xl;
     char **argv; /* for xl; owned, NULL until it is made */
 };
@@ -90,6 +98,8 @@ static void job_dispose(struct job *job)
 {
     command_line_free_argv(job->argv);
     free(job->xl);
+    free(job->text);
+    free(job->uuid);
     settings_dispose(&job->settings);
     config_dispose(&job->config);
     command_line_dispose(&job->line);
@@ -137,8 +147,10 @@ static void note_unknown(struct job *job)
 /* Everything that can be wrong is found here, before there is a domain. */
 static int prepare(struct job *job, const char *config, const char *extra)
 {
-    int rc = config_init(&job->config, config, extra, &job->fault);
+    int rc = config_load(config, extra, &job->text, &job->len, &job->fault);
 
+    if (!rc)
+        rc = config_init_text(&job->config, config, job->text, job->len, &job->fault);
     if (rc || !job->config.flavour)
         return rc;
     rc = dm_args_check(&job->config, &job->fault);
@@ -209,28 +221,53 @@ static int screenshot(struct job *job, int count, char **args)
                                                                               : EXIT_SUCCESS;
 }
 
+/* The guest's uuid is ours to choose when the config does not: by it we know later what our xl made. */
+static int choose_uuid(struct job *job)
+{
+    char text[37] = "";
+    int fd = open("/proc/sys/kernel/random/uuid", O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+    if (fd >= 0)
+        close(fd);
+    if (len != sizeof(text) - 1)
+        return fault_set(&job->fault, -EIO, "no random uuid");
+    job->uuid = strdup(text);
+    return job->uuid ? 0 : fault_set(&job->fault, -ENOMEM, "out of memory");
+}
+
+static int write_config(struct job *job, FILE *f)
+{
+    int rc = 0;
+
+    fwrite(job->text, 1, job->len, f);
+    fputc('\n', f);
+    if (job->line.starts_guest && job->config.uuid)
+        job->uuid = strdup(job->config.uuid);
+    else if (job->line.starts_guest)
+        rc = choose_uuid(job);
+    if (job->uuid)
+        fprintf(f, "uuid=\"%s\"\n", job->uuid);
+    for (size_t i = 0; i < job->settings.count; i++)
+        fprintf(f, "%s\n", job->settings.line[i]);
+    return rc;
+}
+
 /*
- * For subcommands that take no inline settings: the config and the settings in an anonymous file
- * that xl inherits. *name is how xl opens it. The user's file stays as it is.
+ * The config and the settings in an anonymous file that xl inherits; *name is how xl opens it. The user's
+ * file stays as it is, and what stands in it, a password of a disk's, say, is on no command line.
  */
 static int make_config_file(struct job *job, char **name)
 {
-    cleanup_free char *text = NULL;
-    size_t len;
-    FILE *f;
-    int fd, rc = config_load(job->line.config, NULL, &text, &len, &job->fault);
+    int fd = memfd_create("guest-config", 0), rc;
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 
-    if (rc)
-        return rc;
-    fd = memfd_create("guest-config", 0);
-    f = fd < 0 ? NULL : fdopen(fd, "w");
     if (!f)
         return fault_set(&job->fault, -errno, "%s: no copy: %s", job->line.config,
                          strerror(errno));
-    fwrite(text, 1, len, f);
-    fputc('\n', f);
-    for (size_t i = 0; i < job->settings.count; i++)
-        fprintf(f, "%s\n", job->settings.line[i]);
+    rc = write_config(job, f);
+    if (rc)
+        return rc;
     /* The descriptor is left open: xl has to find it. */
     if (fflush(f) || ferror(f) || asprintf(name, "/proc/self/fd/%d", fd) < 0) {
         *name = NULL;
@@ -242,13 +279,9 @@ static int make_config_file(struct job *job, char **name)
 static int make_argv(struct job *job, int argc, char **argv)
 {
     cleanup_free char *file = NULL;
-    size_t count = job->line.use == CONFIG_INLINE ? job->settings.count : 0;
-    int rc = 0;
+    int rc = make_config_file(job, &file);
 
-    if (job->line.use == CONFIG_FILE)
-        rc = make_config_file(job, &file);
-    if (!rc && command_line_argv(&job->line, argc, argv, job->settings.line, count, file,
-                                 &job->argv))
+    if (!rc && command_line_argv(&job->line, argc, argv, file, &job->argv))
         rc = fault_set(&job->fault, -ENOMEM, "out of memory");
     return rc;
 }
@@ -389,14 +422,17 @@ static bool unpause(struct job *job, struct stub_watch *watch)
 /* Runs xl as a child, so that somebody is there to say why it failed and to clean up. */
 static int start_guest(struct job *job)
 {
+    cleanup_close int lock = guest_lock_take(LOCK_DIR, job->config.name, &job->fault);
     struct stub_watch watch;
     struct xl_run run;
     struct logs logs;
     bool paused = false;
     int rc;
 
+    if (lock < 0)
+        return refuse(job);
     rc = logs_init(&logs, job->config.name);
-    if (stub_watch_init(&watch, job->config.name) || rc)
+    if (stub_watch_init(&watch, job->config.name, job->uuid) || rc)
         rc = fault_set(&job->fault, -ENOMEM, "out of memory");
     else
         rc = xl_run(job->xl, job->argv, &watch, -1, &run, &job->fault);
@@ -422,11 +458,26 @@ static int take_saved(struct job *job, struct saved_guest *saved)
     if (!flavour)
         flavour = &flavours[0];
     job->config.name = steal(saved->name);
+    job->uuid = steal(saved->uuid);
     if (saved->kernel)
         rc = image_check_kernel(saved->kernel, flavour, &job->fault);
     if (!rc && saved->ramdisk)
         rc = image_check_ramdisk(saved->ramdisk, flavour, &job->fault);
     return rc;
+}
+
+static char **copy_argv(int argc, char **argv)
+{
+    char **copy = calloc(argc + 1, sizeof(*copy));
+
+    for (int i = 0; copy && i < argc; i++) {
+        copy[i] = strdup(argv[i]);
+        if (!copy[i]) {
+            command_line_free_argv(copy);
+            return NULL;
+        }
+    }
+    return copy;
 }
 
 /* Without a config: the saved guest brings its own. */
@@ -439,8 +490,13 @@ static int restore_saved(struct job *job, int argc, char **argv)
     saved_guest_dispose(&saved);
     if (!ours)
         return pass_to_xl(job, argv);
-    if (rc || make_argv(job, argc, argv) || xl_find(getenv("XL"), &job->xl, &job->fault))
+    if (rc || xl_find(getenv("XL"), &job->xl, &job->fault))
         return refuse(job);
+    job->argv = copy_argv(argc, argv);
+    if (!job->argv) {
+        fault_set(&job->fault, -ENOMEM, "out of memory");
+        return refuse(job);
+    }
     return start_guest(job);
 }
 

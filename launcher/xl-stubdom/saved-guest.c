@@ -51,6 +51,7 @@ static int take_config(struct saved_guest *guest, const char *text)
     stub = text_of(config, "b_info", "device_model_stubdomain");
     version = text_of(config, "b_info", "device_model_version");
     guest->name = text_of(config, "c_info", "name");
+    guest->uuid = text_of(config, "c_info", "uuid");
     guest->kernel = text_of(config, "b_info", "stubdomain_kernel");
     guest->ramdisk = text_of(config, "b_info", "stubdomain_ramdisk");
     guest->stub_domain = stub && !strcmp(stub, "True") && version && !strcmp(version, "qemu_xen");
@@ -81,6 +82,7 @@ int saved_guest_read(struct saved_guest *guest, const char *path)
 void saved_guest_dispose(struct saved_guest *guest)
 {
     free(guest->name);
+    free(guest->uuid);
     free(guest->kernel);
     free(guest->ramdisk);
     memset(guest, 0, sizeof(*guest));

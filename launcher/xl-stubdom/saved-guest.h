@@ -12,7 +12,7 @@
 #include <stdbool.h>
 
 struct saved_guest {
-    char *name;
+    char *name, *uuid; /* uuid: NULL when it is not known */
     char *kernel, *ramdisk; /* of its stub domain; NULL: libxl's default */
     bool stub_domain; /* with upstream QEMU in it, of whichever flavour */
 };

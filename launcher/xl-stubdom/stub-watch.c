@@ -47,8 +47,34 @@ static int32_t parse_domid(const char *text)
     return *end || domid > DOMID_MAX ? -1 : (int32_t)domid;
 }
 
-/* The domain with that name, other than the one that had it before. */
-static int32_t find_domain(struct stub_watch *watch, const char *wanted, int32_t before)
+/* libxl writes this node together with the name. */
+static bool has_uuid(struct stub_watch *watch, int32_t domid)
+{
+    cleanup_free char *vm = xs_get(watch->xs, "/local/domain/%d/vm", domid);
+
+    return !watch->uuid || (vm && !strncmp(vm, "/vm/", 4) && !strcasecmp(vm + 4, watch->uuid));
+}
+
+/*
+ * A stub domain is of the guest that its `target` names; libxl writes that soon after its name. One whose
+ * guest is gone is nobody's any more.
+ */
+static bool is_of_our_guest(struct stub_watch *watch, int32_t stub)
+{
+    cleanup_free char *target = xs_get(watch->xs, "/local/domain/%d/target", stub);
+    cleanup_free char *name = NULL;
+
+    if (!watch->uuid)
+        return true;
+    if (!target || parse_domid(target) == watch->guest_seen)
+        return watch->guest_seen > 0;
+    name = xs_get(watch->xs, "/local/domain/%d/name", parse_domid(target));
+    return !name;
+}
+
+/* The domain with that name that CHECK takes (NULL: any), other than the one that had it before. */
+static int32_t find_domain(struct stub_watch *watch, const char *wanted, int32_t before,
+                           bool (*check)(struct stub_watch *, int32_t))
 {
     unsigned int count;
     cleanup_free char **domains = xs_directory(watch->xs, XBT_NULL, "/local/domain", &count);
@@ -60,7 +86,7 @@ static int32_t find_domain(struct stub_watch *watch, const char *wanted, int32_t
         if (domid <= 0 || domid == before)
             continue;
         name = xs_get(watch->xs, "/local/domain/%d/name", domid);
-        if (name && !strcmp(name, wanted))
+        if (name && !strcmp(name, wanted) && (!check || check(watch, domid)))
             return domid;
     }
     return -1;
@@ -76,11 +102,12 @@ static void disconnect(struct stub_watch *watch)
     watch->xs = NULL;
 }
 
-int stub_watch_init(struct stub_watch *watch, const char *guest)
+int stub_watch_init(struct stub_watch *watch, const char *guest, const char *uuid)
 {
     memset(watch, 0, sizeof(*watch));
     watch->guest = strdup(guest);
-    if (!watch->guest)
+    watch->uuid = uuid ? strdup(uuid) : NULL;
+    if (!watch->guest || (uuid && !watch->uuid))
         return -ENOMEM;
     if (asprintf(&watch->stub, "%s-dm", guest) < 0) {
         watch->stub = NULL;
@@ -94,8 +121,8 @@ int stub_watch_init(struct stub_watch *watch, const char *guest)
         disconnect(watch);
         return 0;
     }
-    watch->guest_before = find_domain(watch, watch->guest, -1);
-    watch->stub_before = find_domain(watch, watch->stub, -1);
+    watch->guest_before = find_domain(watch, watch->guest, -1, NULL);
+    watch->stub_before = find_domain(watch, watch->stub, -1, NULL);
     return 0;
 }
 
@@ -104,6 +131,7 @@ void stub_watch_dispose(struct stub_watch *watch)
     disconnect(watch);
     free(watch->guest);
     free(watch->stub);
+    free(watch->uuid);
     memset(watch, 0, sizeof(*watch));
 }
 
@@ -143,8 +171,10 @@ struct stub_sight stub_watch_look(struct stub_watch *watch)
 
     if (!watch->xs)
         return sight;
-    sight.guest = find_domain(watch, watch->guest, watch->guest_before);
-    sight.stub = find_domain(watch, watch->stub, watch->stub_before);
+    sight.guest = find_domain(watch, watch->guest, watch->guest_before, has_uuid);
+    if (sight.guest > 0)
+        watch->guest_seen = sight.guest;
+    sight.stub = find_domain(watch, watch->stub, watch->stub_before, is_of_our_guest);
     if (sight.guest > 0 && sight.stub > 0)
         sight.state = look_at_stub(watch, sight.stub, sight.guest, &sight.reason);
     return sight;

@@ -27,8 +27,10 @@ struct stub_watch {
     struct xc_interface_core *xc;
     char *guest; /* the guest's name */
     char *stub;  /* that of its stub domain, which libxl makes of it */
+    char *uuid;  /* the guest's; NULL: not known, its name must do */
     int32_t guest_before; /* a domain that already has that name, or -1 */
     int32_t stub_before;
+    int32_t guest_seen; /* the guest that our xl has made, or 0 */
 };
 
 /* What was found by the last look. */
@@ -39,8 +41,11 @@ struct stub_sight {
     unsigned int reason; /* STUB_ENDED: SHUTDOWN_* of xen/sched.h */
 };
 
-/* Returns 0 or -ENOMEM. Without a Xen to ask it sees nothing. Does not block long. */
-int stub_watch_init(struct stub_watch *watch, const char *guest);
+/*
+ * For the guest of that name and UUID (NULL: any) that is made from now on: one of another uuid is somebody
+ * else's. Returns 0 or -ENOMEM. Without a Xen to ask it sees nothing. Does not block long.
+ */
+int stub_watch_init(struct stub_watch *watch, const char *guest, const char *uuid);
 void stub_watch_dispose(struct stub_watch *watch);
 
 /* Becomes readable when any domain shuts down or ends; -1: never. */

@@ -134,22 +134,21 @@ static void test_monitored(void **state)
     }
 }
 
-static void test_settings_are_appended(void **state)
+/* They are in the file. */
+static void test_inline_settings_go(void **state)
 {
-    char *argv[] = {"xl-stubdom", "-v", "create", "-c", "g.cfg", "a=1", NULL};
-    char *settings[] = {"x=1", "y=\"2\""};
+    char *argv[] = {"xl-stubdom", "-v", "create", "a=1", "-c", "g.cfg", "b=\"2\"", NULL};
+    static const char *const expected[] = {"xl", "-v", "create", "-c", "/f"};
     struct command_line line;
     char **out;
 
     (void)state;
-    assert_int_equal(command_line_init(&line, 6, argv), 0);
-    assert_int_equal(command_line_argv(&line, 6, argv, settings, 2, NULL, &out), 0);
-    assert_string_equal(out[0], "xl");
-    for (int i = 1; i < 6; i++)
-        assert_string_equal(out[i], argv[i]);
-    assert_string_equal(out[6], "x=1");
-    assert_string_equal(out[7], "y=\"2\"");
-    assert_null(out[8]);
+    assert_int_equal(command_line_init(&line, 7, argv), 0);
+    assert_string_equal(line.extra, "a=1\nb=\"2\"\n");
+    assert_int_equal(command_line_argv(&line, 7, argv, "/f", &out), 0);
+    for (int i = 0; i < 5; i++)
+        assert_string_equal(out[i], expected[i]);
+    assert_null(out[5]);
     command_line_free_argv(out);
     command_line_dispose(&line);
 }
@@ -174,7 +173,7 @@ static void test_file_is_replaced(void **state)
 
         assert_int_equal(command_line_init(&line, argc, argv), 0);
         assert_int_equal(line.use, CONFIG_FILE);
-        assert_int_equal(command_line_argv(&line, argc, argv, NULL, 0, "/f", &out), 0);
+        assert_int_equal(command_line_argv(&line, argc, argv, "/f", &out), 0);
         for (int n = 0; n < argc; n++)
             assert_string_equal(out[n], cases[i].expected[n]);
         assert_null(out[argc]);
@@ -188,7 +187,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_examples),
         cmocka_unit_test(test_monitored),
-        cmocka_unit_test(test_settings_are_appended),
+        cmocka_unit_test(test_inline_settings_go),
         cmocka_unit_test(test_file_is_replaced),
     };
 

@@ -6,7 +6,8 @@
 // sources: launcher/xl-stubdom/settings.c launcher/xl-stubdom/saved-guest.c
 // sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/nics.c launcher/xl-stubdom/devices.c
 // sources: common/frame-filter.c launcher/xl-stubdom/screenshot.c
-// sources: launcher/xl-stubdom/flavour.c
+// sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/guest-lock.c
+// cflags: -DGUEST_LOCK_SECONDS=2
 // libs: xlutil xenlight xenstore xentoollog json-c
 /*
  * The whole of xl-stubdom, run as a process, with a script in the place of xl and a scripted view
@@ -26,6 +27,7 @@
 #define XENFIRMWAREDIR "fw"
 #define STUBDOM_DM "./dm"
 #define XEN_LOG_DIR "log"
+#define LOCK_DIR "lock"
 #define VERSION "7.8"
 #define UNPAUSE_SECONDS 3
 #define MONITOR_SECONDS 1
@@ -50,10 +52,14 @@ static char dir[] = "/tmp/test-xl-main-XXXXXX";
 static struct stub_sight sight;
 static int release_pipe[2];
 
-int stub_watch_init(struct stub_watch *watch, const char *guest)
+int stub_watch_init(struct stub_watch *watch, const char *guest, const char *uuid)
 {
+    FILE *f = fopen("uuid", "w");
+
     (void)watch;
     assert_string_equal(guest, "g");
+    fprintf(f, "%s\n", uuid ? uuid : "none");
+    fclose(f);
     return 0;
 }
 
@@ -130,12 +136,24 @@ static const char *get(const char *name)
     return p;
 }
 
-/* What the script does after it has noted its arguments in the file `args`. */
+/* The guest that was looked for, a line. */
+static const char *watched_uuid(void)
+{
+    return get("uuid");
+}
+
+/*
+ * What the script does after it has noted its arguments in the file `args`, those settings of ours behind
+ * a config file of ours that are the same each time; the file itself is `given`.
+ */
 static void xl_does(const char *action)
 {
-    char text[512];
+    char text[1024];
 
-    snprintf(text, sizeof(text), "#!/bin/sh\nprintf '%%s\\n' \"$@\" >>args\n%s\n", action);
+    snprintf(text, sizeof(text),
+             "#!/bin/sh\nfor arg; do case $arg in /proc/self/fd/*) echo FILE; cat \"$arg\" >given; "
+             "sed -n '/^device_model_stubdomain_override=/,$p' given ;; "
+             "*) printf '%%s\\n' \"$arg\" ;; esac; done >>args\n%s\n", action);
     put("xl", text, 0755);
 }
 
@@ -203,23 +221,74 @@ static void test_create(void **state)
     (void)state;
     xl_does("exit 0");
     assert_int_equal(RUN("-v", "create", "g.cfg", "memory=3"), 0);
-    assert_string_equal(get("args"), "-v\ncreate\ng.cfg\nmemory=3\n" SETTINGS);
+    assert_string_equal(get("args"), "-v\ncreate\nFILE\n" SETTINGS);
     assert_string_equal(get("err"), "");
     assert_int_equal(RUN("create", "-n", "g.cfg"), 0);
-    assert_string_equal(get("args"), "create\n-n\ng.cfg\n" SETTINGS);
+    assert_string_equal(get("args"), "create\n-n\nFILE\n" SETTINGS);
     assert_int_equal(RUN("create", "g.cfg", "disk=['vdev=hdc,cdrom']"), 0);
     assert_non_null(strstr(get("args"), SETTINGS "disk=[\"backendtype=phy,vdev=hdc,cdrom\"]\n"));
     assert_string_equal(get("g.cfg"), GUEST);
 
     /* What nobody knows is said, and handed on; what is refused is one line. */
     assert_int_equal(RUN("create", "g.cfg", "memry=3", "foo=['a=b']"), 0);
-    assert_string_equal(get("args"), "create\ng.cfg\nmemry=3\nfoo=['a=b']\n" SETTINGS);
+    assert_string_equal(get("args"), "create\nFILE\n" SETTINGS);
+    assert_non_null(strstr(get("given"), "memry=3\nfoo=['a=b']\n"));
     assert_string_equal(get("err"), "xl-stubdom: g.cfg: not in xl.cfg(5) or xl-stubdom.cfg(5), "
                                     "xl may ignore it: memry, foo\n");
     assert_int_equal(RUN("create", "g.cfg", "memry=3", "spice=1"), 1);
     assert_string_equal(get("args"), "");
     assert_string_equal(get("err"), "xl-stubdom: g.cfg: spice = \"1\": SPICE needs a network, and a "
                                     "stub domain has none; VNC is served\n");
+}
+
+/* What is in a config may be secret: it is read once, and stands on no command line. */
+static void test_nothing_on_the_command_line(void **state)
+{
+    const char *uuid;
+
+    (void)state;
+    put("secret.cfg", GUEST "disk = [ \"/dev/x,raw,hda,rw\", \"vdev=hdc,cdrom,script=password\" ]\n", 0600);
+    xl_does("rm -f secret.cfg; tr '\\0' '\\n' </proc/$$/cmdline >seen");
+    assert_int_equal(RUN("create", "secret.cfg", "vnclisten=\"also-secret\""), 0);
+    assert_null(strstr(get("seen"), "password"));
+    assert_null(strstr(get("seen"), "secret"));
+    assert_non_null(strstr(get("given"), "password"));
+    assert_non_null(strstr(get("given"), "\nvnclisten=\"also-secret\"\n"));
+    uuid = strstr(get("given"), "\nuuid=\"");
+    assert_non_null(uuid);
+    assert_int_equal(strspn(uuid + 7, "0123456789abcdef-"), 36);
+    assert_int_equal(strncmp(watched_uuid(), uuid + 7, 36), 0);
+
+    /* One that the config has is kept. */
+    xl_does("exit 0");
+    assert_int_equal(RUN("create", "g.cfg", "uuid=\"11111111-2222-3333-4444-555555555555\""), 0);
+    assert_string_equal(watched_uuid(), "11111111-2222-3333-4444-555555555555\n");
+    unlink("seen");
+}
+
+/* Of two at once, one waits; what it would then destroy is not the other one's. */
+static void test_one_at_a_time(void **state)
+{
+    pid_t first;
+
+    (void)state;
+    xl_does("touch ready; sleep 1.2; rm ready");
+    unlink("ready");
+    first = START("create", "g.cfg");
+    while (access("ready", F_OK))
+        usleep(10000);
+    xl_does("[ -e ready ] && echo TOGETHER >>args; exit 0");
+    assert_int_equal(RUN("create", "g.cfg"), 0);
+    assert_null(strstr(get("args"), "TOGETHER"));
+    assert_int_equal(finish(first), 0);
+
+    xl_does("touch ready; sleep 4; rm ready");
+    first = START("create", "g.cfg");
+    while (access("ready", F_OK))
+        usleep(10000);
+    assert_int_equal(RUN("create", "g.cfg"), 1);
+    assert_string_equal(get("err"), "xl-stubdom: g: another xl-stubdom is making it just now\n");
+    assert_int_equal(finish(first), 0);
 }
 
 /* Every row of the table, from create to restore, with files of its own. */
@@ -269,7 +338,8 @@ static void test_create_inline(void **state)
     assert_int_equal(RUN("create", "/dev/null", "name=\"g\"", "type=\"hvm\"",
                          "stubdom_flavor=\"linux\"", "stubdom_memory=32"),
                      0);
-    assert_non_null(strstr(get("args"), "stubdom_memory=32\n" SETTINGS));
+    assert_non_null(strstr(get("given"), "stubdom_memory=32\n\n\nuuid=\""));
+    assert_non_null(strstr(get("given"), SETTINGS));
     assert_int_equal(RUN("create", "g.cfg", "stubdom_flavor=\"none\""), 1);
     assert_string_equal(get("args"), "");
     assert_string_equal(
@@ -286,7 +356,7 @@ static void test_failed_create(void **state)
 
     sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
     assert_int_equal(RUN("create", "g.cfg"), 3);
-    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS);
+    assert_string_equal(get("args"), "create\nFILE\n" SETTINGS);
     assert_string_equal(get("err"),
                         "xl-stubdom: the end of the stub domain's log (log/qemu-dm-g.log):\n"
                         "  | QEMU: \\x1bno\n");
@@ -294,27 +364,27 @@ static void test_failed_create(void **state)
     /* what xl did not clean up */
     sight = (struct stub_sight){.state = STUB_STARTING, .guest = 4, .stub = -1};
     assert_int_equal(RUN("create", "g.cfg"), 3);
-    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS "destroy\n4\n");
+    assert_string_equal(get("args"), "create\nFILE\n" SETTINGS "destroy\n4\n");
     sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = 5};
     assert_int_equal(RUN("create", "g.cfg"), 3);
-    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS "destroy\n5\n");
+    assert_string_equal(get("args"), "create\nFILE\n" SETTINGS "destroy\n5\n");
     sight = (struct stub_sight){.state = STUB_STARTING, .guest = 4, .stub = 5};
     assert_int_equal(RUN("create", "g.cfg"), 3);
-    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS "destroy\n4\ndestroy\n5\n");
+    assert_string_equal(get("args"), "create\nFILE\n" SETTINGS "destroy\n4\ndestroy\n5\n");
 
     /* a guest that runs stays, whatever happens to xl */
     sight = (struct stub_sight){.state = STUB_READY, .guest = 4, .stub = 5};
     assert_int_equal(RUN("create", "g.cfg"), 3);
-    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS);
+    assert_string_equal(get("args"), "create\nFILE\n" SETTINGS);
     assert_string_equal(get("err"), "");
 
     /* its device model is ready, and it has not run yet: only if that is what was asked for */
     put("paused", "", 0600);
     assert_int_equal(RUN("create", "g.cfg"), 3);
-    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS "destroy\n4\ndestroy\n5\n");
+    assert_string_equal(get("args"), "create\nFILE\n" SETTINGS "destroy\n4\ndestroy\n5\n");
     assert_non_null(strstr(get("err"), "  | QEMU: \\x1bno\n"));
     assert_int_equal(RUN("create", "-p", "g.cfg"), 3);
-    assert_string_equal(get("args"), "create\n-p\ng.cfg\n" SETTINGS);
+    assert_string_equal(get("args"), "create\n-p\nFILE\n" SETTINGS);
     unlink("paused");
 
     sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
@@ -337,11 +407,11 @@ static void test_left_paused(void **state)
     sight = (struct stub_sight){.state = STUB_READY, .guest = 4, .stub = 5};
     xl_does("[ $1 = unpause ] && rm paused || touch paused");
     assert_int_equal(RUN("create", "g.cfg"), 0);
-    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS "unpause\n4\n");
+    assert_string_equal(get("args"), "create\nFILE\n" SETTINGS "unpause\n4\n");
     assert_string_equal(get("err"), "");
 
     assert_int_equal(RUN("create", "-p", "g.cfg"), 0);
-    assert_string_equal(get("args"), "create\n-p\ng.cfg\n" SETTINGS);
+    assert_string_equal(get("args"), "create\n-p\nFILE\n" SETTINGS);
 
     /* its QEMU breaks the connection each time, or is silent */
     xl_does("exit 0");
@@ -352,7 +422,7 @@ static void test_left_paused(void **state)
                                     "it is destroyed\n");
     xl_does("[ $1 != unpause ] || exec sleep 25");
     assert_int_equal(RUN("create", "g.cfg"), 1);
-    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS
+    assert_string_equal(get("args"), "create\nFILE\n" SETTINGS
                                      "unpause\n4\ndestroy\n4\ndestroy\n5\n");
     unlink("paused");
     sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
@@ -408,7 +478,7 @@ static void test_signals(void **state)
     xl_does("[ $1 = destroy ] || exit 3; kill -INT $PPID $$; sleep 0.1; echo done >>args");
     sight = (struct stub_sight){.state = STUB_STARTING, .guest = 4, .stub = -1};
     assert_int_equal(RUN("create", "g.cfg"), 3);
-    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS "destroy\n4\ndone\n");
+    assert_string_equal(get("args"), "create\nFILE\n" SETTINGS "destroy\n4\ndone\n");
     sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
 }
 
@@ -419,7 +489,7 @@ static void test_early_death(void **state)
     sight = (struct stub_sight){.state = STUB_ENDED, .guest = 4, .stub = -1, .reason = 3};
     assert_int_equal(write(release_pipe[1], "x", 1), 1);
     assert_int_equal(RUN("create", "g.cfg"), 1);
-    assert_string_equal(get("args"), "create\ng.cfg\n" SETTINGS "destroy\n4\n");
+    assert_string_equal(get("args"), "create\nFILE\n" SETTINGS "destroy\n4\n");
     assert_string_equal(get("err"),
                         "xl-stubdom: the stub domain of g crashed before its device model was ready\n"
                         "xl-stubdom: the end of the stub domain's log (log/qemu-dm-g.log):\n"
@@ -446,8 +516,9 @@ static void test_config_by_file(void **state)
     (void)state;
     xl_does("cat \"$3\" >seen 2>/dev/null; exit 0");
     assert_int_equal(RUN("restore", "-p", "g.cfg", "checkpoint"), 0);
-    assert_string_equal(get("seen"), GUEST "\n" SETTINGS);
-    assert_non_null(strstr(get("args"), "restore\n-p\n/proc/self/fd/"));
+    assert_non_null(strstr(get("seen"), GUEST "\nuuid=\""));
+    assert_non_null(strstr(get("seen"), SETTINGS));
+    assert_non_null(strstr(get("args"), "restore\n-p\nFILE\n"));
     assert_string_equal(get("g.cfg"), GUEST);
 
     xl_does("cat \"$4\" >seen; exit 0");
@@ -474,7 +545,7 @@ static void put_saved(const char *json, uint32_t len)
 }
 
 #define SAVED(stub, kernel) \
-    "{\"c_info\":{\"name\":\"g\"},\"b_info\":{\"device_model_version\":\"qemu_xen\"," \
+    "{\"c_info\":{\"name\":\"g\",\"uuid\":\"1-2\"},\"b_info\":{\"device_model_version\":\"qemu_xen\"," \
     "\"device_model_stubdomain\":\"" stub "\",\"stubdomain_kernel\":\"fw/" kernel "\"}}"
 
 /* A guest that is restored by its own config is looked after like one that is created. */
@@ -489,6 +560,7 @@ static void test_saved_guest(void **state)
     put_saved(ours, sizeof(ours));
     assert_int_equal(RUN("restore", "-p", "saved"), 3);
     assert_string_equal(get("args"), "restore\n-p\nsaved\ndestroy\n4\n");
+    assert_string_equal(watched_uuid(), "1-2\n");
     assert_non_null(strstr(get("err"), "  | panic\n"));
     unlink("log/qemu-dm-g.log");
 
@@ -614,7 +686,7 @@ static int tear_down(void **state)
 {
     static const char *const names[] = {
         "fw/qemu-stubdom-linux-kernel", "fw/qemu-stubdom-linux-rootfs", "fw", "log", "g.cfg", "plain.cfg",
-        "dm", "xl", "out", "err", "args", "seen", "saved",
+        "dm", "xl", "out", "err", "args", "seen", "saved", "given", "uuid", "lock/g.lock", "lock", "secret.cfg",
     };
 
     (void)state;
@@ -660,6 +732,8 @@ int main(void)
         cmocka_unit_test(test_everything_else_is_xl),
         cmocka_unit_test(test_create),
         cmocka_unit_test(test_create_inline),
+        cmocka_unit_test(test_nothing_on_the_command_line),
+        cmocka_unit_test(test_one_at_a_time),
         cmocka_unit_test(test_every_flavour),
         cmocka_unit_test(test_failed_create),
         cmocka_unit_test(test_left_paused),

@@ -145,7 +145,7 @@ static void test_states(void **state)
         struct stub_sight sight;
 
         store = nothing;
-        assert_int_equal(stub_watch_init(&watch, "g"), 0);
+        assert_int_equal(stub_watch_init(&watch, "g", NULL), 0);
         assert_int_equal(watch.guest_before, -1);
         assert_int_equal(stub_watch_fd(&watch), 42);
         store = cases[i].store;
@@ -169,7 +169,7 @@ static void test_older_guest(void **state)
     (void)state;
     have_xen = true;
     store = taken;
-    assert_int_equal(stub_watch_init(&watch, "g"), 0);
+    assert_int_equal(stub_watch_init(&watch, "g", NULL), 0);
     assert_int_equal(watch.guest_before, 3);
     assert_int_equal(stub_watch_look(&watch).guest, -1);
     store = no_stub;
@@ -177,12 +177,47 @@ static void test_older_guest(void **state)
     stub_watch_dispose(&watch);
 
     store = ready;
-    assert_int_equal(stub_watch_init(&watch, "g"), 0);
+    assert_int_equal(stub_watch_init(&watch, "g", NULL), 0);
     assert_int_equal(watch.guest_before, 4);
     assert_int_equal(watch.stub_before, 5);
     assert_int_equal(stub_watch_look(&watch).stub, -1);
     assert_int_equal(stub_watch_look(&watch).state, STUB_ABSENT);
     stub_watch_dispose(&watch);
+}
+
+#define UUID "11111111-2222-3333-4444-55555555abcd"
+#define OURS GUEST, "/local/domain/4/vm", "/vm/" UUID
+#define OTHERS GUEST, "/local/domain/4/vm", "/vm/00000000-0000-0000-0000-000000000000"
+#define TARGET(n) STUB, "/local/domain/5/target", n
+
+/* Somebody else makes a guest of that name at the same time: it is not ours to destroy. */
+static void test_whose_guest(void **state)
+{
+    static const char *const ours[] = {OURS, TARGET("4"), NULL};
+    static const char *const early[] = {OURS, STUB, NULL};
+    static const char *const others[] = {OTHERS, TARGET("4"), NULL};
+    static const char *const not_yet[] = {GUEST, STUB, NULL};
+    static const char *const others_stub[] = {OURS, TARGET("7"), "/local/domain/7/name", "h", NULL};
+    static const char *const orphan[] = {TARGET("9"), NULL};
+    static const struct { const char *const *store; int guest, stub; } rows[] = {
+        { ours, 4, 5 }, { early, 4, 5 }, { others, -1, -1 }, { not_yet, -1, -1 }, { others_stub, 4, -1 },
+        { orphan, -1, 5 },
+    };
+
+    (void)state;
+    have_xen = stub_exists = true;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct stub_watch watch;
+        struct stub_sight sight;
+
+        store = nothing;
+        assert_int_equal(stub_watch_init(&watch, "g", "11111111-2222-3333-4444-55555555ABCD"), 0);
+        store = rows[i].store;
+        sight = stub_watch_look(&watch);
+        if (sight.guest != rows[i].guest || sight.stub != rows[i].stub)
+            fail_msg("row %zu: guest %d, stub domain %d", i, sight.guest, sight.stub);
+        stub_watch_dispose(&watch);
+    }
 }
 
 static void test_reason(void **state)
@@ -192,7 +227,7 @@ static void test_reason(void **state)
     (void)state;
     have_xen = true;
     store = nothing;
-    assert_int_equal(stub_watch_init(&watch, "g"), 0);
+    assert_int_equal(stub_watch_init(&watch, "g", NULL), 0);
     store = starting;
     stub_exists = true;
     stub_flags = XEN_DOMINF_shutdown | SHUTDOWN_crash << XEN_DOMINF_shutdownshift;
@@ -212,7 +247,7 @@ static void test_never_ran(void **state)
     store = ready;
     stub_exists = true;
     stub_flags = 0;
-    assert_int_equal(stub_watch_init(&watch, "g"), 0);
+    assert_int_equal(stub_watch_init(&watch, "g", NULL), 0);
     assert_false(stub_watch_never_ran(&watch, 5));
     stub_flags = XEN_DOMINF_paused;
     assert_true(stub_watch_never_ran(&watch, 5));
@@ -231,7 +266,7 @@ static void test_without_xen(void **state)
 
     (void)state;
     have_xen = false;
-    assert_int_equal(stub_watch_init(&watch, "g"), 0);
+    assert_int_equal(stub_watch_init(&watch, "g", NULL), 0);
     assert_int_equal(stub_watch_fd(&watch), -1);
     assert_int_equal(stub_watch_look(&watch).state, STUB_ABSENT);
     stub_watch_dispose(&watch);
@@ -242,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_older_guest),
+        cmocka_unit_test(test_whose_guest),
         cmocka_unit_test(test_reason),
         cmocka_unit_test(test_never_ran),
         cmocka_unit_test(test_without_xen),
