@@ -1,5 +1,5 @@
 /*
- * cleanup: attributes that release a local variable when it goes out of scope.
+ * cleanup: what common/util.h has, and for streams; and to hand over.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -7,13 +7,8 @@
 #define XL_STUBDOM_CLEANUP_H
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-static inline void cleanup_freep(void *p)
-{
-    free(*(void **)p);
-}
+#include "util.h"
 
 static inline void cleanup_fclosep(FILE **f)
 {
@@ -21,15 +16,7 @@ static inline void cleanup_fclosep(FILE **f)
         fclose(*f);
 }
 
-static inline void cleanup_closep(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-}
-
-#define cleanup_free __attribute__((cleanup(cleanup_freep)))
 #define cleanup_fclose __attribute__((cleanup(cleanup_fclosep)))
-#define cleanup_close __attribute__((cleanup(cleanup_closep)))
 
 /* Hands a pointer over: the variable no longer owns it. */
 #define steal(p)                  \

@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -40,6 +41,7 @@ const char *const args_key_names[ARGS_COUNT] = {
 struct reader {
     XLU_Config *xlu;
     const char *source;
+    const struct host_config *host; /* NULL: none */
     struct fault *fault;
 };
 
@@ -160,21 +162,83 @@ static int reader_long(const struct reader *r, const char *key, long min, long m
     return 1;
 }
 
+/* Both spellings. "none": QEMU in dom0, said so. */
 static int read_flavour(struct config *config, const struct reader *r)
 {
-    const char *text = NULL;
+    const char *text = NULL, *other = NULL;
+    char known[80];
     int rc = reader_string(r, "stubdom_flavor", &text);
 
-    char known[80];
-
-    if (rc <= 0)
+    if (rc >= 0)
+        rc = reader_string(r, "stubdom_flavour", &other);
+    if (rc < 0)
         return rc;
+    if (text && other && strcmp(text, other))
+        return fault_set(r->fault, -EINVAL, "%s: stubdom_flavor = \"%s\", but stubdom_flavour = \"%s\"",
+                         r->source, text, other);
+    text = text ? text : other;
+    if (!text)
+        return 0;
+    config->in_dom0 = !strcmp(text, "none");
     config->flavour = flavour_find(text);
-    if (config->flavour)
+    if (config->flavour || config->in_dom0)
         return 0;
     flavour_list(known, sizeof(known));
     return fault_set(r->fault, -EINVAL, "%s: stubdom_flavor = \"%s\" is unknown: use %s", r->source,
                      text, known);
+}
+
+static const char *const our_keys[] = {
+    "stubdom_flavor", "stubdom_flavour", "stubdom_memory", "stubdom_image", "stubdom_firewall",
+    "stubdom_cmdline",
+};
+
+static bool is_ours(const char *key, size_t len)
+{
+    for (size_t i = 0; i < sizeof(our_keys) / sizeof(our_keys[0]); i++)
+        if (strlen(our_keys[i]) == len && !strncmp(our_keys[i], key, len))
+            return true;
+    return false;
+}
+
+/*
+ * A key that begins as ours do and is none: a slip, which xl would ignore. libxlutil lists no keys, so that
+ * the text is looked at, line by line.
+ */
+static int check_keys(const struct reader *r, const char *text, size_t len)
+{
+    static const char prefix[] = "stubdom_";
+    const char *end = text + len, *next;
+
+    for (const char *line = text; line < end; line = next) {
+        const char *key = line;
+        size_t size = 0;
+
+        next = memchr(line, '\n', end - line);
+        next = next ? next + 1 : end;
+        while (key < next && (*key == ' ' || *key == '\t'))
+            key++;
+        while (key + size < next && (isalnum((unsigned char)key[size]) || key[size] == '_'))
+            size++;
+        if (size >= sizeof(prefix) - 1 && !strncmp(key, prefix, sizeof(prefix) - 1) && !is_ours(key, size))
+            return fault_set(r->fault, -EINVAL, "%s: there is no key %.*s", r->source, (int)size, key);
+    }
+    return 0;
+}
+
+/* Who gives a stub domain's memory means the guest to have one. */
+static int check_no_flavour(const struct config *config, const struct reader *r)
+{
+    const char *value;
+
+    if (config->flavour || config->in_dom0)
+        return 0;
+    for (size_t i = 2; i < sizeof(our_keys) / sizeof(our_keys[0]); i++)
+        if (xlu_cfg_get_string(r->xlu, our_keys[i], &value, 1) != ESRCH)
+            return fault_set(r->fault, -EINVAL,
+                             "%s: %s without stubdom_flavor: QEMU would run in dom0 (stubdom_flavor = "
+                             "\"none\" says that it is to)", r->source, our_keys[i]);
+    return 0;
 }
 
 /* xl compares with the length of what the config says: an abbreviation counts. */
@@ -183,13 +247,43 @@ static bool names_hvm(const char *text)
     return !strncmp(text, "hvm", strlen(text));
 }
 
-static int check_hvm(const struct reader *r)
+static int read_hvm(struct config *config, const struct reader *r, const char **type, const char **builder)
+{
+    if (reader_string(r, "type", type) < 0 || reader_string(r, "builder", builder) < 0)
+        return -EINVAL;
+    config->hvm = *type ? names_hvm(*type) : *builder && names_hvm(*builder);
+    return 0;
+}
+
+/* What the host's administrator wants, where the guest's config says nothing. */
+static int heed_host(struct config *config, const struct reader *r)
+{
+    const struct host_config *host = r->host;
+    const char *type = NULL, *builder = NULL;
+    int rc = read_hvm(config, r, &type, &builder);
+    long stub = 0;
+
+    if (rc || !host || !config->hvm || config->flavour)
+        return rc;
+    rc = reader_long(r, libxl_key_names[KEY_STUBDOMAIN], LONG_MIN, LONG_MAX, &stub);
+    if (rc < 0)
+        return rc;
+    if (!config->in_dom0 && !stub)
+        config->flavour = host->flavour;
+    if (!host->require || config->flavour || stub)
+        return 0;
+    return fault_set(r->fault, -EPERM,
+                     "%s: this host requires a stub domain for each HVM guest (xl-stubdom.conf), and there is "
+                     "no stubdom_flavor", r->source);
+}
+
+static int check_hvm(struct config *config, const struct reader *r)
 {
     const char *type = NULL, *builder = NULL;
 
-    if (reader_string(r, "type", &type) < 0 || reader_string(r, "builder", &builder) < 0)
+    if (read_hvm(config, r, &type, &builder))
         return -EINVAL;
-    if (type ? names_hvm(type) : builder && names_hvm(builder))
+    if (config->hvm)
         return 0;
     if (type || builder)
         return fault_set(r->fault, -EINVAL,
@@ -393,7 +487,7 @@ static int read_keys(struct config *config, const struct reader *r)
     rc = reader_copy(r, "uuid", &config->uuid);
     if (rc < 0)
         return rc;
-    if ((rc = check_name(config, r)) || (rc = check_args_pv(r)) || (rc = check_hvm(r)) ||
+    if ((rc = check_name(config, r)) || (rc = check_args_pv(r)) || (rc = check_hvm(config, r)) ||
         (rc = keys_check(r->xlu, r->source, r->fault)) || (rc = read_video(config, r)) || (rc = read_image(config, r)) ||
         (rc = read_memory(config, r)) || (rc = read_disks(config, r)) ||
         (rc = check_usb(r)) || (rc = read_boot(config, r)))
@@ -449,7 +543,13 @@ static int parse(struct config *config, struct reader *r, const char *text, size
         fflush(out);
         rc = describe_parse_error(r, report, e);
     } else {
-        rc = read_flavour(config, r);
+        rc = check_keys(r, text, len);
+        if (!rc)
+            rc = read_flavour(config, r);
+        if (!rc)
+            rc = heed_host(config, r);
+        if (!rc)
+            rc = check_no_flavour(config, r);
         if (!rc && config->flavour)
             rc = read_keys(config, r);
         if (!rc && config->flavour) {
@@ -464,26 +564,15 @@ static int parse(struct config *config, struct reader *r, const char *text, size
 }
 
 int config_init_text(struct config *config, const char *source, const char *text, size_t len,
-                     struct fault *fault)
+                     const struct host_config *host, struct fault *fault)
 {
-    struct reader r = {.source = source, .fault = fault};
+    struct reader r = {.source = source, .host = host, .fault = fault};
 
     memset(config, 0, sizeof(*config));
     config->source = strdup(source);
     if (!config->source)
         return fault_set(fault, -ENOMEM, "%s: out of memory", source);
     return parse(config, &r, text, len);
-}
-
-int config_init(struct config *config, const char *path, const char *extra, struct fault *fault)
-{
-    cleanup_free char *text = NULL;
-    size_t len;
-    int rc;
-
-    memset(config, 0, sizeof(*config));
-    rc = config_load(path, extra, &text, &len, fault);
-    return rc ? rc : config_init_text(config, path, text, len, fault);
 }
 
 void config_dispose(struct config *config)

@@ -15,6 +15,7 @@
 #include "devices.h"
 #include "fault.h"
 #include "flavour.h"
+#include "host-config.h"
 
 /* Limits of stubdom_memory, in MiB. Less cannot hold even the kernel and the image. */
 #define STUBDOM_MEMORY_MIN 16
@@ -46,7 +47,9 @@ struct config {
     char *source; /* the file's name, for messages */
     char *name;   /* the guest's name */
     char *uuid;   /* NULL: xl makes one up */
-    const struct flavour *flavour; /* NULL: no stubdom_flavor, not ours */
+    const struct flavour *flavour; /* NULL: not ours */
+    bool in_dom0; /* stubdom_flavor = "none" */
+    bool hvm;
     long memory; /* MiB of the whole stub domain */
     bool memory_given;
     char *guest_kernel, *guest_ramdisk; /* of a direct kernel boot, or NULL */
@@ -63,19 +66,17 @@ struct config {
 };
 
 /*
- * Reads the file `path` and the inline settings `extra` (lines, or NULL) that follow it.
- * /dev/null stands for no file, as in xl. Without stubdom_flavor only `flavour` is meaningful.
- * Returns 0, or a negative errno with the fault described. Dispose afterwards in either case.
+ * Reads a config's text, file and inline settings (config_load()); `source` names it in messages. What the
+ * host's administrator wants is `host`, or NULL. Without a flavour only `flavour`, `in_dom0` and `hvm` are
+ * meaningful. Returns 0, or a negative errno with the fault described. Dispose afterwards in either case.
  */
-int config_init(struct config *config, const char *path, const char *extra, struct fault *fault);
-
-/* The same for text that is already in memory; `source` names it in messages. */
 int config_init_text(struct config *config, const char *source, const char *text, size_t len,
-                     struct fault *fault);
+                     const struct host_config *host, struct fault *fault);
 void config_dispose(struct config *config);
 
 /*
- * Reads what config_init would parse: file, newline, extra, newline. *text is malloc'd and is not
+ * Reads the file `path` and the inline settings `extra` (lines, or NULL) that follow it: file, newline,
+ * extra, newline. /dev/null stands for no file, as in xl. *text is malloc'd and is not
  * a string. Returns 0, or a negative errno with the fault described.
  */
 int config_load(const char *path, const char *extra, char **text, size_t *len,

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "audit.h"
 #include "cleanup.h"
 #include "command-line.h"
 #include "config.h"
@@ -27,6 +28,7 @@
 #include "flavour.h"
 #include "guest-files.h"
 #include "guest-lock.h"
+#include "host-config.h"
 #include "image.h"
 #include "log-tail.h"
 #include "run-xl.h"
@@ -46,6 +48,9 @@
 #endif
 #ifndef STUBDOM_SCREENSHOT
 #define STUBDOM_SCREENSHOT "/usr/libexec/xen-stubdom/stubdom-screenshot"
+#endif
+#ifndef HOST_CONFIG
+#define HOST_CONFIG "/etc/xen/xl-stubdom.conf"
 #endif
 #ifndef LOCK_DIR
 #define LOCK_DIR "/run/xen-stubdom"
@@ -73,6 +78,7 @@ static const struct places places = {
 static const char usage[] =
     "usage: xl-stubdom SUBCOMMAND [ARGUMENTS]    as xl, see xl(1)\n"
     "       xl-stubdom screenshot GUEST FILE.png\n"
+    "       xl-stubdom audit\n"
     "       xl-stubdom --print-config CONFIG [KEY=VALUE...]\n"
     "       xl-stubdom --version | --help\n"
     "\n"
@@ -85,6 +91,7 @@ static const char usage[] =
 struct job {
     struct fault fault;
     struct command_line line;
+    struct host_config host;
     struct config config;
     struct settings settings;
     char *text; /* the config, file and inline settings, read once */
@@ -147,10 +154,12 @@ static void note_unknown(struct job *job)
 /* Everything that can be wrong is found here, before there is a domain. */
 static int prepare(struct job *job, const char *config, const char *extra)
 {
-    int rc = config_load(config, extra, &job->text, &job->len, &job->fault);
+    int rc = host_config_read(&job->host, HOST_CONFIG, &job->fault);
 
     if (!rc)
-        rc = config_init_text(&job->config, config, job->text, job->len, &job->fault);
+        rc = config_load(config, extra, &job->text, &job->len, &job->fault);
+    if (!rc)
+        rc = config_init_text(&job->config, config, job->text, job->len, &job->host, &job->fault);
     if (rc || !job->config.flavour)
         return rc;
     rc = dm_args_check(&job->config, &job->fault);
@@ -209,6 +218,20 @@ static void print_version(struct job *job)
         else
             printf("%s: %s, %s\n", flavours[i].name, job->settings.kernel, job->settings.ramdisk);
     }
+}
+
+static int run_audit(struct job *job, int count)
+{
+    int bad;
+
+    if (count != 0) {
+        fputs(usage, stderr);
+        return EXIT_USAGE;
+    }
+    bad = audit(XEN_LOG_DIR, stdout, &job->fault);
+    if (bad < 0)
+        return refuse(job);
+    return fflush(stdout) || bad ? EXIT_REFUSED : EXIT_SUCCESS;
 }
 
 static int screenshot(struct job *job, int count, char **args)
@@ -466,6 +489,18 @@ static int take_saved(struct job *job, struct saved_guest *saved)
     return rc;
 }
 
+/* A guest whose QEMU was in dom0 when it was saved. */
+static int check_required(struct job *job)
+{
+    int rc = host_config_read(&job->host, HOST_CONFIG, &job->fault);
+
+    if (rc || !job->host.require)
+        return rc;
+    return fault_set(&job->fault, -EPERM,
+                     "%s: this host requires a stub domain for each HVM guest (xl-stubdom.conf), and this "
+                     "one was saved without", job->line.checkpoint);
+}
+
 static char **copy_argv(int argc, char **argv)
 {
     char **copy = calloc(argc + 1, sizeof(*copy));
@@ -487,8 +522,10 @@ static int restore_saved(struct job *job, int argc, char **argv)
     bool ours = !saved_guest_read(&saved, job->line.checkpoint) && saved.stub_domain;
     int rc = ours ? take_saved(job, &saved) : 0;
 
+    if (!rc && !ours && saved.hvm)
+        rc = check_required(job);
     saved_guest_dispose(&saved);
-    if (!ours)
+    if (!rc && !ours)
         return pass_to_xl(job, argv);
     if (rc || xl_find(getenv("XL"), &job->xl, &job->fault))
         return refuse(job);
@@ -555,6 +592,8 @@ int main(int argc, char **argv)
         status = fflush(stdout) ? EXIT_REFUSED : EXIT_SUCCESS;
     } else if (!strcmp(first, "--print-config")) {
         status = print_config(&job, argc - 2, argv + 2);
+    } else if (!strcmp(first, "audit")) {
+        status = run_audit(&job, argc - 2);
     } else if (!strcmp(first, "screenshot")) {
         status = screenshot(&job, argc - 2, argv + 2);
     } else {

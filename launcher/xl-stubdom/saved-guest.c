@@ -44,12 +44,14 @@ static char *text_of(struct json_object *config, const char *section, const char
 static int take_config(struct saved_guest *guest, const char *text)
 {
     struct json_object *config __attribute__((cleanup(put_json))) = json_tokener_parse(text);
-    cleanup_free char *stub = NULL, *version = NULL;
+    cleanup_free char *stub = NULL, *version = NULL, *type = NULL;
 
     if (!config)
         return -EINVAL;
     stub = text_of(config, "b_info", "device_model_stubdomain");
     version = text_of(config, "b_info", "device_model_version");
+    type = text_of(config, "c_info", "type");
+    guest->hvm = type && !strcmp(type, "hvm");
     guest->name = text_of(config, "c_info", "name");
     guest->uuid = text_of(config, "c_info", "uuid");
     guest->kernel = text_of(config, "b_info", "stubdomain_kernel");

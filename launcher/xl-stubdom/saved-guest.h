@@ -14,6 +14,7 @@
 struct saved_guest {
     char *name, *uuid; /* uuid: NULL when it is not known */
     char *kernel, *ramdisk; /* of its stub domain; NULL: libxl's default */
+    bool hvm;
     bool stub_domain; /* with upstream QEMU in it, of whichever flavour */
 };
 

@@ -1,6 +1,6 @@
 // sources: launcher/xl-stubdom/config.c launcher/xl-stubdom/settings.c
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c
-// sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/keys.c
+// sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/keys.c launcher/xl-stubdom/host-config.c
 // sources: launcher/xl-stubdom/nics.c launcher/xl-stubdom/devices.c common/frame-filter.c common/util.c
 // libs: xlutil xenlight
 /*
@@ -23,13 +23,14 @@
 static const struct places places = {.firmware = "/fw", .daemon = "/dm"};
 
 /* Config text → the fault, or "" and the settings. The caller disposes of the settings. */
+static const struct host_config *host; /* NULL: none */
 static long files; /* MiB, as guest-files.c would find out */
 
 static const char *work_out(const char *text, struct settings *settings)
 {
     static struct fault fault;
     struct config config;
-    int rc = config_init_text(&config, "g.cfg", text, strlen(text), &fault);
+    int rc = config_init_text(&config, "g.cfg", text, strlen(text), host, &fault);
 
     memset(settings, 0, sizeof(*settings));
     if (!rc) {
@@ -77,7 +78,7 @@ static void test_settings_survive_the_parser(void **state)
     assert_string_equal(
         work_out(GUEST "stubdom_cmdline = 'a=\"b c\" d\\\\e \\n \\'f'", &settings), "");
     snprintf(text, sizeof(text), GUEST "%s\n", settings.line[KEY_CMDLINE]);
-    assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), &fault), 0);
+    assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), host, &fault), 0);
     assert_string_equal(config.libxl[KEY_CMDLINE],
                         "console=hvc0 xen_privcmd.unrestricted=1 a=\"b c\" d\\e \n 'f");
     config_dispose(&config);
@@ -168,6 +169,20 @@ static void test_default_memory(void **state)
     }
 }
 
+/* As the program does. */
+static int config_init(struct config *config, const char *path, const char *extra, struct fault *fault)
+{
+    char *text = NULL;
+    size_t len;
+    int rc = config_load(path, extra, &text, &len, fault);
+
+    memset(config, 0, sizeof(*config));
+    if (!rc)
+        rc = config_init_text(config, path, text, len, NULL, fault);
+    free(text);
+    return rc;
+}
+
 static void test_refused(void **state)
 {
     static const struct {
@@ -255,20 +270,106 @@ static void test_refused(void **state)
     }
 }
 
-/* Without the key nothing else matters: such a guest is not ours. */
+/* Without the key it is not ours; who gives a stub domain's other keys meant it to be. */
 static void test_no_flavour(void **state)
 {
-    static const char text[] = "stubdom_memory = [1]\nfoo = 1";
+    static const struct { const char *text, *fault; } rows[] = {
+        {"foo = 1\nname = \"stubdom_x = 1\"", ""},
+        {"", ""},
+        {"type = \"hvm\"\nstubdom_flavor = \"none\"\nstubdom_memory = 64", ""},
+        {"stubdom_memory = [1]", "stubdom_memory without stubdom_flavor"},
+        {"stubdom_memory = 64", "stubdom_memory without stubdom_flavor"},
+        {"stubdom_image = \"debug\"", "stubdom_image without stubdom_flavor"},
+        {"stubdom_firewall = 1", "stubdom_firewall without stubdom_flavor"},
+        {"stubdom_cmdline = \"\"", "stubdom_cmdline without stubdom_flavor"},
+        {"name = \"g\"\n \tstubdom_flaver = \"linux\"", "there is no key stubdom_flaver"},
+        {"stubdom_flavors=1", "there is no key stubdom_flavors"},
+        {"stubdom_flavor = \"linux\"\nstubdom_flavour = \"micro\"", "but stubdom_flavour"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct config config;
+        struct fault fault = {0};
+        int rc = config_init_text(&config, "g.cfg", rows[i].text, strlen(rows[i].text), NULL, &fault);
+
+        assert_null(config.flavour && !rc ? &config : NULL);
+        if ((rc != 0) != (rows[i].fault[0] != '\0') || !strstr(fault.text, rows[i].fault))
+            fail_msg("row %zu: %s", i, fault.text);
+        config_dispose(&config);
+    }
+}
+
+/* The other spelling is the same key. */
+static void test_flavour(void **state)
+{
+    static const char text[] = "name = \"g\"\ntype = \"hvm\"\nstubdom_flavour = \"micro\"\n";
     struct config config;
     struct fault fault;
 
     (void)state;
-    assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), &fault), 0);
-    assert_null(config.flavour);
+    assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), NULL, &fault), 0);
+    assert_string_equal(config.flavour->name, "micro");
     config_dispose(&config);
-    assert_int_equal(config_init_text(&config, "g.cfg", "", 0, &fault), 0);
-    assert_null(config.flavour);
-    config_dispose(&config);
+}
+
+static void put_host(const char *text)
+{
+    FILE *f = fopen("/tmp/test-xl-config.conf", "w");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* What the host wants, for guests that say nothing, and against those that say no. */
+static void test_host(void **state)
+{
+    static const struct { const char *host, *text, *flavour, *fault; } rows[] = {
+        {"", "type = \"hvm\"", "", ""},
+        {"default_flavour = \"micro\"", "type = \"hvm\"", "micro", ""},
+        {"default_flavour = \"micro\"", "builder = \"hvm\"", "micro", ""},
+        {"default_flavour = \"micro\"", "type = \"hvm\"\nstubdom_memory = 40", "micro", ""},
+        {"default_flavour = \"micro\"", "type = \"hvm\"\nstubdom_flavor = \"linux\"", "linux", ""},
+        {"default_flavour = \"micro\"", "type = \"hvm\"\nstubdom_flavor = \"none\"", "", ""},
+        {"default_flavour = \"micro\"\nrequire = 1", "type = \"pvh\"", "", ""},
+        {"default_flavour = \"micro\"\nrequire = 1", "type = \"hvm\"", "micro", ""},
+        {"default_flavour = \"micro\"\nrequire = 1", "type = \"hvm\"\nstubdom_flavor = \"none\"", "",
+         "requires a stub domain"},
+        {"require = 1", "type = \"hvm\"", "", "requires a stub domain"},
+        {"require = 1", "builder = \"hvm\"", "", "requires a stub domain"},
+        {"require = 1", "type = \"pv\"", "", ""},
+        {"require = 1", "type = \"hvm\"\nstubdom_flavor = \"linux\"", "linux", ""},
+        /* what --print-config prints, pasted */
+        {"require = 1", "type = \"hvm\"\ndevice_model_stubdomain_override = 1", "", ""},
+        {"require = 0", "type = \"hvm\"", "", ""},
+        /* a file that cannot be understood may be one that requires it */
+        {"require = \"yes\"", "type = \"hvm\"", "", "require is not 0 or 1"},
+        {"require = 2", "type = \"hvm\"", "", "require is not 0 or 1"},
+        {"default_flavour = \"none\"", "type = \"hvm\"", "", "default_flavour is not"},
+        {"default_flavour = ", "type = \"hvm\"", "", "does not parse"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct config config = {0};
+        struct host_config wanted;
+        struct fault fault = {0};
+        char text[200];
+        int rc;
+
+        put_host(rows[i].host);
+        snprintf(text, sizeof(text), "name = \"g\"\n%s\n", rows[i].text);
+        rc = host_config_read(&wanted, "/tmp/test-xl-config.conf", &fault);
+        if (!rc)
+            rc = config_init_text(&config, "g.cfg", text, strlen(text), &wanted, &fault);
+        if ((rc != 0) != (rows[i].fault[0] != '\0') || !strstr(fault.text, rows[i].fault) ||
+            (!rc && strcmp(config.flavour ? config.flavour->name : "", rows[i].flavour)))
+            fail_msg("row %zu: %s %s", i, fault.text, config.flavour ? config.flavour->name : "");
+        config_dispose(&config);
+    }
+    unlink("/tmp/test-xl-config.conf");
+    assert_int_equal(host_config_read(&(struct host_config){0}, "/tmp/test-xl-config.conf", &(struct fault){0}), 0);
 }
 
 /* Every row of the table, from the config to the settings. */
@@ -495,7 +596,7 @@ static void test_boot_keys(void **state)
     struct fault fault;
 
     (void)state;
-    assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), &fault), 0);
+    assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), host, &fault), 0);
     assert_string_equal(config.guest_kernel, "/boot/k");
     assert_string_equal(config.guest_ramdisk, "/boot/i");
     assert_string_equal(config.args[ARGS_ALL][1], "b");
@@ -503,7 +604,7 @@ static void test_boot_keys(void **state)
     assert_null(config.args[ARGS_HVM]);
     config_dispose(&config);
     assert_int_equal(config_init_text(&config, "g.cfg", GUEST "kernel=\"/usr/lib/hvmloader\"",
-                                      strlen(GUEST) + 27, &fault), 0);
+                                      strlen(GUEST) + 27, host, &fault), 0);
     assert_null(config.guest_kernel);
     config_dispose(&config);
 }
@@ -518,6 +619,8 @@ int main(void)
         cmocka_unit_test(test_default_memory),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_no_flavour),
+        cmocka_unit_test(test_flavour),
+        cmocka_unit_test(test_host),
         cmocka_unit_test(test_every_flavour),
         cmocka_unit_test(test_micro_arguments),
         cmocka_unit_test(test_file_and_inline),

@@ -26,7 +26,7 @@ static int read_guest(const char *rest)
     config_dispose(&config);
     fault.text[0] = '\0';
     snprintf(text, sizeof(text), GUEST "%s\n", rest);
-    return config_init_text(&config, "g.cfg", text, strlen(text), &fault);
+    return config_init_text(&config, "g.cfg", text, strlen(text), NULL, &fault);
 }
 
 static int forget(void **state)
@@ -144,7 +144,7 @@ static void test_not_ours(void **state)
 {
     static const char text[] = "name='g'\ntype='hvm'\ndisk = [ '/x,qcow2,hda,ro', 'vdev=hdc,cdrom' ]";
 
-    assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), &fault), 0);
+    assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), NULL, &fault), 0);
     assert_null(config.flavour);
     assert_null(config.disks);
 }

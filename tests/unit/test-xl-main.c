@@ -7,6 +7,7 @@
 // sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/nics.c launcher/xl-stubdom/devices.c
 // sources: common/frame-filter.c launcher/xl-stubdom/screenshot.c
 // sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/guest-lock.c
+// sources: launcher/xl-stubdom/host-config.c launcher/xl-stubdom/audit.c
 // cflags: -DGUEST_LOCK_SECONDS=2
 // libs: xlutil xenlight xenstore xentoollog json-c
 /*
@@ -28,6 +29,7 @@
 #define STUBDOM_DM "./dm"
 #define XEN_LOG_DIR "log"
 #define LOCK_DIR "lock"
+#define HOST_CONFIG "host.conf"
 #define VERSION "7.8"
 #define UNPAUSE_SECONDS 3
 #define MONITOR_SECONDS 1
@@ -340,11 +342,11 @@ static void test_create_inline(void **state)
                      0);
     assert_non_null(strstr(get("given"), "stubdom_memory=32\n\n\nuuid=\""));
     assert_non_null(strstr(get("given"), SETTINGS));
-    assert_int_equal(RUN("create", "g.cfg", "stubdom_flavor=\"none\""), 1);
+    assert_int_equal(RUN("create", "g.cfg", "stubdom_flavor=\"other\""), 1);
     assert_string_equal(get("args"), "");
     assert_string_equal(
         get("err"),
-        "xl-stubdom: g.cfg: stubdom_flavor = \"none\" is unknown: use \"linux\", \"micro\" or \"rump\"\n");
+        "xl-stubdom: g.cfg: stubdom_flavor = \"other\" is unknown: use \"linux\", \"micro\" or \"rump\"\n");
 }
 
 static void test_failed_create(void **state)
@@ -595,6 +597,34 @@ static void test_saved_guest(void **state)
     sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
 }
 
+/* What the host's administrator requires is required of every guest that comes by here. */
+static void test_required(void **state)
+{
+    static const char plain[] = "{\"c_info\":{\"name\":\"p\",\"type\":\"hvm\"},\"b_info\":{}}";
+
+    (void)state;
+    xl_does("exit 0");
+    put("host.conf", "require = 1\n", 0600);
+    put("plain.cfg", "name = \"p\"\ntype = \"hvm\"\n", 0600);
+    put_saved(plain, sizeof(plain));
+    assert_int_equal(RUN("create", "plain.cfg"), 1);
+    assert_string_equal(get("args"), "");
+    assert_non_null(strstr(get("err"), "plain.cfg: this host requires a stub domain"));
+    assert_int_equal(RUN("restore", "saved"), 1);
+    assert_string_equal(get("args"), "");
+    assert_non_null(strstr(get("err"), "saved: this host requires a stub domain"));
+    put("host.conf", "nonsense\n", 0600);
+    assert_int_equal(RUN("create", "plain.cfg"), 1);
+    assert_int_equal(RUN("restore", "saved"), 1);
+    put("host.conf", "default_flavour = \"linux\"\n", 0600);
+    assert_int_equal(RUN("restore", "saved"), 0);
+    assert_int_equal(RUN("create", "g.cfg"), 0);
+    unlink("host.conf");
+    assert_int_equal(RUN("create", "plain.cfg"), 0);
+    assert_string_equal(get("args"), "create\nplain.cfg\n");
+    unlink("saved");
+}
+
 #define MISSING ": No such file or directory: `make install` of xen-stubdom, or its package, puts it there\n"
 
 static void expect_refused(const char *message)
@@ -742,6 +772,7 @@ int main(void)
         cmocka_unit_test(test_early_death),
         cmocka_unit_test(test_config_by_file),
         cmocka_unit_test(test_saved_guest),
+        cmocka_unit_test(test_required),
         cmocka_unit_test(test_refused_before_xl),
         cmocka_unit_test(test_print_config),
         cmocka_unit_test(test_boot_files_and_arguments),

@@ -1,0 +1,76 @@
+/*
+ * host-config: what the administrator wants of every guest of this host. See host-config.h.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "host-config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libxlutil.h>
+
+#include "cleanup.h"
+#include "config.h"
+
+static int read_flavour(struct host_config *host, XLU_Config *xlu, const char *path, struct fault *fault)
+{
+    const char *name = NULL;
+    char known[80];
+    int e = xlu_cfg_get_string(xlu, "default_flavour", &name, 1);
+
+    if (e == ESRCH)
+        return 0;
+    host->flavour = e ? NULL : flavour_find(name);
+    if (host->flavour)
+        return 0;
+    flavour_list(known, sizeof(known));
+    return fault_set(fault, -EINVAL, "%s: default_flavour is not %s", path, known);
+}
+
+static int read_require(struct host_config *host, XLU_Config *xlu, const char *path, struct fault *fault)
+{
+    long value = 0;
+    int e = xlu_cfg_get_long(xlu, "require", &value, 1);
+
+    if (e == ESRCH)
+        return 0;
+    if (e || (value != 0 && value != 1))
+        return fault_set(fault, -EINVAL, "%s: require is not 0 or 1", path);
+    host->require = value;
+    return 0;
+}
+
+int host_config_read(struct host_config *host, const char *path, struct fault *fault)
+{
+    cleanup_free char *text = NULL, *report = NULL;
+    size_t len, report_len;
+    XLU_Config *xlu;
+    FILE *out;
+    int rc;
+
+    *host = (struct host_config){0};
+    if (access(path, F_OK) && errno == ENOENT)
+        return 0;
+    rc = config_load(path, NULL, &text, &len, fault);
+    if (rc)
+        return rc;
+    out = open_memstream(&report, &report_len);
+    xlu = out ? xlu_cfg_init(out, path) : NULL;
+    if (!xlu)
+        rc = fault_set(fault, -ENOMEM, "%s: out of memory", path);
+    else if (xlu_cfg_readdata(xlu, text, len))
+        rc = fault_set(fault, -EINVAL, "%s: does not parse", path);
+    if (!rc)
+        rc = read_flavour(host, xlu, path, fault);
+    if (!rc)
+        rc = read_require(host, xlu, path, fault);
+    if (xlu)
+        xlu_cfg_destroy(xlu);
+    if (out)
+        fclose(out);
+    return rc;
+}

@@ -1,0 +1,25 @@
+/*
+ * host-config: what the administrator wants of every guest of this host, in xl-stubdom.conf(5).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef XL_STUBDOM_HOST_CONFIG_H
+#define XL_STUBDOM_HOST_CONFIG_H
+
+#include <stdbool.h>
+
+#include "fault.h"
+#include "flavour.h"
+
+struct host_config {
+    const struct flavour *flavour; /* of HVM guests whose config names none; NULL: none */
+    bool require;                  /* an HVM guest without a stub domain is not started */
+};
+
+/*
+ * Reads the file; none is an empty one. 0, or a negative errno with the fault described: what cannot be
+ * read may be what requires a stub domain.
+ */
+int host_config_read(struct host_config *host, const char *path, struct fault *fault);
+
+#endif

@@ -1,0 +1,132 @@
+// sources: launcher/xl-stubdom/audit.c launcher/xl-stubdom/fault.c launcher/xl-stubdom/flavour.c common/util.c
+// wrap: xs_open xs_close xs_read xs_directory readlink
+// libs: xenstore
+/*
+ * The audit, of a xenstore and processes of a few lines: which guests it finds wanting.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include <sys/stat.h>
+#include <xenstore.h>
+
+#include "audit.h"
+
+static char handle;
+static const char *const *store; /* path, value, …, NULL */
+static const char *daemon_exe;   /* what process 501 runs; NULL: there is none */
+static const char *domains[8];
+static char dir[] = "/tmp/test-xl-audit-XXXXXX";
+
+struct xs_handle *__wrap_xs_open(unsigned long flags)
+{
+    errno = ENOENT;
+    return store ? (struct xs_handle *)&handle : NULL;
+}
+
+void __wrap_xs_close(struct xs_handle *xs) { }
+
+void *__wrap_xs_read(struct xs_handle *xs, xs_transaction_t t, const char *path, unsigned int *len)
+{
+    for (size_t i = 0; store[i]; i += 2)
+        if (!strcmp(store[i], path))
+            return strdup(store[i + 1]);
+    errno = ENOENT;
+    return NULL;
+}
+
+char **__wrap_xs_directory(struct xs_handle *xs, xs_transaction_t t, const char *path, unsigned int *count)
+{
+    char **list = calloc(8, sizeof(*list));
+
+    assert_string_equal(path, "/local/domain");
+    for (*count = 0; domains[*count]; ++*count)
+        list[*count] = (char *)domains[*count];
+    return list;
+}
+
+ssize_t __wrap_readlink(const char *path, char *buf, size_t size)
+{
+    errno = ENOENT;
+    if (strcmp(path, "/proc/501/exe") || !daemon_exe)
+        return -1;
+    strcpy(buf, daemon_exe);
+    return strlen(daemon_exe);
+}
+
+#define HVM "/libxl/4/type", "hvm", "/local/domain/4/name", "g"
+#define STUB HVM, "/local/domain/4/image/device-model-domid", "5", "/local/domain/5/name", "g-dm", \
+    "/libxl/5/type", "pv", "/local/domain/5/image/device-model-pid", "501", \
+    "/local/domain/5/vm", "/vm/u", "/vm/u/image/kernel", "/boot/qemu-stubdom-micro-kernel"
+
+static const char *const in_dom0[] = {HVM, "/local/domain/4/image/device-model-pid", "501", NULL};
+static const char *const in_stub[] = {STUB, NULL};
+static const char *const not_hvm[] = {"/libxl/4/type", "pvh", "/local/domain/4/name", "g", NULL};
+
+static void test_findings(void **state)
+{
+    static const struct {
+        const char *const *store;
+        const char *exe;
+        int bad;
+        const char *says;
+    } rows[] = {
+        { in_stub, "/usr/libexec/xen-stubdom/stubdom-dm", 0, "micro " },
+        { in_stub, "/usr/libexec/xen-stubdom/stubdom-dm", 0, " in order\n" },
+        { in_stub, "/usr/libexec/xen-stubdom/stubdom-dm", 0, " 2  in order\n" },
+        { in_stub, "/usr/libexec/xen-qemu-system-i386", 1, "A QEMU IN DOM0 SERVES" },
+        { in_stub, NULL, 1, "NOBODY SERVES" },
+        { in_dom0, "/usr/libexec/xen-qemu-system-i386", 1, "ITS QEMU RUNS IN DOM0" },
+        { in_dom0, NULL, 1, "dom0 " },
+        { not_hvm, NULL, 0, "finding\n" },
+    };
+
+    domains[0] = "0", domains[1] = "4", domains[2] = "5";
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct fault fault;
+        char *text = NULL;
+        size_t len;
+        FILE *out = open_memstream(&text, &len);
+
+        store = rows[i].store;
+        daemon_exe = rows[i].exe;
+        assert_int_equal(audit(dir, out, &fault), rows[i].bad);
+        fclose(out);
+        if (!strstr(text, rows[i].says) || (rows[i].store == not_hvm && strstr(text, " g ")))
+            fail_msg("row %zu: %s", i, text);
+        free(text);
+    }
+}
+
+static void test_no_xen(void **state)
+{
+    struct fault fault;
+
+    store = NULL;
+    assert_int_equal(audit(dir, stdout, &fault), -ENOENT);
+    assert_non_null(strstr(fault.text, "cannot connect to xenstore"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_findings),
+        cmocka_unit_test(test_no_xen),
+    };
+    char path[100];
+    FILE *log;
+    int failed;
+
+    if (!mkdtemp(dir))
+        return 1;
+    snprintf(path, sizeof(path), "%s/qemu-dm-g-dm.log", dir);
+    log = fopen(path, "w");
+    fputs("stubdom-dm d5: starting keeper and worker anew\nother: starting keeper and worker anew\n"
+          "stubdom-dm d5: starting keeper and worker anew\n", log);
+    fclose(log);
+    failed = cmocka_run_group_tests_name("xl-audit", tests, NULL, NULL);
+    unlink(path);
+    rmdir(dir);
+    return failed;
+}
