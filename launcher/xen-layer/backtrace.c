@@ -65,9 +65,12 @@ static bool is_return_address(uint64_t address)
         pv_follows_call((const uint8_t *)address - PV_CALL_BYTES);
 }
 
+/* Of the kernel's own: a stack is in an area, or in the image. */
 static bool is_readable(uint64_t address)
 {
-    return !(address & 7) && address >= PV_BASE + PV_PAGE && pv_mapped(NULL, address, NULL, NULL);
+    uint64_t lowest = PV_BASE > PV_AREAS_BEGIN ? PV_AREAS_BEGIN : PV_BASE + PV_PAGE;
+
+    return !(address & 7) && address >= lowest && pv_mapped(NULL, address, NULL, NULL);
 }
 
 void pv_backtrace(uint64_t rip, uint64_t rsp, unsigned int most)
