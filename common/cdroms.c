@@ -94,7 +94,10 @@ static void removed(void *data, bool ok, const char *reply)
     /* An error means that libxl has removed it already. */
 }
 
-/* Takes back a descriptor of a medium that is no more. Where QEMU has it open, it stays so. */
+/*
+ * Takes back a descriptor of a medium that is no more; where QEMU has it open, it stays so. At once:
+ * QEMU gives a number again that is free.
+ */
 static void take_back(struct cdroms *cdroms, int fdset)
 {
     char command[QMP_COMMAND_MAX];
@@ -166,13 +169,12 @@ static void added(void *data, bool ok, const char *reply)
     struct cdrom *cdrom = find(request->cdroms, request->devid);
     int fdset = ok ? read_fdset(reply) : -1;
 
-    if (cdrom && cdrom->generation == request->generation) {
-        cdrom->state = CDROM_SERVED; /* a failure is libxl's to see: it times out */
-        cdrom->fdset = fdset;
-    } else {
+    if (!cdrom || cdrom->generation != request->generation) {
         take_back(request->cdroms, fdset);
         return;
     }
+    cdrom->state = CDROM_SERVED; /* a failure is libxl's to see: it times out */
+    cdrom->fdset = fdset;
     if (ok)
         log_info("CD drive %u: QEMU has the medium", request->devid);
     else
