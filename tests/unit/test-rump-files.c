@@ -169,10 +169,8 @@ static size_t archive_size;
 
 static void add(const char *name, unsigned int mode, const char *content)
 {
-    archive_size += (size_t)sprintf(archive + archive_size,
-                                    "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%s",
-                                    0, mode, 0, 0, 1, 0, (unsigned int)strlen(content), 0, 0, 0, 0,
-                                    (unsigned int)strlen(name) + 1, 0, name) + 1;
+    archive_size += (size_t)sprintf(archive + archive_size, "070701%08X%08X%032X%08X%032X%08X%08X%s", 0, mode, 0,
+                                    (unsigned int)strlen(content), 0, (unsigned int)strlen(name) + 1, 0, name) + 1;
     archive_size = (archive_size + 3) & ~3UL;
     archive_size += (size_t)sprintf(archive + archive_size, "%s", content);
     archive_size = (archive_size + 3) & ~3UL;
