@@ -31,7 +31,7 @@
 #define FALLBACK_USER "nobody"
 #define MAX_FILES 64
 #define MAX_MEMORY (64u << 20)
-#define MAX_VIEWER_MEMORY (512u << 20) /* its libraries, and a large screen */
+#define MAX_VIEWER_MEMORY (256u << 20) /* its libraries, and a large screen */
 #define MIN_FILE_SIZE (64u << 20) /* a serial port's file */
 
 #ifndef __x86_64__

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define PIXEL 4          /* bytes as they come: red, green, blue, nothing */
-#define MAX_PIXELS (8192u * 8192u)
+#define MAX_PIXELS (4096u * 2304u) /* 36 MiB; QEMU's own screens end at 2560x1600 */
 
 static char password[SCREENSHOT_PASSWORD_MAX + 1];
 static bool password_asked;
@@ -92,6 +92,8 @@ int main(void)
     ssize_t len = read(SCREENSHOT_PASSWORD_FD, password, SCREENSHOT_PASSWORD_MAX);
     rfbClient *client;
 
+    /* Whoever ignores it has left us that. */
+    signal(SIGALRM, SIG_DFL);
     alarm(SCREENSHOT_SECONDS);
     signal(SIGPIPE, SIG_IGN); /* a server that hangs up: SCREENSHOT_LOST, or _REFUSED */
     /* For libvncclient's DES, which leaves this to us. */

@@ -1,8 +1,9 @@
 /*
  * stubdom-screenshot and who starts it (xl-stubdom): what they agree upon.
  *
- * Descriptors: 0, a connection to the guest's VNC port; 1, a file for the PNG; 3, the reading end of
- * a pipe with the password, or with nothing.
+ * Descriptors: 0, a connection to the guest's VNC port; 1, a file for the PNG; 2, a pipe, of which the first
+ * line is shown when the exit status is none of these; 3, the reading end of a pipe with the password, or with
+ * nothing.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -11,12 +12,14 @@
 
 #define SCREENSHOT_PASSWORD_FD 3
 #define SCREENSHOT_PASSWORD_MAX 255
-#define SCREENSHOT_SECONDS 30 /* then it is ended by SIGALRM */
+#ifndef SCREENSHOT_SECONDS
+#define SCREENSHOT_SECONDS 30 /* then it is ended by SIGALRM, and by who started it a little later */
+#endif
 
 /* Exit status */
 enum screenshot_status {
     SCREENSHOT_TAKEN,
-    SCREENSHOT_NOT_CONFINED, /* a line on standard error says why */
+    SCREENSHOT_NOT_CONFINED,
     SCREENSHOT_NO_PASSWORD,  /* one is asked for, and there is none */
     SCREENSHOT_REFUSED,      /* the password is wrong, or the server did not end the handshake */
     SCREENSHOT_LOST,         /* the connection ended, or what came is no RFB */

@@ -8,18 +8,27 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <xenstore.h>
 
 #include "../screenshot/screenshot.h"
 #include "cleanup.h"
 #include "domains.h"
+
+#define HEARD_MAX 200
+#ifndef GRACE_SECONDS
+#define GRACE_SECONDS 2
+#endif
 
 struct picture {
     const char *guest; /* as the user calls it */
@@ -101,7 +110,24 @@ static int connect_screen(struct picture *picture, int *fd)
 
 /* -------- the viewer -------- */
 
-static int explain(const struct picture *picture, int status)
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* The first line of what it said, a word of the loader's, say. Who prints it escapes it. */
+static void hear(int fd, char text[HEARD_MAX])
+{
+    ssize_t len = read(fd, text, HEARD_MAX - 1);
+
+    text[len < 0 ? 0 : len] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+}
+
+static int explain(const struct picture *picture, const char *viewer, int status, int heard)
 {
     static const char *const text[SCREENSHOT_STATUSES] = {
         [SCREENSHOT_NOT_CONFINED] = "the viewer could not give up its privileges",
@@ -111,48 +137,89 @@ static int explain(const struct picture *picture, int status)
         [SCREENSHOT_NOT_WRITTEN] = "the picture could not be made",
     };
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    char words[HEARD_MAX];
 
     if (code == SCREENSHOT_TAKEN)
         return 0;
     if (code > 0 && code < SCREENSHOT_STATUSES)
         return fault_set(picture->fault, -EIO, "%s: %s", picture->guest, text[code]);
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+    if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGALRM || WTERMSIG(status) == SIGKILL))
         return fault_set(picture->fault, -ETIMEDOUT, "%s: no picture within %d s", picture->guest,
                          SCREENSHOT_SECONDS);
-    return fault_set(picture->fault, -EIO, "%s: the viewer ended, wait status 0x%x", picture->guest,
-                     status);
+    hear(heard, words);
+    return fault_set(picture->fault, -EIO, "%s: %s ended, wait status 0x%x: %s", picture->guest, viewer,
+                     status, words);
 }
 
-static void become_viewer(const char *viewer, int screen, int picture, int secret)
+/* What the viewer has: neither our terminal nor the flags of our picture. */
+static void become_viewer(const char *viewer, int screen, int picture, int secret, int words)
 {
-    if (dup2(screen, STDIN_FILENO) >= 0 && dup2(picture, STDOUT_FILENO) >= 0 &&
-        dup2(secret, SCREENSHOT_PASSWORD_FD) >= 0)
+    char path[40];
+    int own;
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", picture);
+    own = open(path, O_RDWR | O_CLOEXEC);
+    if (own >= 0 && dup2(screen, STDIN_FILENO) >= 0 && dup2(own, STDOUT_FILENO) >= 0 &&
+        dup2(words, STDERR_FILENO) >= 0 && dup2(secret, SCREENSHOT_PASSWORD_FD) >= 0 &&
+        !close_range(SCREENSHOT_PASSWORD_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC))
         execl(viewer, viewer, (char *)NULL);
-    fprintf(stderr, "xl-stubdom: %s: %s\n", viewer, strerror(errno));
-    _exit(SCREENSHOT_NOT_CONFINED);
+    dprintf(words, "%s", strerror(errno));
+    _exit(SCREENSHOT_STATUSES);
+}
+
+/* A pipe with that in it. The end to read from, or -errno. */
+static int make_secret(const char *password)
+{
+    size_t len = strlen(password);
+    int ends[2], rc = 0;
+
+    if (pipe2(ends, O_CLOEXEC))
+        return -errno;
+    if (write(ends[1], password, len) != (ssize_t)len)
+        rc = -errno;
+    close(ends[1]);
+    if (rc)
+        close(ends[0]);
+    return rc ? rc : ends[0];
+}
+
+/* It has an alarm of its own; whatever it makes of that, it ends. */
+static int wait_for_viewer(pid_t pid, int *status)
+{
+    cleanup_close int fd = syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    int64_t left, until = now_ms() + (SCREENSHOT_SECONDS + GRACE_SECONDS) * 1000;
+
+    while (fd >= 0 && !p.revents && (left = until - now_ms()) > 0)
+        poll(&p, 1, left);
+    /* It is ours until it is waited for, so that the number is its own. */
+    if (!p.revents)
+        kill(pid, SIGKILL);
+    while (waitpid(pid, status, 0) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return 0;
 }
 
 static int run_viewer(const struct picture *picture, const char *viewer, int screen, int out)
 {
-    cleanup_close int secret = -1;
-    size_t len = strlen(picture->password);
-    int ends[2], status, written;
+    cleanup_close int secret = make_secret(picture->password), heard = -1, words = -1;
+    int ends[2], status, rc;
     pid_t pid;
 
-    if (pipe2(ends, O_CLOEXEC))
+    if (secret < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK))
         return fault_set(picture->fault, -errno, "no pipe: %s", strerror(errno));
-    secret = ends[0];
-    written = write(ends[1], picture->password, len) == (ssize_t)len;
-    close(ends[1]);
-    pid = written ? fork() : -1;
+    heard = ends[0];
+    words = ends[1];
+    pid = fork();
     if (pid < 0)
         return fault_set(picture->fault, -errno, "no process: %s", strerror(errno));
     if (pid == 0)
-        become_viewer(viewer, screen, out, secret);
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return fault_set(picture->fault, -errno, "no viewer: %s", strerror(errno));
-    return explain(picture, status);
+        become_viewer(viewer, screen, out, secret, words);
+    rc = wait_for_viewer(pid, &status);
+    if (rc)
+        return fault_set(picture->fault, rc, "no viewer: %s", strerror(-rc));
+    return explain(picture, viewer, status, heard);
 }
 
 /* -------- the file -------- */
@@ -161,6 +228,10 @@ static int copy_picture(int from, int to)
 {
     off_t at = 0;
     ssize_t n;
+
+    /* Nobody changes it from now on; a process that still could is an error. */
+    if (fcntl(from, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
+        return -errno;
 
     while ((n = sendfile(to, from, &at, 1 << 30)) > 0)
         ;
@@ -203,7 +274,7 @@ int screenshot_take(const char *guest, const char *file, const char *viewer, str
     rc = rc ? rc : connect_screen(&picture, &screen);
     if (rc)
         return rc;
-    out = memfd_create("picture", MFD_CLOEXEC);
+    out = memfd_create("picture", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (out < 0)
         return fault_set(fault, -errno, "no memory for the picture: %s", strerror(errno));
     rc = run_viewer(&picture, viewer, screen, out);

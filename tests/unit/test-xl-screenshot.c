@@ -1,0 +1,162 @@
+// sources: launcher/xl-stubdom/screenshot.c launcher/xl-stubdom/fault.c
+// cflags: -DSCREENSHOT_SECONDS=1 -DGRACE_SECONDS=1
+// wrap: xs_open xs_close xs_read xs_get_permissions
+// libs: xenstore
+/*
+ * Scripts in the place of the viewer, which may have been taken over: what they can do to the command that
+ * started them.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <xenstore.h>
+
+#include "domains.h"
+#include "screenshot.h"
+
+static char handle, dir[] = "/tmp/test-xl-screenshot-XXXXXX", port[16];
+static int server;
+
+int domains_find(const char *name, uint32_t *guest, uint32_t *stub, struct fault *fault)
+{
+    *guest = 4;
+    *stub = 5;
+    return 0;
+}
+
+struct xs_handle *__wrap_xs_open(unsigned long flags) { return (struct xs_handle *)&handle; }
+void __wrap_xs_close(struct xs_handle *xs) { }
+
+struct xs_permissions *__wrap_xs_get_permissions(struct xs_handle *xs, xs_transaction_t t, const char *path,
+                                                 unsigned int *count)
+{
+    *count = 1;
+    return calloc(1, sizeof(struct xs_permissions));
+}
+
+void *__wrap_xs_read(struct xs_handle *xs, xs_transaction_t t, const char *path, unsigned int *len)
+{
+    char *text = strdup(strstr(path, "vnc-port") ? port : strstr(path, "vnc-listen") ? "127.0.0.1" : "secret");
+
+    *len = strlen(text);
+    return text;
+}
+
+static int take(const char *script, struct fault *fault)
+{
+    FILE *f = fopen("viewer", "w");
+
+    fprintf(f, "#!/bin/sh\n%s\n", script);
+    fclose(f);
+    chmod("viewer", 0755);
+    unlink("picture");
+    fault->text[0] = '\0';
+    return screenshot_take("g", "picture", "./viewer", fault);
+}
+
+static void test_picture(void **state)
+{
+    struct fault fault;
+    char text[64] = "";
+    int fd;
+
+    assert_int_equal(take("cat <&3 >password; printf PNG", &fault), 0);
+    fd = open("picture", O_RDONLY);
+    assert_int_equal(read(fd, text, sizeof(text)), 3);
+    close(fd);
+    fd = open("password", O_RDONLY);
+    assert_int_equal(read(fd, text, sizeof(text)), 6);
+    close(fd);
+}
+
+/* Nothing but the four descriptors, and none of them is our terminal. */
+static void test_what_it_has(void **state)
+{
+    struct fault fault;
+    char text[400] = "";
+    int fd, leak = open("/dev/null", O_RDONLY);
+
+    assert_int_equal(take("for fd in 2 4 5 6 7 8 9; do readlink /proc/$$/fd/$fd; done >seen; printf PNG", &fault), 0);
+    fd = open("seen", O_RDONLY);
+    assert_true(read(fd, text, sizeof(text) - 1) > 0);
+    close(fd);
+    close(leak);
+    assert_int_equal(strncmp(text, "pipe:[", 6), 0);
+    assert_null(strstr(text, "/dev/null"));
+    assert_null(strstr(text, "socket:"));
+    assert_null(strstr(text, "memfd:"));
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+static void test_it_ends(void **state)
+{
+    int64_t begin = now_ms();
+    struct fault fault;
+
+    assert_int_equal(take("trap '' ALRM TERM HUP; exec sleep 20", &fault), -ETIMEDOUT);
+    assert_in_range(now_ms() - begin, 1900, 6000);
+    assert_non_null(strstr(fault.text, "no picture within"));
+    assert_int_equal(access("picture", F_OK), -1);
+}
+
+/* It talks without end: that is nobody's, and the beginning is one line of the fault. */
+static void test_words(void **state)
+{
+    struct fault fault;
+
+    assert_int_equal(take("echo 'cannot load \033]0;x' >&2; echo more >&2; exit 99", &fault), -EIO);
+    assert_non_null(strstr(fault.text, "cannot load"));
+    assert_null(strstr(fault.text, "more"));
+    assert_int_equal(take("head -c 1000000 /dev/zero >&2; exit 99", &fault), -EIO);
+    assert_true(strlen(fault.text) < 400);
+}
+
+static void test_no_viewer(void **state)
+{
+    struct fault fault;
+
+    unlink("viewer");
+    assert_int_equal(screenshot_take("g", "picture", "./viewer", &fault), -EIO);
+    assert_non_null(strstr(fault.text, "No such file or directory"));
+}
+
+int main(void)
+{
+    struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(addr);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_picture),
+        cmocka_unit_test(test_what_it_has),
+        cmocka_unit_test(test_it_ends),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_no_viewer),
+    };
+    static const char *const names[] = { "viewer", "picture", "password", "seen" };
+    int failed;
+
+    server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (server < 0 || bind(server, (struct sockaddr *)&addr, sizeof(addr)) || listen(server, 16) ||
+        getsockname(server, (struct sockaddr *)&addr, &len) || !mkdtemp(dir) || chdir(dir))
+        return 1;
+    snprintf(port, sizeof(port), "%u", ntohs(addr.sin_port));
+    failed = cmocka_run_group_tests_name("xl-screenshot", tests, NULL, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        unlink(names[i]);
+    close(server);
+    return chdir("/") || rmdir(dir) || failed;
+}
