@@ -10,6 +10,7 @@
 #include "util.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
@@ -17,18 +18,26 @@
 #include <linux/seccomp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <xen/xen.h>
+#include <xen/sys/evtchn.h>
+#include <xen/sys/gntdev.h>
 
-#define OWN_USER "xen-stubdom" /* if the administrator made it */
+/* Each stub domain's user and group are this one's and its number, as libxl's xen-qemuuser-range-base. */
+#define RANGE_USER "xen-stubdom-range-base"
+#define OWN_USER "xen-stubdom" /* one for all, if the administrator made it */
 #define FALLBACK_USER "nobody"
+#define MAX_DOMID 0x7fefu
 #define MAX_FILES 64
 #define MAX_MEMORY (64u << 20)
 #define MAX_VIEWER_MEMORY (256u << 20) /* its libraries, and a large screen */
@@ -46,35 +55,44 @@
     SYS_read, SYS_write, SYS_writev, SYS_close, SYS_poll, SYS_recvfrom, SYS_sendto, SYS_recvmsg,  \
     SYS_sendmsg, SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_futex, SYS_rt_sigreturn,       \
     SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_restart_syscall, SYS_clock_gettime, SYS_getrandom,  \
-    SYS_getpid, SYS_gettid, SYS_tgkill, SYS_exit, SYS_exit_group
+    SYS_getpid, SYS_gettid, SYS_exit, SYS_exit_group
 
 /* Only reached by names that glibc or the kernel headers of Debian 12 and 13 know. */
 static const uint32_t worker_calls[] = {
-    COMMON_CALLS, SYS_pread64, SYS_pwrite64, SYS_ftruncate, SYS_lseek, SYS_ioctl, SYS_accept4,
+    COMMON_CALLS, SYS_pread64, SYS_pwrite64, SYS_ftruncate, SYS_lseek, SYS_accept4,
     SYS_fstat, SYS_newfstatat, SYS_getsockopt, SYS_setsockopt,
 };
 
 static const uint32_t keeper_calls[] = { COMMON_CALLS };
 
 static const uint32_t viewer_calls[] = {
-    COMMON_CALLS, SYS_fcntl, SYS_select, SYS_pselect6, SYS_lseek, SYS_fstat, SYS_newfstatat, SYS_getsockopt,
+    COMMON_CALLS, SYS_select, SYS_pselect6, SYS_lseek, SYS_fstat, SYS_newfstatat, SYS_getsockopt,
     SYS_setsockopt,
+};
+
+/* What libxenevtchn and libxengnttab do when a ring comes or goes; nothing on a terminal or socket. */
+static const uint32_t worker_requests[] = {
+    IOCTL_EVTCHN_BIND_INTERDOMAIN, IOCTL_EVTCHN_UNBIND, IOCTL_EVTCHN_NOTIFY,
+    IOCTL_GNTDEV_MAP_GRANT_REF, IOCTL_GNTDEV_UNMAP_GRANT_REF, IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR,
+    IOCTL_GNTDEV_SET_UNMAP_NOTIFY,
 };
 
 static const struct {
     const uint32_t *calls;
     size_t count;
     rlim_t memory;
+    bool xen;   /* those requests */
+    bool flags; /* fcntl(), for a socket that libvncclient makes not to block */
 } roles[] = {
-    [CONFINE_PROBE] = { worker_calls, ARRAY_SIZE(worker_calls), MAX_MEMORY },
-    [CONFINE_WORKER] = { worker_calls, ARRAY_SIZE(worker_calls), MAX_MEMORY },
-    [CONFINE_KEEPER] = { keeper_calls, ARRAY_SIZE(keeper_calls), MAX_MEMORY },
-    [CONFINE_VIEWER] = { viewer_calls, ARRAY_SIZE(viewer_calls), MAX_VIEWER_MEMORY },
+    [CONFINE_PROBE] = { worker_calls, ARRAY_SIZE(worker_calls), MAX_MEMORY, false, false },
+    [CONFINE_WORKER] = { worker_calls, ARRAY_SIZE(worker_calls), MAX_MEMORY, true, false },
+    [CONFINE_KEEPER] = { keeper_calls, ARRAY_SIZE(keeper_calls), MAX_MEMORY, false, false },
+    [CONFINE_VIEWER] = { viewer_calls, ARRAY_SIZE(viewer_calls), MAX_VIEWER_MEMORY, false, true },
 };
 _Static_assert(ARRAY_SIZE(roles) == CONFINE_ROLES, "a row for every role");
 
-#define FILTER_MAX 96
-#define ARG2 offsetof(struct seccomp_data, args[2])
+#define FILTER_MAX 128
+#define ARG(n) offsetof(struct seccomp_data, args[n]) /* its low half; those looked at have no other */
 
 struct filter {
     struct sock_filter code[FILTER_MAX];
@@ -107,14 +125,40 @@ static void emit_allow(struct filter *filter, uint32_t call)
 static void emit_allow_no_exec(struct filter *filter, uint32_t call)
 {
     emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 4));
-    emit_load(filter, ARG2);
+    emit_load(filter, ARG(2));
     emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1));
     emit_return(filter, SECCOMP_RET_KILL_PROCESS);
     emit_return(filter, SECCOMP_RET_ALLOW);
 }
 
-static int install_filter(const uint32_t *calls, size_t count)
+/* CALL with one of these as argument ARG; with another one it is death. */
+static void emit_allow_values(struct filter *filter, uint32_t call, int arg, const uint32_t *values,
+                              size_t count)
 {
+    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 2 * count + 2));
+    emit_load(filter, ARG(arg));
+    for (size_t i = 0; i < count; i++)
+        emit_allow(filter, values[i]);
+    emit_return(filter, SECCOMP_RET_KILL_PROCESS);
+}
+
+/* No F_SETOWN and no O_ASYNC: who has both sends signals to others. */
+static void emit_allow_flags(struct filter *filter)
+{
+    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fcntl, 0, 8));
+    emit_load(filter, ARG(1));
+    emit_allow(filter, F_GETFL);
+    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_SETFL, 0, 3));
+    emit_load(filter, ARG(2));
+    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_ASYNC, 1, 0));
+    emit_return(filter, SECCOMP_RET_ALLOW);
+    emit_return(filter, SECCOMP_RET_KILL_PROCESS);
+}
+
+static int install_filter(enum confine_role role)
+{
+    /* abort() signals itself; all guests' processes may have one user. */
+    const uint32_t self = getpid();
     struct filter filter = { .len = 0 };
     struct sock_fprog program;
 
@@ -122,8 +166,13 @@ static int install_filter(const uint32_t *calls, size_t count)
     emit(&filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0));
     emit_return(&filter, SECCOMP_RET_KILL_PROCESS);
     emit_load(&filter, offsetof(struct seccomp_data, nr));
-    for (size_t i = 0; i < count; i++)
-        emit_allow(&filter, calls[i]);
+    for (size_t i = 0; i < roles[role].count; i++)
+        emit_allow(&filter, roles[role].calls[i]);
+    emit_allow_values(&filter, SYS_tgkill, 0, &self, 1);
+    if (roles[role].xen)
+        emit_allow_values(&filter, SYS_ioctl, 1, worker_requests, ARRAY_SIZE(worker_requests));
+    if (roles[role].flags)
+        emit_allow_flags(&filter);
     emit_allow_no_exec(&filter, SYS_mmap);
     emit_allow_no_exec(&filter, SYS_mprotect);
     emit_return(&filter, SECCOMP_RET_KILL_PROCESS);
@@ -173,14 +222,35 @@ static int find_user(const char *name, uid_t *uid, gid_t *gid)
     return rc;
 }
 
+static unsigned int domain;
+
+void confine_for_domain(unsigned int domid)
+{
+    domain = domid;
+}
+
+static int choose_user(uid_t *uid, gid_t *gid)
+{
+    int rc = find_user(RANGE_USER, uid, gid);
+
+    if (rc == -ENOENT)
+        return find_user(OWN_USER, uid, gid) ? find_user(FALLBACK_USER, uid, gid) : 0;
+    if (rc)
+        return rc;
+    /* Neither wraps round to root, nor meets the number that stands for none. */
+    if (*uid > UINT32_MAX - 1 - MAX_DOMID || *gid > UINT32_MAX - 1 - MAX_DOMID || domain > MAX_DOMID)
+        return -ERANGE;
+    *uid += domain;
+    *gid += domain;
+    return 0;
+}
+
 static int become_user(void)
 {
     uid_t uid;
     gid_t gid;
-    int rc = find_user(OWN_USER, &uid, &gid);
+    int rc = choose_user(&uid, &gid);
 
-    if (rc)
-        rc = find_user(FALLBACK_USER, &uid, &gid);
     rc = rc ?: enter_empty_root();
     if (rc)
         return rc;
@@ -237,7 +307,7 @@ int confine(enum confine_role role)
     }
     /* Going over RLIMIT_FSIZE is an error of write(), not the end. */
     signal(SIGXFSZ, SIG_IGN);
-    rc = install_filter(roles[role].calls, roles[role].count);
+    rc = install_filter(role);
     if (rc)
         log_error("cannot install the system call filter: %s", strerror(-rc));
     return rc;

@@ -12,6 +12,12 @@
 /* For confine(): no file may become larger than SIZE, or than 64 MiB when that is more. */
 void confine_limit_files(uint64_t size);
 
+/*
+ * For confine(): the stub domain that is served; 0, none, without it. Where the host has a range of users, each
+ * stub domain's processes have one of their own, and those that serve none another one.
+ */
+void confine_for_domain(unsigned int domid);
+
 enum confine_role {
     CONFINE_PROBE,  /* libxl's probe run */
     CONFINE_WORKER,

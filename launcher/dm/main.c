@@ -17,6 +17,7 @@
 #include "guard.h"
 #include "keeper.h"
 #include "log.h"
+#include "oom-score.h"
 #include "options.h"
 #include "output-spec.h"
 #include "qmp-proxy.h"
@@ -238,6 +239,7 @@ static int leave_supervisor(struct setup *setup)
 {
     int rc = stderr_sink_open_anew();
 
+    oom_score_set(OOM_SCORE_CHILD);
     qmp_proxy_forget(&setup->proxy);
     setup->signal_fd = signals_open();
     if (rc)
@@ -327,6 +329,8 @@ static int serve(struct setup *setup)
     int in_child, status;
 
     list_files(setup, &job);
+    if (oom_score_set(OOM_SCORE_SUPERVISOR))
+        log_warning("oom_score_adj stays as it is: %s", strerror(errno));
     if (confine_supervisor())
         return 1;
     status = supervise(&job, &in_child);
@@ -358,6 +362,8 @@ int main(int argc, char **argv)
     /* One arena: libxenstore's thread would reserve 64 MiB of addresses for its own. */
     mallopt(M_ARENA_MAX, 1);
     umask(027);
+    if (setup.options.domid > 0)
+        confine_for_domain(setup.options.domid);
     worker_init(&setup.worker);
     loop_init(&setup.loop, clock_now_ms);
     signal(SIGPIPE, SIG_IGN);

@@ -6,6 +6,7 @@
 #include "qmp-proxy.h"
 
 #include "log.h"
+#include "oom-score.h"
 #include "util.h"
 
 #include <errno.h>
@@ -112,6 +113,7 @@ static void become_proxy(struct qmp_proxy *proxy)
         _exit(0);
     if (rc || (unlink(proxy->args[3]) && errno != ENOENT) || dup2(proxy->log_fd, STDERR_FILENO) < 0)
         _exit(RESTART_FAILED);
+    oom_score_set(OOM_SCORE_CHILD);
     setsid();
     default_signals();
     close_range(3, ~0u, 0);

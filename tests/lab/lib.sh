@@ -349,11 +349,13 @@ stub_done() {
 daemon_of() { xenstore-read "/local/domain/$(domid "$1-dm")/image/device-model-pid"; }
 # Told apart by who is whose child, and by user.
 daemon_parts() {
-    local daemon
+    local daemon pid
     daemon=$(daemon_of "$1") || return
     echo "$daemon"
     pgrep -P "$daemon" -x -u root stubdom-dm | tail -n 1
-    pgrep -P "$daemon" -x -u nobody stubdom-dm
+    for pid in $(pgrep -P "$daemon" -x stubdom-dm); do
+        awk -v pid="$pid" '/^Uid:/ && $2 { print pid }' "/proc/$pid/status" 2>/dev/null || true
+    done
 }
 
 kill_part() {

@@ -1,4 +1,5 @@
 // sources: launcher/dm/confine.c common/util.c common/log.c
+// wrap: fopen
 /*
  * What a confined worker can still do, tried in a child process that has given up
  * its privileges. Needs root; as a user there is nothing to give up, and it skips.
@@ -13,10 +14,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <asm/sockios.h>
+#include <xen/sys/gntdev.h>
 
 enum { FINE = 0, CONFINE_FAILED = 9, WRONG = 10 };
 
@@ -76,6 +80,33 @@ static int signal_others(void) { return kill(1, 0) ? FINE : WRONG; }
 static int change_a_flag(void) { return fcntl(1, F_SETFL, 0) ? FINE : WRONG; }
 static int end_a_socket(void) { return shutdown(1, SHUT_RDWR) ? FINE : WRONG; }
 
+/* Another process of the same user: the one that started us is none, but the filter does not look at users. */
+static int kill_another(void)
+{
+    return syscall(SYS_tgkill, getppid(), getppid(), 0) ? FINE : WRONG;
+}
+
+static int signal_itself(void)
+{
+    signal(SIGUSR1, SIG_IGN);
+    return syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGUSR1) ? WRONG : FINE;
+}
+
+static int take_a_signal_over(void) { return fcntl(1, F_SETOWN, getppid()) ? FINE : WRONG; }
+static int ask_for_signals(void) { return fcntl(1, F_SETFL, O_ASYNC) ? FINE : WRONG; }
+static int do_not_block(void) { return fcntl(1, F_SETFL, fcntl(1, F_GETFL) | O_NONBLOCK) ? WRONG : FINE; }
+static int type_for_others(void) { return ioctl(1, TIOCSTI, "x") ? FINE : WRONG; }
+static int own_a_socket(void) { return ioctl(1, FIOSETOWN, &(int){ 1 }) ? FINE : WRONG; }
+
+/* 1 is no such device, and says so: that is not death. */
+static int map_a_grant(void)
+{
+    return ioctl(1, IOCTL_GNTDEV_MAP_GRANT_REF, NULL) < 0 && errno != ENOSYS ? FINE : WRONG;
+}
+
+static int for_seven(void) { confine_for_domain(7); return confine(CONFINE_KEEPER); }
+static int for_too_many(void) { confine_for_domain(0x7ff0); return confine(CONFINE_KEEPER); }
+
 static int run_code(void)
 {
     void *p = (void *)syscall(SYS_mmap, NULL, 4096, 7, 0x22, -1, 0);
@@ -100,6 +131,10 @@ static void test_work_goes_on(void **state)
     assert_int_equal(confined(confine_supervisor, give_a_file_away), FINE);
     assert_int_equal(confined(keeper, ordinary_work), FINE);
     assert_int_equal(confined(viewer, ordinary_work), FINE);
+    assert_int_equal(confined(worker, signal_itself), FINE);
+    assert_int_equal(confined(keeper, signal_itself), FINE);
+    assert_int_equal(confined(worker, map_a_grant), FINE);
+    assert_int_equal(confined(viewer, do_not_block), FINE);
     large_file = memfd_create("large", 0);
     assert_int_equal(confined(worker, fill_the_disk), FINE);
     close(large_file);
@@ -112,6 +147,10 @@ static void test_the_rest_is_death(void **state)
     } rows[] = {
         { worker, open_a_file },   { worker, make_a_process }, { worker, make_a_socket },
         { worker, become_root },   { worker, trace },          { worker, signal_others },
+        { worker, kill_another },  { keeper, kill_another },   { viewer, kill_another },
+        { probe, kill_another },   { viewer, take_a_signal_over }, { viewer, ask_for_signals },
+        { worker, type_for_others }, { worker, own_a_socket }, { keeper, map_a_grant },
+        { probe, map_a_grant },    { viewer, map_a_grant },
         { worker, change_a_flag }, { worker, end_a_socket },   { keeper, change_a_flag },
         { worker, run_code },      { worker, old_abi },        { keeper, open_a_file },
         { keeper, make_a_process }, { keeper, run_code },      { keeper, make_a_socket },
@@ -123,6 +162,76 @@ static void test_the_rest_is_death(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (confined(rows[i].lock_up, rows[i].act) != -SIGSYS)
             fail_msg("row %zu: not killed by the filter", i);
+}
+
+/* /etc/passwd, with one line more. */
+FILE *__real_fopen(const char *path, const char *mode);
+static const char *passwd;
+
+FILE *__wrap_fopen(const char *path, const char *mode)
+{
+    return __real_fopen(passwd && !strcmp(path, "/etc/passwd") ? passwd : path, mode);
+}
+
+/* The user and group, as one number, of a process that is confined; -1: it could not be. */
+static int64_t user_of(int (*lock_up)(void))
+{
+    unsigned int uid = 0, gid = 0;
+    int ends[2], status;
+    char path[40], line[200];
+    int64_t user = -1;
+    pid_t pid;
+    FILE *f;
+
+    assert_int_equal(pipe(ends), 0);
+    pid = fork();
+    if (pid == 0) {
+        if (lock_up() == 0 && write(ends[1], "x", 1) == 1)
+            poll(NULL, 0, 10000);
+        syscall(SYS_exit_group, 0);
+    }
+    close(ends[1]);
+    if (read(ends[0], line, 1) == 1) {
+        snprintf(path, sizeof(path), "/proc/%d/status", pid);
+        f = __real_fopen(path, "r");
+        while (f && fgets(line, sizeof(line), f))
+            if (sscanf(line, "Uid: %u", &uid) == 1 || sscanf(line, "Gid: %u", &gid) == 1)
+                user = (int64_t)uid << 32 | gid;
+        fclose(f);
+    }
+    close(ends[0]);
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return user;
+}
+
+#define USER(id) (INT64_C(id) << 32 | (id))
+
+static void put_passwd(const char *line)
+{
+    FILE *f = __real_fopen("/tmp/dm-confine-passwd", "w");
+
+    fprintf(f, "root:x:0:0::/:\nnobody:x:65534:65534::/:\n%s", line);
+    fclose(f);
+    passwd = "/tmp/dm-confine-passwd";
+}
+
+/* Each stub domain's processes have a user of their own, where there is a range for that. */
+static void test_a_user_for_each(void **state)
+{
+    put_passwd("");
+    assert_int_equal(user_of(for_seven), USER(65534));
+    put_passwd("xen-stubdom-range-base:x:70000:70000::/:\n");
+    assert_int_equal(user_of(for_seven), USER(70007));
+    assert_int_equal(user_of(viewer), USER(70000));
+    assert_int_equal(user_of(for_too_many), -1);
+    /* One that would end at root, or at nobody's number. */
+    put_passwd("xen-stubdom-range-base:x:4294967289:70000::/:\n");
+    assert_int_equal(user_of(for_seven), -1);
+    put_passwd("xen-stubdom-range-base:x:70000:4294967290::/:\n");
+    assert_int_equal(user_of(for_seven), -1);
+    passwd = NULL;
+    unlink("/tmp/dm-confine-passwd");
 }
 
 /* A worker is not left behind by its supervisor: the pipe that it holds open ends. */
@@ -164,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_work_goes_on, root_only),
         cmocka_unit_test_setup(test_the_rest_is_death, root_only),
+        cmocka_unit_test_setup(test_a_user_for_each, root_only),
         cmocka_unit_test_setup(test_ends_with_its_parent, root_only),
     };
 
