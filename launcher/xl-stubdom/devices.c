@@ -15,12 +15,13 @@
 /*
  * Grant references, in version 1 of the table. Linux's netfront takes those of both rings, 256
  * entries and the ring itself, at its start; blkfront takes those of a request, 32 segments and an
- * indirect page, when there is one. The rest is for vchans: QMP, boot files, viewers.
+ * indirect page, when there is one. The rest is for vchans (QMP, boot files, viewers) and consoles, and
+ * makes two frames of it: with one the kernel does not come up.
  */
 #define GRANTS_A_FRAME 512
 #define GRANTS_A_NIC (2 * 257)
 #define GRANTS_A_DISK 34
-#define GRANTS_OTHERS 512
+#define GRANTS_OTHERS 600
 
 long devices_memory(const struct devices *devices, const struct flavour *flavour)
 {

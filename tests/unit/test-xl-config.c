@@ -573,6 +573,10 @@ static void test_grant_frames(void **state)
     (void)state;
     assert_string_equal(work_out(many(0, 0, "max_grant_frames = 4"), &settings), "");
     settings_dispose(&settings);
+    assert_string_equal(work_out(many(0, 0, "max_grant_frames = 1"), &settings),
+                        "g.cfg: max_grant_frames = 1 is too small: the stub domain gets as many, and needs "
+                        "2 for 0 NICs and 0 disks");
+    settings_dispose(&settings);
     assert_string_equal(work_out(many(1, 1, "max_grant_frames = 1"), &settings),
                         "g.cfg: max_grant_frames = 1 is too small: the stub domain gets as many, and needs "
                         "3 for 1 NICs and 1 disks");
