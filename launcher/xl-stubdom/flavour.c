@@ -10,7 +10,7 @@
 
 #define OF_MAKE_INSTALL "`make install` of xen-stubdom, or its package, puts it there"
 
-/* Measured with the first, and taken for all. */
+/* Of Linux: rings, their buffers, and what QEMU has for each; rounded up, and taken for all. */
 #define A_DEVICE .nics = 2, .disks = 4, .nic_kib = 1536, .disk_kib = 384
 
 const struct flavour flavours[] = {
