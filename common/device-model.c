@@ -218,13 +218,21 @@ static int init_services(struct device_model *dm)
 
 /*
  * QEMU, restricted to its guest, cannot write to xenstore what libxl waits for, so we
- * ask it and write that.
+ * ask it and write that: when it has no more privileges than it is to have while its guest runs.
  */
 static void became_running(struct device_model *dm)
 {
     char path[XENSTORE_PATH_MAX];
     int rc;
 
+    /* QEMU has read them; later there is no writing to the file system any more. */
+    if (dm->needs.files[DM_FILE_KERNEL].name || dm->needs.files[DM_FILE_INITRD].name)
+        dm->platform->ops->files_remove(dm->platform);
+    rc = dm->platform->ops->qemu_confine(dm->platform);
+    if (rc) {
+        fail(dm, "QEMU keeps the privileges that it needed only to start: %s", strerror(-rc));
+        return;
+    }
     snprintf(path, sizeof(path), "device-model/%u/state", dm->guest);
     rc = xenstore_write(dm->xs, path, "running");
     if (rc) {
@@ -236,11 +244,6 @@ static void became_running(struct device_model *dm)
     vchan_bridge_start(&dm->qmp);
     vnc_slots_start(&dm->vnc);
     cdroms_init(&dm->cdroms, dm->platform, dm->xs, &dm->own_qmp);
-    /* QEMU has read them; later there is no writing to the file system any more. */
-    if (dm->needs.files[DM_FILE_KERNEL].name || dm->needs.files[DM_FILE_INITRD].name)
-        dm->platform->ops->files_remove(dm->platform);
-    if (dm->platform->ops->qemu_confine(dm->platform))
-        log_warning("QEMU keeps the privileges that it needed only to start");
 }
 
 static void status_arrived(void *data, bool ok, const char *reply)

@@ -64,23 +64,6 @@ static enum child_status (*run_of(const struct supervisor_job *job, int which))(
     return which == KEEPER ? job->run_keeper : job->run_worker;
 }
 
-enum child_status child_status_of(int rc)
-{
-    switch (rc) {
-    case 0:
-        return CHILD_DONE;
-    case -ENOMEM:
-    case -EAGAIN:
-    case -ENFILE:
-    case -EMFILE:
-    case -ENOBUFS:
-    case -ENOSPC:
-        return CHILD_LATER;
-    default:
-        return CHILD_FAILED;
-    }
-}
-
 /* Deaths of late. */
 struct window {
     int64_t times[SUPERVISOR_MAX_RESTARTS + 1]; /* ms; 0: none */

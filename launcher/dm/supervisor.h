@@ -18,6 +18,7 @@
 
 #include "loop.h"
 
+#include <errno.h>
 #include <stdbool.h>
 
 #define SUPERVISOR_MAX_FILES 16
@@ -36,7 +37,22 @@ enum child_status {
 };
 
 /* What an -errno of a child's start is. */
-enum child_status child_status_of(int rc);
+static inline enum child_status child_status_of(int rc)
+{
+    switch (rc) {
+    case 0:
+        return CHILD_DONE;
+    case -ENOMEM:
+    case -EAGAIN:
+    case -ENFILE:
+    case -EMFILE:
+    case -ENOBUFS:
+    case -ENOSPC:
+        return CHILD_LATER;
+    default:
+        return CHILD_FAILED;
+    }
+}
 
 struct supervisor_job {
     /*

@@ -155,7 +155,10 @@ int linux_qemu_start(struct platform *base, char *const argv[])
  */
 int linux_qemu_confine(struct platform *base)
 {
-    static const char *const paths[] = { "/dev/xen/privcmd", "/dev/xen/hypercall" };
+    static const char *const paths[] = {
+        "/dev/xen/privcmd", "/dev/xen/hypercall", "/dev/xen/evtchn", "/dev/xen/xenbus",
+        "/dev/xen/gntdev",
+    };
     int rc = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(paths); i++)

@@ -1,4 +1,5 @@
-// sources: launcher/dm/keeper.c launcher/dm/message.c launcher/dm/store.c launcher/dm/save-opener.c
+// sources: launcher/dm/keeper.c launcher/dm/signals.c launcher/dm/message.c launcher/dm/store.c
+// sources: launcher/dm/save-opener.c
 // sources: common/xs-read.c common/str-list.c common/loop.c common/util.c common/log.c
 /*
  * A worker that was taken over, and sends any packets to the keeper and to the supervisor's save

@@ -37,8 +37,6 @@ static int store_pipe[2];
 
 int store_domain_exists(struct store *store) { return shared->exists; }
 int store_check(struct store *store) { shared->checks++; return shared->broken; }
-
-enum child_status child_status_of(int rc) { return CHILD_FAILED; }
 int store_fd(struct store *store) { return store_pipe[0]; }
 
 int store_watch(struct store *store, const struct store_console *consoles, int count, bool vnc,

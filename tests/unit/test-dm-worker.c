@@ -219,8 +219,6 @@ static void expect_log(const char *text)
     assert_string_equal(buf, text);
 }
 
-enum child_status child_status_of(int rc) { return CHILD_FAILED; }
-
 /* -------- tests -------- */
 
 static void test_a_life(void **state)

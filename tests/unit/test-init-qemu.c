@@ -175,7 +175,8 @@ static void much_output(void **state)
 static void confines(void **state)
 {
     assert_int_equal(linux_qemu_confine(&platform.base), 0);
-    assert_string_equal(changed, "/dev/xen/privcmd /dev/xen/hypercall ");
+    assert_string_equal(changed, "/dev/xen/privcmd /dev/xen/hypercall /dev/xen/evtchn /dev/xen/xenbus "
+                                 "/dev/xen/gntdev ");
     mount_error = EBUSY;
     assert_int_equal(linux_qemu_confine(&platform.base), -EBUSY);
 }
