@@ -35,6 +35,7 @@ static int open_pid(pid_t pid)
 static int read_exe(struct qmp_proxy *proxy, pid_t pid)
 {
     char path[64];
+    const char *slash;
     ssize_t len;
 
     snprintf(path, sizeof(path), "/proc/%d/exe", pid);
@@ -42,7 +43,8 @@ static int read_exe(struct qmp_proxy *proxy, pid_t pid)
     if (len < 0)
         return -errno;
     proxy->exe[len] = '\0';
-    return strstr(proxy->exe, "/" NAME) ? 0 : -EINVAL;
+    slash = strrchr(proxy->exe, '/');
+    return slash && !strcmp(slash + 1, NAME) ? 0 : -EINVAL;
 }
 
 /*

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 static struct shared {
@@ -289,6 +290,31 @@ static void test_nothing_to_look_after(void **state)
     assert_int_equal(loop.fd_count, 0);
 }
 
+/* A name that only begins like it is another program's; so is a folder's. */
+static void test_its_whole_name_counts(void **state)
+{
+    static const char *const names[] = { "vchan-socket-proxy.old", "vchan-socket-proxy/other" };
+    char folder[100], was[200];
+
+    snprintf(folder, sizeof(folder), "%s/vchan-socket-proxy", dir);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        pid_t first;
+
+        strcpy(was, program);
+        snprintf(program, sizeof(program), "%s/%s", dir, names[i]);
+        if (i)
+            mkdir(folder, 0700);
+        assert_int_equal(rename(was, program), 0);
+        first = start_proxy("vchan-socket-proxy", NULL);
+        shared->pid = first;
+        assert_true(qmp_proxy_find(&proxy, &loop, &store) < 0);
+        kill_and_reap(first);
+        unlink(socket_path);
+    }
+    unlink(program);
+    rmdir(folder);
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -302,6 +328,7 @@ int main(int argc, char **argv)
         TEST(test_followed_when_it_died_unseen),
         TEST(test_not_for_ever),
         TEST(test_nothing_to_look_after),
+        TEST(test_its_whole_name_counts),
     };
 
     if (!strcmp(argv[0], "vchan-socket-proxy"))
