@@ -1,6 +1,6 @@
 // sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/config.c launcher/xl-stubdom/fault.c
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/nics.c launcher/xl-stubdom/devices.c
-// sources: launcher/xl-stubdom/flavour.c
+// sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/host-config.c
 // sources: common/frame-filter.c common/util.c
 // libs: xlutil xenlight
 /*
@@ -34,7 +34,7 @@ static int read_guest(const char *format, ...)
     vsnprintf(text + strlen(text), sizeof(text) - strlen(text), format, args);
     va_end(args);
     fault.text[0] = '\0';
-    rc = config_init_text(&config, "g.cfg", text, strlen(text), &fault);
+    rc = config_init_text(&config, "g.cfg", text, strlen(text), NULL, &fault);
     config_dispose(&config);
     return rc;
 }
