@@ -5,6 +5,7 @@
 SHELL := /bin/bash
 export XENFIRMWAREDIR ?= /usr/lib/xen-4.20/boot
 export DESTDIR ?=
+.DEFAULT_GOAL := all
 
 .PHONY: help all prepare qemu kernel launcher micro rump image demo check check-all bench fuzz install deb lint clean distclean
 .NOTPARALLEL:
@@ -52,13 +53,13 @@ check: ## unit tests and lab scenarios; closes with "N passed, N failed"
 check-all: ## the same with the scenarios that take long (hours)
 	@tests/check --all
 
-bench: image ## measure the figures; writes build/bench.json
+bench: image ## measure all flavours that are built; writes build/bench.json
 	@tests/bench/run
 
 fuzz: image ## fuzz the parsers for as long as you like (SECONDS=n)
 	@tests/fuzz/run
 
-lint: prepare ## shellcheck and man page checks alone
+lint: prepare ## scripts, man pages, layout, form of the last commit
 	@tests/lint
 
 install: ## install into $(DESTDIR)/ (after make)

@@ -5,7 +5,6 @@
  */
 #include "config.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -193,37 +192,25 @@ static const char *const our_keys[] = {
     "stubdom_cmdline",
 };
 
-static bool is_ours(const char *key, size_t len)
+/* stubdom_* are ours; of the others xl knows more. */
+static bool may_be(const char *name, size_t len)
 {
+    if (len < strlen("stubdom_") || strncmp(name, "stubdom_", strlen("stubdom_")))
+        return true;
     for (size_t i = 0; i < sizeof(our_keys) / sizeof(our_keys[0]); i++)
-        if (strlen(our_keys[i]) == len && !strncmp(our_keys[i], key, len))
+        if (strlen(our_keys[i]) == len && !strncmp(our_keys[i], name, len))
             return true;
     return false;
 }
 
-/*
- * A key that begins as ours do and is none: a slip, which xl would ignore. libxlutil lists no keys, so that
- * the text is looked at, line by line.
- */
+/* A key that begins as ours do and is none: a slip, which xl would ignore. */
 static int check_keys(const struct reader *r, const char *text, size_t len)
 {
-    static const char prefix[] = "stubdom_";
-    const char *end = text + len, *next;
+    cleanup_free char *others = keys_others(text, len, may_be);
 
-    for (const char *line = text; line < end; line = next) {
-        const char *key = line;
-        size_t size = 0;
-
-        next = memchr(line, '\n', end - line);
-        next = next ? next + 1 : end;
-        while (key < next && (*key == ' ' || *key == '\t'))
-            key++;
-        while (key + size < next && (isalnum((unsigned char)key[size]) || key[size] == '_'))
-            size++;
-        if (size >= sizeof(prefix) - 1 && !strncmp(key, prefix, sizeof(prefix) - 1) && !is_ours(key, size))
-            return fault_set(r->fault, -EINVAL, "%s: there is no key %.*s", r->source, (int)size, key);
-    }
-    return 0;
+    if (!others)
+        return fault_set(r->fault, -ENOMEM, "%s: out of memory", r->source);
+    return *others ? fault_set(r->fault, -EINVAL, "%s: there is no key %s", r->source, others) : 0;
 }
 
 /* Who gives a stub domain's memory means the guest to have one. */
@@ -459,21 +446,6 @@ static int check_name(const struct config *config, const struct reader *r)
     return 0;
 }
 
-/* dom0's daemon alone would get them, and it is not QEMU. */
-static int check_args_pv(const struct reader *r)
-{
-    XLU_ConfigList *list;
-    int count;
-    const char *text;
-
-    if (xlu_cfg_get_list(r->xlu, "device_model_args_pv", &list, &count, 1) &&
-        xlu_cfg_get_string(r->xlu, "device_model_args_pv", &text, 1))
-        return 0;
-    return fault_set(r->fault, -EINVAL,
-                     "%s: device_model_args_pv: no QEMU of this guest would get it; device_model_args_hvm "
-                     "is for the one in the stub domain", r->source);
-}
-
 static int read_keys(struct config *config, const struct reader *r)
 {
     long firewall = 1;
@@ -487,7 +459,7 @@ static int read_keys(struct config *config, const struct reader *r)
     rc = reader_copy(r, "uuid", &config->uuid);
     if (rc < 0)
         return rc;
-    if ((rc = check_name(config, r)) || (rc = check_args_pv(r)) || (rc = check_hvm(config, r)) ||
+    if ((rc = check_name(config, r)) || (rc = check_hvm(config, r)) ||
         (rc = keys_check(r->xlu, r->source, r->fault)) || (rc = read_video(config, r)) ||
         (rc = read_image(config, r)) || (rc = read_memory(config, r)) || (rc = read_disks(config, r)) ||
         (rc = check_usb(r)) || (rc = read_boot(config, r)))

@@ -47,7 +47,7 @@ const struct flavour flavours[] = {
         .kernel = "qemu-stubdom-rump-kernel",
         .ramdisk = "qemu-stubdom-rump-rootfs",
         .manifest = "qemu-stubdom-rump.manifest",
-        .origin = "no package has it, since it takes a rumprun toolchain to build",
+        .origin = "`make rump RUMPRUN=DIR` builds it with a rumprun toolchain, and `make install` puts it there",
         .unpacker = UNPACKED_BY_NOBODY,
         .arguments = "",
         .memory = {.without_vnc = 32, .with_vnc = 64, .least = 26, A_DEVICE},

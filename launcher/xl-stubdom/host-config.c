@@ -15,6 +15,27 @@
 
 #include "cleanup.h"
 #include "config.h"
+#include "keys.h"
+
+static bool is_ours(const char *name, size_t len)
+{
+    static const char *const ours[] = {"default_flavour", "default_flavor", "require"};
+
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+        if (strlen(ours[i]) == len && !strncmp(ours[i], name, len))
+            return true;
+    return false;
+}
+
+/* A slip of the pen is no wish to have QEMU in dom0. */
+static int check_keys(const char *text, size_t len, const char *path, struct fault *fault)
+{
+    cleanup_free char *others = keys_others(text, len, is_ours);
+
+    if (!others)
+        return fault_set(fault, -ENOMEM, "%s: out of memory", path);
+    return *others ? fault_set(fault, -EINVAL, "%s: there is no key %s", path, others) : 0;
+}
 
 static int read_flavour(struct host_config *host, XLU_Config *xlu, const char *path, struct fault *fault)
 {
@@ -22,6 +43,8 @@ static int read_flavour(struct host_config *host, XLU_Config *xlu, const char *p
     char known[80];
     int e = xlu_cfg_get_string(xlu, "default_flavour", &name, 1);
 
+    if (e == ESRCH)
+        e = xlu_cfg_get_string(xlu, "default_flavor", &name, 1);
     if (e == ESRCH)
         return 0;
     host->flavour = e ? NULL : flavour_find(name);
@@ -64,6 +87,8 @@ int host_config_read(struct host_config *host, const char *path, struct fault *f
         rc = fault_set(fault, -ENOMEM, "%s: out of memory", path);
     else if (xlu_cfg_readdata(xlu, text, len))
         rc = fault_set(fault, -EINVAL, "%s: does not parse", path);
+    if (!rc)
+        rc = check_keys(text, len, path, fault);
     if (!rc)
         rc = read_flavour(host, xlu, path, fault);
     if (!rc)

@@ -244,7 +244,7 @@ const struct key keys[] = {
     ROW("stubdomain_memory", SERVED, SET),
     ROW("device_model_args", SERVED, "see `xl-stubdom.cfg(5)`"),
     ROW("device_model_args_hvm", SERVED, "see `xl-stubdom.cfg(5)`"),
-    ROW("device_model_args_pv", HARMLESS, NOT_HVM),
+    ROW_BUT("device_model_args_pv", REFUSED, NULL, is_any, NULL, "dom0's daemon would get them, which is no QEMU"),
     ROW("device_model_user", HARMLESS, "QEMU is no process of dom0's"),
     ROW("dm_restrict", HARMLESS, "QEMU is always confined here"),
     /* For other guests. */
@@ -361,7 +361,7 @@ static bool is_assigned(const char *after, const char *end)
     return after < end && (*after == '=' || *after == '+');
 }
 
-char *keys_unknown(const char *text, size_t len)
+char *keys_others(const char *text, size_t len, bool (*known)(const char *name, size_t len))
 {
     const char *end = text + len, *after;
     cleanup_free char *list = strdup("");
@@ -369,7 +369,7 @@ char *keys_unknown(const char *text, size_t len)
 
     for (const char *p = text; list && p < end;) {
         after = skip_name(p, end);
-        if (after > p && !depth && is_assigned(after, end) && !is_known(p, after - p)) {
+        if (after > p && !depth && is_assigned(after, end) && !known(p, after - p)) {
             char *longer;
 
             if (asprintf(&longer, "%s%s%.*s", list, *list ? ", " : "", (int)(after - p), p) < 0)
@@ -384,4 +384,9 @@ char *keys_unknown(const char *text, size_t len)
         p = after;
     }
     return steal(list);
+}
+
+char *keys_unknown(const char *text, size_t len)
+{
+    return keys_others(text, len, is_known);
 }

@@ -41,10 +41,11 @@ void key_describe(const struct key *key, char *text, size_t size);
 int keys_check(XLU_Config *xlu, const char *source, struct fault *fault);
 
 /*
- * The keys of a config that the table has not, "a, b", in the order of the config; stubdom_* are
- * not looked at. The text must have been parsed without error. Malloc'd, "" when there is none;
- * NULL: out of memory.
+ * The keys of a config that are not known, "a, b", in the order of the config. The text must have been
+ * parsed without error. Malloc'd, "" when there is none; NULL: out of memory.
  */
+char *keys_others(const char *text, size_t len, bool (*known)(const char *name, size_t len));
+/* The same, of the table; stubdom_* are not looked at. */
 char *keys_unknown(const char *text, size_t len);
 
 #endif

@@ -82,8 +82,8 @@ static const char usage[] =
     "       xl-stubdom --print-config CONFIG [KEY=VALUE...]\n"
     "       xl-stubdom --version | --help\n"
     "\n"
-    "A guest config with stubdom_flavor = \"linux\" or \"micro\" gets its device model in a\n"
-    "stub domain; see xl-stubdom.cfg(5). --print-config shows the settings that this\n"
+    "A guest config with stubdom_flavor = \"linux\", \"micro\" or \"rump\" gets its device model\n"
+    "in a stub domain; see xl-stubdom.cfg(5). --print-config shows the settings that this\n"
     "takes, for use with plain xl. Everything else is done by xl:\n"
     "\n";
 

@@ -206,11 +206,9 @@ static void test_refused(void **state)
          "g.cfg: name = \"g--incoming\": what ends in \"--incoming\" is the toolstack's to name"},
         {GUEST "name = \"g-dm2\"\n", ""},
         {GUEST "device_model_args_pv = [ \"-xen-domid\", \"5\" ]\n",
-         "g.cfg: device_model_args_pv: no QEMU of this guest would get it; device_model_args_hvm is for "
-         "the one in the stub domain"},
+         "g.cfg: device_model_args_pv = \"-xen-domid\": dom0's daemon would get them, which is no QEMU"},
         {GUEST "device_model_args_pv = \"-S\"\n",
-         "g.cfg: device_model_args_pv: no QEMU of this guest would get it; device_model_args_hvm is for "
-         "the one in the stub domain"},
+         "g.cfg: device_model_args_pv = \"-S\": dom0's daemon would get them, which is no QEMU"},
         {GUEST "stubdom_memory = \"abc\"\n", "g.cfg: stubdom_memory = \"abc\" is not a number"},
         {GUEST "stubdom_memory = \"\"\n", "g.cfg: stubdom_memory = \"\" is not a number"},
         {GUEST "stubdom_memory = \"32M\"\n", "g.cfg: stubdom_memory = \"32M\" is not a number"},
@@ -347,6 +345,8 @@ static void test_host(void **state)
         {"require = \"yes\"", "type = \"hvm\"", "", "require is not 0 or 1"},
         {"require = 2", "type = \"hvm\"", "", "require is not 0 or 1"},
         {"default_flavour = \"none\"", "type = \"hvm\"", "", "default_flavour is not"},
+        {"default_flavor = \"micro\"", "type = \"hvm\"", "micro", ""},
+        {"requires = 1\nrequire = 0", "type = \"hvm\"", "", "there is no key requires"},
         {"default_flavour = ", "type = \"hvm\"", "", "does not parse"},
     };
 

@@ -644,8 +644,8 @@ static void test_refused_before_xl(void **state)
     put("g.cfg", GUEST "stubdom_flavor = \"micro\"\n", 0600);
     expect_refused("xl-stubdom: fw/qemu-stubdom-micro-kernel" MISSING);
     put("g.cfg", GUEST "stubdom_flavor = \"rump\"\n", 0600);
-    expect_refused("xl-stubdom: fw/qemu-stubdom-rump-kernel: No such file or directory: no package has it, "
-                   "since it takes a rumprun toolchain to build\n");
+    expect_refused("xl-stubdom: fw/qemu-stubdom-rump-kernel: No such file or directory: `make rump "
+                   "RUMPRUN=DIR` builds it with a rumprun toolchain, and `make install` puts it there\n");
     put("g.cfg", GUEST "stubdom_image = \"debug\"\n", 0600);
     expect_refused("xl-stubdom: fw/qemu-stubdom-linux-rootfs-debug" MISSING);
     put("g.cfg", GUEST, 0600);
@@ -692,8 +692,8 @@ static void test_print_config(void **state)
                         "xl-stubdom 7.8\n"
                         "linux: fw/qemu-stubdom-linux-kernel, fw/qemu-stubdom-linux-rootfs\n"
                         "micro: fw/qemu-stubdom-micro-kernel" MISSING
-                        "rump: fw/qemu-stubdom-rump-kernel: No such file or directory: no package has it, "
-                        "since it takes a rumprun toolchain to build\n");
+                        "rump: fw/qemu-stubdom-rump-kernel: No such file or directory: `make rump "
+                        "RUMPRUN=DIR` builds it with a rumprun toolchain, and `make install` puts it there\n");
 }
 
 static int set_up(void **state)
