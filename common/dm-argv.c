@@ -419,13 +419,14 @@ static int check_device(struct walk *walk, const char *option, const char *value
         "hda-micro", "hda-output",
     };
     static const char *const of_dom0[] = { "usb-host", "vfio-pci", "scsi-generic", "scsi-block" };
+    char rom[2];
 
     if (starts_with_word(value, of_dom0, ARRAY_SIZE(of_dom0)))
         return refuse(walk, "%s %s: a device of dom0's, which the stub domain cannot reach",
                       option, value);
     if (starts_with_word(value, sound, ARRAY_SIZE(sound)))
         walk->has_sound = true;
-    if (is_libxls_nic(value))
+    if (is_libxls_nic(value) && find_key(value, "romfile", rom, sizeof(rom)) == -ENOENT)
         return rewrite_nic(walk, option, value);
     return check_no_file(walk, option, value);
 }

@@ -478,6 +478,7 @@ static struct outcome lead(const struct supervisor_job *job, struct team *team)
         /* They ran before: memory, say, may be short for a moment. */
         if (at_once && wait_a_moment(job))
             return (struct outcome){ OVER, CHILD_DONE, false };
+        reap(team->children); /* the signal of a stand-by's end may have been taken there */
     }
     job->given_up(job->data);
     return (struct outcome){ OVER, CHILD_FAILED, false };

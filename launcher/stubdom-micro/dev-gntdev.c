@@ -210,7 +210,7 @@ static long copy_segment(uintptr_t at)
 {
     struct ioctl_gntdev_grant_copy_segment segment;
     const __typeof__(segment.source) *theirs;
-    uint32_t size;
+    uint32_t size = 0;
     int rc = 0;
 
     if (user_read(&segment, at, sizeof(segment)))

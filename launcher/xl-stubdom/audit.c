@@ -59,6 +59,7 @@ static void program_of(unsigned int pid, char name[64])
 {
     char path[64], target[256];
     const char *slash;
+    char *gone;
     ssize_t len;
 
     snprintf(path, sizeof(path), "/proc/%u/exe", pid);
@@ -66,6 +67,9 @@ static void program_of(unsigned int pid, char name[64])
     target[len < 0 ? 0 : len] = '\0';
     slash = strrchr(target, '/');
     snprintf(name, 64, "%.63s", slash ? slash + 1 : target);
+    /* Linux says so of a program that was replaced while it runs: an upgrade. */
+    if ((gone = strstr(name, " (deleted)")))
+        *gone = '\0';
 }
 
 /* The first child that is not root's; the number of its user, or "-". */
@@ -137,9 +141,12 @@ static bool judge(const struct guest *guest, FILE *out)
 
     program_of(guest->pid, program);
     snprintf(domid, sizeof(domid), "%u", guest->domid);
-    snprintf(where, sizeof(where), guest->stub ? "%u" : "dom0", guest->stub);
+    snprintf(where, sizeof(where), guest->stub ? "%u" : guest->pid ? "dom0" : "-", guest->stub);
     snprintf(restarts, sizeof(restarts), "%u", guest->restarts);
-    if (!guest->stub)
+    if (!guest->stub && !guest->pid) {
+        finding = "no device model yet";
+        bad = false;
+    } else if (!guest->stub)
         finding = "ITS QEMU RUNS IN DOM0";
     else if (!*program)
         finding = "NOBODY SERVES ITS STUB DOMAIN";

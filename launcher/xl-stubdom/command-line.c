@@ -281,6 +281,7 @@ static int command_line_scan(struct command_line *line, int argc, char **argv, c
     line->config = scan.config;
     line->config_arg = argument_index(argc, argv, scan.config);
     line->extra = scan.extra;
+    line->makes_guest = sub->starts_guest;
     line->starts_guest = sub->starts_guest && !scan.dry_run;
     return 0;
 }

@@ -25,7 +25,8 @@ struct command_line {
     int config_arg;     /* the index in argv of the argument that `config` is in */
     char *extra;        /* inline settings, a line each, or NULL */
     bool *inline_args;  /* by index in argv: it is one of these; NULL: none */
-    bool starts_guest;  /* the command makes a domain */
+    bool makes_guest;   /* the command makes a domain, or would without "-n" */
+    bool starts_guest;  /* it does */
     bool paused;        /* create, restore: that is not to run yet */
     const char *checkpoint; /* restore without a config: the file; part of the caller's argv */
     const char *monitored; /* qemu-monitor-command: the domain; part of the caller's argv */

@@ -158,8 +158,11 @@ static int prepare(struct job *job, const char *config, const char *extra)
 
     if (!rc)
         rc = config_load(config, extra, &job->text, &job->len, &job->fault);
+    /* The wishes for new guests are not for one that is saved, or goes to another host. */
     if (!rc)
-        rc = config_init_text(&job->config, config, job->text, job->len, &job->host, &job->fault);
+        rc = config_init_text(&job->config, config, job->text, job->len,
+                              job->line.use == CONFIG_UNUSED || job->line.makes_guest ? &job->host : NULL,
+                              &job->fault);
     if (rc || !job->config.flavour)
         return rc;
     rc = dm_args_check(&job->config, &job->fault);
@@ -269,8 +272,13 @@ static int write_config(struct job *job, FILE *f)
         job->uuid = strdup(job->config.uuid);
     else if (job->line.starts_guest)
         rc = choose_uuid(job);
-    if (job->uuid)
-        fprintf(f, "uuid=\"%s\"\n", job->uuid);
+    if (job->uuid) {
+        cleanup_free char *quoted = config_quote(job->uuid);
+
+        if (!quoted)
+            return fault_set(&job->fault, -ENOMEM, "out of memory");
+        fprintf(f, "uuid=%s\n", quoted);
+    }
     for (size_t i = 0; i < job->settings.count; i++)
         fprintf(f, "%s\n", job->settings.line[i]);
     return rc;
@@ -519,10 +527,12 @@ static char **copy_argv(int argc, char **argv)
 static int restore_saved(struct job *job, int argc, char **argv)
 {
     struct saved_guest saved;
-    bool ours = !saved_guest_read(&saved, job->line.checkpoint) && saved.stub_domain;
+    int unread = saved_guest_read(&saved, job->line.checkpoint);
+    bool ours = !unread && saved.stub_domain;
     int rc = ours ? take_saved(job, &saved) : 0;
 
-    if (!rc && !ours && saved.hvm)
+    /* What we do not understand, xl may: its older files, too. */
+    if (!rc && !ours && (saved.hvm || (unread && unread != -ENOENT)))
         rc = check_required(job);
     saved_guest_dispose(&saved);
     if (!rc && !ours)

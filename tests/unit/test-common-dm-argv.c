@@ -213,6 +213,7 @@ static void refused(void **state)
         { { "-loadvm", "before" }, "xl save" },
         { { "-bios", "/usr/share/bios.bin" }, "bios= in the config" },
         { { "-device", "e1000,romfile=/a/rom" }, "file of dom0" },
+        { { "-device", "e1000,id=nic9,netdev=net9,romfile=/a/rom" }, "file of dom0" },
         { { "-device", "usb-host,vendorid=1" }, "device of dom0's" },
         { { "-usbdevice", "host:1.2" }, "can emulate" },
         { { "-usbdevice", "tabletop" }, "can emulate" },

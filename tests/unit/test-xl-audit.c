@@ -62,6 +62,7 @@ ssize_t __wrap_readlink(const char *path, char *buf, size_t size)
 
 static const char *const in_dom0[] = {HVM, "/local/domain/4/image/device-model-pid", "501", NULL};
 static const char *const in_stub[] = {STUB, NULL};
+static const char *const half_made[] = {HVM, NULL};
 static const char *const not_hvm[] = {"/libxl/4/type", "pvh", "/local/domain/4/name", "g", NULL};
 
 static void test_findings(void **state)
@@ -75,7 +76,10 @@ static void test_findings(void **state)
         { in_stub, "/usr/libexec/xen-stubdom/stubdom-dm", 0, "micro " },
         { in_stub, "/usr/libexec/xen-stubdom/stubdom-dm", 0, " in order\n" },
         { in_stub, "/usr/libexec/xen-stubdom/stubdom-dm", 0, " 2  in order\n" },
+        { in_stub, "/usr/libexec/xen-stubdom/stubdom-dm (deleted)", 0, " in order\n" },
         { in_stub, "/usr/libexec/xen-qemu-system-i386", 1, "A QEMU IN DOM0 SERVES" },
+        { in_stub, "/usr/libexec/xen-qemu-system-i386 (deleted)", 1, "A QEMU IN DOM0 SERVES" },
+        { half_made, NULL, 0, "no device model yet\n" },
         { in_stub, NULL, 1, "NOBODY SERVES" },
         { in_dom0, "/usr/libexec/xen-qemu-system-i386", 1, "ITS QEMU RUNS IN DOM0" },
         { in_dom0, NULL, 1, "dom0 " },

@@ -613,6 +613,15 @@ static void test_required(void **state)
     assert_int_equal(RUN("restore", "saved"), 1);
     assert_string_equal(get("args"), "");
     assert_non_null(strstr(get("err"), "saved: this host requires a stub domain"));
+    /* what we cannot read may be such a guest, to xl */
+    put_saved("name = \"p\"", 10);
+    assert_int_equal(RUN("restore", "saved"), 1);
+    assert_string_equal(get("args"), "");
+    assert_int_equal(RUN("restore", "no-file"), 0);
+    put_saved(plain, sizeof(plain));
+    /* a guest that runs may be saved, and leave */
+    assert_int_equal(RUN("save", "p", "file", "plain.cfg"), 0);
+    assert_int_equal(RUN("migrate", "-C", "plain.cfg", "p", "host"), 0);
     put("host.conf", "nonsense\n", 0600);
     assert_int_equal(RUN("create", "plain.cfg"), 1);
     assert_int_equal(RUN("restore", "saved"), 1);
