@@ -10,7 +10,6 @@
 #include "audit.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 #include "cleanup.h"
 #include "flavour.h"
 #include "util.h"
+#include "xs-get.h"
 
 #define DAEMON "stubdom-dm"
 #define FORMAT "%-6s %-24s %-8s %-8s %-12s %8s  %s\n"
@@ -32,20 +32,6 @@ struct guest {
     char user[16];            /* of the daemon's worker */
     unsigned int restarts;
 };
-
-__attribute__((format(printf, 2, 3)))
-static char *get(struct xs_handle *xs, const char *format, ...)
-{
-    char path[200];
-    unsigned int len;
-    va_list args;
-    int n;
-
-    va_start(args, format);
-    n = vsnprintf(path, sizeof(path), format, args);
-    va_end(args);
-    return n < 0 || (size_t)n >= sizeof(path) ? NULL : xs_read(xs, XBT_NULL, path, &len);
-}
 
 static unsigned int number(const char *text)
 {
@@ -115,17 +101,17 @@ static unsigned int count_restarts(const char *logs, const char *guest)
 
 static void look_at(struct xs_handle *xs, const char *logs, struct guest *guest)
 {
-    cleanup_free char *stub = get(xs, "/local/domain/%u/image/device-model-domid", guest->domid);
+    cleanup_free char *stub = xs_get(xs, "/local/domain/%u/image/device-model-domid", guest->domid);
     cleanup_free char *pid = NULL, *vm = NULL, *kernel = NULL;
     const struct flavour *flavour;
 
     guest->stub = number(stub);
-    pid = get(xs, "/local/domain/%u/image/device-model-pid", guest->stub ? guest->stub : guest->domid);
+    pid = xs_get(xs, "/local/domain/%u/image/device-model-pid", guest->stub ? guest->stub : guest->domid);
     guest->pid = number(pid);
     if (!guest->stub)
         return;
-    vm = get(xs, "/local/domain/%u/vm", guest->stub);
-    kernel = vm ? get(xs, "%s/image/kernel", vm) : NULL;
+    vm = xs_get(xs, "/local/domain/%u/vm", guest->stub);
+    kernel = vm ? xs_get(xs, "%s/image/kernel", vm) : NULL;
     flavour = kernel ? flavour_of_kernel(kernel) : NULL;
     guest->flavour = strdup(flavour ? flavour->name : "other");
     user_of(guest->pid, guest->user);
@@ -178,11 +164,11 @@ int audit(const char *logs, FILE *out, struct fault *fault)
     fprintf(out, FORMAT, "guest", "name", "model in", "flavour", "user", "restarts", "finding");
     for (unsigned int i = 0; i < count; i++) {
         struct guest guest = { .domid = number(domains[i]) };
-        cleanup_free char *type = get(xs, "/libxl/%u/type", guest.domid);
+        cleanup_free char *type = xs_get(xs, "/libxl/%u/type", guest.domid);
 
         if (!guest.domid || !type || strcmp(type, "hvm"))
             continue;
-        guest.name = get(xs, "/local/domain/%u/name", guest.domid);
+        guest.name = xs_get(xs, "/local/domain/%u/name", guest.domid);
         if (!guest.name)
             continue; /* it has ended meanwhile */
         look_at(xs, logs, &guest);

@@ -197,10 +197,7 @@ static bool may_be(const char *name, size_t len)
 {
     if (len < strlen("stubdom_") || strncmp(name, "stubdom_", strlen("stubdom_")))
         return true;
-    for (size_t i = 0; i < sizeof(our_keys) / sizeof(our_keys[0]); i++)
-        if (strlen(our_keys[i]) == len && !strncmp(our_keys[i], name, len))
-            return true;
-    return false;
+    return key_is_among(our_keys, sizeof(our_keys) / sizeof(our_keys[0]), name, len);
 }
 
 /* A key that begins as ours do and is none: a slip, which xl would ignore. */

@@ -21,10 +21,7 @@ static bool is_ours(const char *name, size_t len)
 {
     static const char *const ours[] = {"default_flavour", "default_flavor", "require"};
 
-    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-        if (strlen(ours[i]) == len && !strncmp(ours[i], name, len))
-            return true;
-    return false;
+    return key_is_among(ours, sizeof(ours) / sizeof(ours[0]), name, len);
 }
 
 /* A slip of the pen is no wish to have QEMU in dom0. */

@@ -321,6 +321,14 @@ int keys_check(XLU_Config *xlu, const char *source, struct fault *fault)
     return 0;
 }
 
+bool key_is_among(const char *const list[], size_t count, const char *name, size_t len)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strlen(list[i]) == len && !strncmp(list[i], name, len))
+            return true;
+    return false;
+}
+
 static bool is_known(const char *name, size_t len)
 {
     if (len >= 8 && !strncmp(name, "stubdom_", 8))

@@ -40,6 +40,9 @@ void key_describe(const struct key *key, char *text, size_t size);
 /* Returns 0, or -EINVAL with the fault described: a value that cannot be had. */
 int keys_check(XLU_Config *xlu, const char *source, struct fault *fault);
 
+/* Whether the LEN characters at NAME are one of the list. */
+bool key_is_among(const char *const list[], size_t count, const char *name, size_t len);
+
 /*
  * The keys of a config that are not known, "a, b", in the order of the config. The text must have been
  * parsed without error. Malloc'd, "" when there is none; NULL: out of memory.

@@ -154,15 +154,15 @@ static void note_unknown(struct job *job)
 /* Everything that can be wrong is found here, before there is a domain. */
 static int prepare(struct job *job, const char *config, const char *extra)
 {
-    int rc = host_config_read(&job->host, HOST_CONFIG, &job->fault);
+    int rc = 0;
 
+    /* The wishes for new guests are not for one that is saved, or goes to another host. */
+    if (job->line.use == CONFIG_UNUSED || job->line.makes_guest)
+        rc = host_config_read(&job->host, HOST_CONFIG, &job->fault);
     if (!rc)
         rc = config_load(config, extra, &job->text, &job->len, &job->fault);
-    /* The wishes for new guests are not for one that is saved, or goes to another host. */
     if (!rc)
-        rc = config_init_text(&job->config, config, job->text, job->len,
-                              job->line.use == CONFIG_UNUSED || job->line.makes_guest ? &job->host : NULL,
-                              &job->fault);
+        rc = config_init_text(&job->config, config, job->text, job->len, &job->host, &job->fault);
     if (rc || !job->config.flavour)
         return rc;
     rc = dm_args_check(&job->config, &job->fault);
@@ -269,7 +269,7 @@ static int write_config(struct job *job, FILE *f)
     fwrite(job->text, 1, job->len, f);
     fputc('\n', f);
     if (job->line.starts_guest && job->config.uuid)
-        job->uuid = strdup(job->config.uuid);
+        job->uuid = steal(job->config.uuid);
     else if (job->line.starts_guest)
         rc = choose_uuid(job);
     if (job->uuid) {

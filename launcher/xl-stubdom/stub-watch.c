@@ -17,24 +17,9 @@
 #include <xenstore.h>
 
 #include "cleanup.h"
+#include "xs-get.h"
 
 #define DOMID_MAX 0x7fef /* below DOMID_FIRST_RESERVED */
-
-__attribute__((format(printf, 2, 3)))
-static char *xs_get(struct xs_handle *xs, const char *format, ...)
-{
-    char path[128];
-    unsigned int len;
-    va_list args;
-    int n;
-
-    va_start(args, format);
-    n = vsnprintf(path, sizeof(path), format, args);
-    va_end(args);
-    if (n < 0 || (size_t)n >= sizeof(path))
-        return NULL;
-    return xs_read(xs, XBT_NULL, path, &len);
-}
 
 static int32_t parse_domid(const char *text)
 {

@@ -7,7 +7,7 @@
 // sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/nics.c launcher/xl-stubdom/devices.c
 // sources: common/frame-filter.c launcher/xl-stubdom/screenshot.c
 // sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/guest-lock.c
-// sources: launcher/xl-stubdom/host-config.c launcher/xl-stubdom/audit.c
+// sources: launcher/xl-stubdom/host-config.c launcher/xl-stubdom/audit.c launcher/xl-stubdom/xs-get.c
 // cflags: -DGUEST_LOCK_SECONDS=2
 // libs: xlutil xenlight xenstore xentoollog json-c
 /*
@@ -623,6 +623,7 @@ static void test_required(void **state)
     assert_int_equal(RUN("save", "p", "file", "plain.cfg"), 0);
     assert_int_equal(RUN("migrate", "-C", "plain.cfg", "p", "host"), 0);
     put("host.conf", "nonsense\n", 0600);
+    assert_int_equal(RUN("save", "p", "file", "plain.cfg"), 0);
     assert_int_equal(RUN("create", "plain.cfg"), 1);
     assert_int_equal(RUN("restore", "saved"), 1);
     put("host.conf", "default_flavour = \"linux\"\n", 0600);

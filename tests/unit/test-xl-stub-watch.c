@@ -1,4 +1,4 @@
-// sources: launcher/xl-stubdom/stub-watch.c
+// sources: launcher/xl-stubdom/stub-watch.c launcher/xl-stubdom/xs-get.c
 // wrap: xs_open xs_close xs_watch xs_fileno xs_read xs_directory xs_check_watch
 // wrap: xc_interface_open xc_interface_close xc_domain_getinfo_single
 // libs: xenstore xenctrl
