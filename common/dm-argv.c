@@ -292,8 +292,10 @@ static int rewrite_drive(struct walk *walk, const char *option, const char *valu
     if (find_key(value, "cache", text, sizeof(text)) != -ENOENT &&
         !(cache && !strcmp(text, "writeback")))
         return emit(walk, option, value);
-    if (asprintf(&changed, "%.*s,cache=none,aio=native%s", (int)before, value,
-                 cache ? cache + strlen(libxls) : "") < 0)
+    if (!walk->out) /* a scan writes nothing */
+        return 0;
+    if (asprintf(&changed, "%.*s,cache=none,aio=%s%s", (int)before, value,
+                 walk->extras->disk_aio, cache ? cache + strlen(libxls) : "") < 0)
         return -ENOMEM;
     return emit(walk, option, changed);
 }
@@ -683,6 +685,8 @@ static int add_extras(const struct walk *walk)
         if (!rc)
             rc = str_list_addf(out, "fd=%d,set=1,opaque=save", extras->save_fd);
     }
+    for (size_t i = 0; !rc && extras->options && extras->options[i]; i++)
+        rc = str_list_add(out, extras->options[i]);
     return rc;
 }
 

@@ -91,6 +91,8 @@ struct platform_ops {
 struct platform {
     const struct platform_ops *ops;
     const char *qemu;                             /* argv[0] */
+    const char *disk_aio;                         /* of its disks: "native" or "threads" */
+    const char *const *qemu_options;              /* its own; NULL-terminated, or NULL */
     const char *qmp_path, *vnc_path;              /* as QEMU names its sockets */
     bool firewall;                                /* for the guest's NICs */
     struct device_model *model;                   /* to report to; set by the core */

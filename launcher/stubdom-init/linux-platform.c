@@ -165,6 +165,7 @@ int linux_platform_init(struct linux_platform *platform, struct loop *loop, int 
     platform->base = (struct platform){
         .ops = &linux_ops,
         .qemu = QEMU,
+        .disk_aio = "native",
         .qmp_path = "/run/qmp",
         .vnc_path = "/run/vnc",
         .firewall = true,

@@ -174,6 +174,9 @@ static const struct platform_ops rump_ops = {
     .power_off = power_off,
 };
 
+/* Each of its workers has a stack that is there at once. */
+static const char *const qemu_options[] = { "-object", "main-loop,id=main-loop,thread-pool-max=4", NULL };
+
 int rump_platform_init(struct rump_platform *platform, struct loop *loop)
 {
     int notify, rc;
@@ -182,6 +185,8 @@ int rump_platform_init(struct rump_platform *platform, struct loop *loop)
     platform->base = (struct platform){
         .ops = &rump_ops,
         .qemu = "qemu-system-i386",
+        .disk_aio = "threads", /* Linux's own way to a disk is not here */
+        .qemu_options = qemu_options,
         .qmp_path = "/tmp/qmp",
         .vnc_path = "/tmp/vnc",
         .firewall = true,

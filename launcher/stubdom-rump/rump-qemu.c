@@ -102,25 +102,11 @@ int rump_qemu_init(struct rump_platform *platform)
     return open_output(platform);
 }
 
-/* Linux's own way to a disk is not here; a few threads at a time are. */
-static char *translate(const char *arg)
-{
-    static const char native[] = ",aio=native";
-    const char *at = strstr(arg, native);
-    char *result;
-
-    if (!at)
-        return strdup(arg);
-    if (asprintf(&result, "%.*s%s", (int)(at - arg), arg, at + sizeof(native) - 1) < 0)
-        return NULL;
-    return result;
-}
-
 static int add(const char *arg)
 {
     if (program.argc == ARGS_MAX)
         return -E2BIG;
-    program.argv[program.argc] = translate(arg);
+    program.argv[program.argc] = strdup(arg);
     return program.argv[program.argc++] ? 0 : -ENOMEM;
 }
 
@@ -147,11 +133,6 @@ int rump_qemu_start(struct platform *base, char *const argv[])
 
     for (size_t i = 0; argv[i] && !rc; i++)
         rc = add(argv[i]);
-    /* Each of its workers has a stack that is there at once. */
-    if (!rc)
-        rc = add("-object");
-    if (!rc)
-        rc = add("main-loop,id=main-loop,thread-pool-max=4");
     if (rc)
         return rc;
     platform->ended = (struct loop_fd){ .ready = ended, .data = platform };

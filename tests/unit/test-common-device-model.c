@@ -207,7 +207,7 @@ static int setup(void **state)
 {
     memset(&host, 0, sizeof(host));
     host.monitor = -1;
-    host.base = (struct platform){ .ops = &fake_ops, .qemu = "/qemu", .qmp_path = "/run/qmp",
+    host.base = (struct platform){ .ops = &fake_ops, .qemu = "/qemu", .disk_aio = "native", .qmp_path = "/run/qmp",
                                    .vnc_path = "/run/vnc" };
     clock_ms = 500;
     log_text[0] = '\0';

@@ -14,7 +14,7 @@ static char error[DM_ERROR_MAX];
 
 static struct dm_extras extras_plain(void)
 {
-    return (struct dm_extras){ .guest = 7, .qemu = "/usr/bin/qemu", .qmp_path = "/run/qmp",
+    return (struct dm_extras){ .guest = 7, .qemu = "/usr/bin/qemu", .disk_aio = "native", .qmp_path = "/run/qmp",
                                .own_qmp_fd = -1, .save_fd = -1 };
 }
 
@@ -321,9 +321,12 @@ static void everything_added(void **state)
         "-mon", "chardev=stubdom-qmp,mode=control", "-chardev",
         "socket,id=stubdom-own,fd=6", "-mon", "chardev=stubdom-own,mode=control",
         "-xen-domid-restrict", "-vnc", "unix:/run/vnc", "-add-fd",
-        "fd=5,set=1,opaque=save", NULL
+        "fd=5,set=1,opaque=save", "-object", "main-loop,id=m", NULL
     };
+    static const char *const flavours_own[] = { "-object", "main-loop,id=m", NULL };
     struct dm_extras extras = extras_plain();
+
+    extras.options = flavours_own;
 
     extras.own_qmp_fd = 6;
     extras.vnc_path = "/run/vnc";
@@ -331,6 +334,17 @@ static void everything_added(void **state)
     assert_int_equal(scan((const char *const[]){ NULL }), 0);
     assert_int_equal(rewrite(&extras), 0);
     assert_out(expected);
+}
+
+/* Not every flavour has Linux's way to a disk. */
+static void other_disk_aio(void **state)
+{
+    struct dm_extras extras = extras_plain();
+
+    extras.disk_aio = "threads";
+    assert_int_equal(scan((const char *const[]){ "-drive", "file=/dev/xvda,if=ide,cache=writeback", NULL }), 0);
+    assert_int_equal(rewrite(&extras), 0);
+    assert_string_equal(out.items[2], "file=/dev/xvda,if=ide,cache=none,aio=threads");
 }
 
 /* Who says where VNC is served himself gets that. */
@@ -437,6 +451,7 @@ int main(void)
         cmocka_unit_test_teardown(many_nics, dispose),
         cmocka_unit_test_teardown(unanswered, dispose),
         cmocka_unit_test_teardown(everything_added, dispose),
+        cmocka_unit_test_teardown(other_disk_aio, dispose),
         cmocka_unit_test_teardown(own_vnc, dispose),
         cmocka_unit_test_teardown(boot_files, dispose),
         cmocka_unit_test_teardown(sound_gets_a_backend, dispose),
