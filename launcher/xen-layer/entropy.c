@@ -4,7 +4,7 @@
  * CPU's generator, anew in each call, and dom0's seed. A clock is no source: dom0, and the guest,
  * know the time.
  *
- * The seed is a node of ours in xenstore, which dom0's daemon writes before we run (launcher/dm/store.c).
+ * The seed is a node of ours in xenstore, which dom0's daemon writes before we run (launcher/dom0-daemon/both/store.c).
  * It is taken out before any program runs: a program may read xenstore, as it may the command line.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later

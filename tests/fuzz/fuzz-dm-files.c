@@ -1,5 +1,5 @@
-// sources: launcher/dm/file-server.c launcher/dm/vchan-client.c launcher/dm/xen-handles.c
-// sources: common/loop.c common/util.c common/log.c tests/unit/fake-xen.c
+// sources: launcher/dom0-daemon/confined/file-server.c launcher/dom0-daemon/confined/vchan-client.c
+// sources: launcher/dom0-daemon/confined/xen-handles.c common/loop.c common/util.c common/log.c tests/unit/fake-xen.c
 // cflags: -I../unit
 /*
  * A stub domain that fetches its two boot files by any vchans, some of them of honest servers,

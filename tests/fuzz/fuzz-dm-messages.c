@@ -1,6 +1,7 @@
-// sources: launcher/dm/keeper.c launcher/dm/signals.c launcher/dm/message.c launcher/dm/store.c
-// sources: launcher/dm/save-opener.c
-// sources: common/xs-read.c common/str-list.c common/loop.c common/util.c common/log.c
+// sources: launcher/dom0-daemon/confined/keeper.c launcher/dom0-daemon/both/signals.c
+// sources: launcher/dom0-daemon/both/message.c launcher/dom0-daemon/both/store.c
+// sources: launcher/dom0-daemon/both/save-opener.c common/xs-read.c common/str-list.c common/loop.c common/util.c
+// sources: common/log.c
 /*
  * A worker that was taken over, and sends any packets to the keeper and to the supervisor's save
  * opener. To xenstore goes what the packets say, in their order, of its own consoles, states 2 to 6,

@@ -1,4 +1,4 @@
-// sources: launcher/dm/qmp-session.c
+// sources: launcher/dom0-daemon/confined/qmp-session.c
 // libs: json-c
 /*
  * A QMP client that sends anything, in pieces of any size, and reads its replies

@@ -1,6 +1,6 @@
 // sources: launcher/screenshot/main.c
 // libs: libvncclient libgcrypt libpng
-// cflags: -I../../launcher/dm -Dmain=screenshot_main -Dalarm=no_alarm
+// cflags: -I../../launcher/dom0-daemon/root -Dmain=screenshot_main -Dalarm=no_alarm
 // cflags: -DrfbGetClient=new_client -Dcalloc=new_screen
 /*
  * What a VNC server in the stub domain may say to stubdom-screenshot, before it hangs up. The first

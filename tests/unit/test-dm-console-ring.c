@@ -1,4 +1,4 @@
-// sources: launcher/dm/console-ring.c
+// sources: launcher/dom0-daemon/confined/console-ring.c
 /*
  * The console ring against a model of bytes in a queue, from every start offset
  * and across the wrap of the indices, and with a frontend that lies.

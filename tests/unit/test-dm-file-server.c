@@ -1,4 +1,4 @@
-// sources: launcher/dm/file-server.c common/loop.c common/util.c common/log.c
+// sources: launcher/dom0-daemon/confined/file-server.c common/loop.c common/util.c common/log.c
 /*
  * Boot files on their way to the stub domain: what is opened, what is sent through a
  * ring of every size, what happens when the other side goes, comes back, or cheats.

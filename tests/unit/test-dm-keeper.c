@@ -1,4 +1,5 @@
-// sources: launcher/dm/keeper.c launcher/dm/signals.c launcher/dm/message.c common/loop.c common/util.c common/log.c
+// sources: launcher/dom0-daemon/confined/keeper.c launcher/dom0-daemon/both/signals.c
+// sources: launcher/dom0-daemon/both/message.c common/loop.c common/util.c common/log.c
 // cflags: -DCHECK_MS=50
 /*
  * The keeper with a xenstore of a few variables and a worker that is a child

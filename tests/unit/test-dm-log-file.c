@@ -1,4 +1,4 @@
-// sources: launcher/dm/log-file.c
+// sources: launcher/dom0-daemon/outputs/log-file.c
 /*
  * The bounded log: small logs are whole, large ones keep both ends, a full disk
  * loses bytes and nothing else.

@@ -1,7 +1,8 @@
-// sources: launcher/dm/output-state.c launcher/dm/save-opener.c launcher/dm/message.c launcher/dm/output.c
-// sources: launcher/dm/output-pty.c launcher/dm/output-peer.c
-// sources: launcher/dm/log-file.c launcher/dm/output-spec.c
-// sources: common/loop.c common/util.c common/log.c common/state-stream.c
+// sources: launcher/dom0-daemon/outputs/output-state.c launcher/dom0-daemon/both/save-opener.c
+// sources: launcher/dom0-daemon/both/message.c launcher/dom0-daemon/outputs/output.c
+// sources: launcher/dom0-daemon/outputs/output-pty.c launcher/dom0-daemon/outputs/output-peer.c
+// sources: launcher/dom0-daemon/outputs/log-file.c launcher/dom0-daemon/outputs/output-spec.c common/loop.c
+// sources: common/util.c common/log.c common/state-stream.c
 /*
  * dom0's side of a saved state: real files, the supervisor's half played by the test;
  * what is not stored is said not to be.

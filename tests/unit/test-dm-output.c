@@ -1,7 +1,7 @@
-// sources: launcher/dm/output.c launcher/dm/output-pty.c launcher/dm/output-peer.c
-// sources: launcher/dm/output-state.c launcher/dm/save-opener.c
-// sources: launcher/dm/log-file.c launcher/dm/output-spec.c
-// sources: common/loop.c common/util.c common/log.c common/state-stream.c
+// sources: launcher/dom0-daemon/outputs/output.c launcher/dom0-daemon/outputs/output-pty.c
+// sources: launcher/dom0-daemon/outputs/output-peer.c launcher/dom0-daemon/outputs/output-state.c
+// sources: launcher/dom0-daemon/both/save-opener.c launcher/dom0-daemon/outputs/log-file.c
+// sources: launcher/dom0-daemon/outputs/output-spec.c common/loop.c common/util.c common/log.c common/state-stream.c
 /*
  * Outputs with real files, ptys and sockets: what a viewer sees, and that nobody
  * who is slow, absent or gone can hold up the console.

@@ -1,4 +1,4 @@
-// sources: launcher/dm/qmp-proxy.c common/loop.c common/util.c common/log.c
+// sources: launcher/dom0-daemon/root/qmp-proxy.c common/loop.c common/util.c common/log.c
 // wrap: fork
 /*
  * libxl's proxy, played by a copy of this program: it is found by what xenstore

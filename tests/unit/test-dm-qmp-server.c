@@ -1,4 +1,4 @@
-// sources: launcher/dm/qmp-server.c launcher/dm/qmp-session.c
+// sources: launcher/dom0-daemon/confined/qmp-server.c launcher/dom0-daemon/confined/qmp-session.c
 // sources: common/loop.c common/util.c common/log.c
 // libs: json-c
 /*

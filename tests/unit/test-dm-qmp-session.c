@@ -1,4 +1,4 @@
-// sources: launcher/dm/qmp-session.c
+// sources: launcher/dom0-daemon/confined/qmp-session.c
 // libs: json-c
 /*
  * QMP as libxl 4.20 holds it with us, byte for byte, and clients that misbehave.

@@ -1,4 +1,4 @@
-// sources: launcher/dm/stderr-sink.c common/log.c common/util.c
+// sources: launcher/dom0-daemon/both/stderr-sink.c common/log.c common/util.c
 // wrap: clock_gettime
 /*
  * The daemon's own log: what a peer can cause, warnings and errors, is little at once and little in

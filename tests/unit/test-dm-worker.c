@@ -1,10 +1,13 @@
-// sources: launcher/dm/worker.c launcher/dm/signals.c launcher/dm/message.c launcher/dm/pv-console.c
-// sources: launcher/dm/xen-handles.c launcher/dm/console-ring.c launcher/dm/output.c
-// sources: launcher/dm/output-pty.c launcher/dm/output-peer.c launcher/dm/log-file.c
-// sources: launcher/dm/output-spec.c launcher/dm/qmp-server.c launcher/dm/qmp-session.c
-// sources: launcher/dm/file-server.c launcher/dm/vnc-server.c launcher/dm/vchan-client.c launcher/dm/stderr-sink.c
-// sources: launcher/dm/output-state.c launcher/dm/save-opener.c
-// sources: common/loop.c common/util.c common/log.c common/state-stream.c
+// sources: launcher/dom0-daemon/confined/worker.c launcher/dom0-daemon/both/signals.c
+// sources: launcher/dom0-daemon/both/message.c launcher/dom0-daemon/confined/pv-console.c
+// sources: launcher/dom0-daemon/confined/xen-handles.c launcher/dom0-daemon/confined/console-ring.c
+// sources: launcher/dom0-daemon/outputs/output.c launcher/dom0-daemon/outputs/output-pty.c
+// sources: launcher/dom0-daemon/outputs/output-peer.c launcher/dom0-daemon/outputs/log-file.c
+// sources: launcher/dom0-daemon/outputs/output-spec.c launcher/dom0-daemon/confined/qmp-server.c
+// sources: launcher/dom0-daemon/confined/qmp-session.c launcher/dom0-daemon/confined/file-server.c
+// sources: launcher/dom0-daemon/confined/vnc-server.c launcher/dom0-daemon/confined/vchan-client.c
+// sources: launcher/dom0-daemon/both/stderr-sink.c launcher/dom0-daemon/outputs/output-state.c
+// sources: launcher/dom0-daemon/both/save-opener.c common/loop.c common/util.c common/log.c common/state-stream.c
 // libs: json-c
 /*
  * A whole worker in a process of its own, on a fake Xen; the test is its keeper,

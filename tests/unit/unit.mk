@@ -11,11 +11,14 @@ said = $(shell sed -n '1,20s|^// $1: *||p' $2)
 # $(call lib,NAME,--cflags or --libs)
 lib = $(shell pkg-config $2 $1 2>/dev/null || { [ $2 = --cflags ] || echo -l$1; })
 
+# $(call daemon,SOURCES): all folders of dom0's daemon, when one of the sources is of it.
+daemon = $(if $(filter launcher/dom0-daemon/%,$1),$(wildcard launcher/dom0-daemon/*/))
+
 # A program is linked from objects of its own, so that each may have other flags.
 define program
 $(eval sources_$1 := $2 $(call said,sources,$2))
 $(eval libs_$1 := $(call said,libs,$2))
-$(eval cflags_$1 := $(addprefix -I,$(sort $(dir $(sources_$1)))) $(call said,cflags,$2) \
+$(eval cflags_$1 := $(addprefix -I,$(sort $(dir $(sources_$1)) $(call daemon,$(sources_$1)))) $(call said,cflags,$2) \
     $(foreach l,$(libs_$1),$(call lib,$l,--cflags)))
 $(eval ldlibs_$1 := $(foreach l,$(libs_$1),$(call lib,$l,--libs)) -lcmocka -lpthread)
 $(eval wrap_$1 := $(addprefix -Wl$(comma)--wrap=,$(call said,wrap,$2)))
