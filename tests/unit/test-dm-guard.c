@@ -314,6 +314,24 @@ static void test_one_save_for_each_suspension(void **state)
     }
 }
 
+static void test_what_the_stub_domain_is(void **state)
+{
+    static const struct {
+        unsigned int stub;
+        bool exists, runs;
+    } rows[] = {
+        { 0, true, true }, { XEN_DOMINF_paused, true, false }, { SHUT(SHUTDOWN_crash), true, false },
+        { SILENT, true, false }, { ABSENT, false, false }, { OTHER, false, false },
+        { XEN_DOMINF_dying, false, false },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        world.stub = rows[i].stub;
+        assert_int_equal(guard_stub_exists(&guard), rows[i].exists);
+        assert_int_equal(guard_stub_runs(&guard), rows[i].runs);
+    }
+}
+
 static void test_unknown_guest(void **state)
 {
     guard_init(&guard, STUB, -1);
@@ -343,6 +361,7 @@ int main(void)
         TEST(test_nobody_serves_the_suspended),
         TEST(test_who_may_save),
         TEST(test_one_save_for_each_suspension),
+        TEST(test_what_the_stub_domain_is),
         TEST(test_unknown_guest),
     };
 

@@ -24,7 +24,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-static struct { int starts, lines, inherited, ended, asked, answered, told, strays; pid_t old; } *shared;
+static struct { int starts, lines, inherited, ended, asked, answered, told, strays, untrue; pid_t old; } *shared;
 static int given_up;
 static char file[] = "/tmp/dm-supervisor-XXXXXX";
 
@@ -193,6 +193,12 @@ static bool must_end(void *data)
     return shared->told > shared->strays;
 }
 
+/* So often a child says so, and it is not. */
+static bool is_over(void *data)
+{
+    return shared->untrue-- <= 0;
+}
+
 static void note_inherited(void *data)
 {
     shared->inherited++;
@@ -257,7 +263,7 @@ static int run(enum child_status (*keeper)(void *, int, int), enum child_status 
     struct loop loop;
     struct supervisor_job job = { .run_keeper = keeper, .run_worker = worker, .files = { file },
                                   .given_up = note_given_up, .inherit = note_inherited,
-                                  .must_end = must_end, .keeper_asks = keeper_asks, .worker_asks = worker_asks,
+                                  .must_end = must_end, .is_over = is_over, .keeper_asks = keeper_asks, .worker_asks = worker_asks,
                                   .loop = &loop };
     int in_child, status;
 
@@ -281,6 +287,31 @@ static void test_one_done_is_all_done(void **state)
     assert_int_equal(run(patient, done), 0);
     assert_int_equal(run(done, done), 0);
     assert_int_equal(shared->lines, 0);
+}
+
+static enum child_status done_later(void *data, int peer, int boss)
+{
+    shared->starts++;
+    poll(NULL, 0, 250);
+    return CHILD_DONE;
+}
+
+/* One that was taken over ends with exit(0), and the stub domain is still there. */
+static void test_done_is_not_believed(void **state)
+{
+    log_set_sink(NULL, NULL);
+    shared->untrue = 2;
+    assert_int_equal(run(patient, done_later), 0);
+    assert_int_equal(shared->starts, 3);
+    shared->untrue = 2;
+    assert_int_equal(run(done_later, patient), 0);
+    assert_int_equal(shared->starts, 6);
+    assert_int_equal(given_up, 0);
+    shared->starts = 0;
+    shared->untrue = 100;
+    assert_int_equal(run(patient, done_later), 1);
+    assert_int_equal(shared->starts, SUPERVISOR_MAX_RESTARTS + 1);
+    assert_int_equal(given_up, 1);
 }
 
 static void test_a_signal_ends_all(void **state)
@@ -506,6 +537,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
     const struct CMUnitTest tests[] = {
         TEST(test_one_done_is_all_done),
+        TEST(test_done_is_not_believed),
         TEST(test_a_signal_ends_all),
         TEST(test_a_deaf_child_is_killed),
         TEST(test_failure_at_the_start_is_final),

@@ -170,17 +170,27 @@ int guard_allow_save(struct guard *guard, bool *last)
     return 0;
 }
 
-bool guard_stub_runs(const struct guard *guard)
+static enum sight look_at_stub(const struct guard *guard)
 {
     xc_interface *xc = guard->guest < 0 ? NULL : open_xen();
     unsigned int reason;
-    bool runs;
+    enum sight stub = GONE;
 
-    if (!xc)
-        return false;
-    runs = look_at(xc, guard->stub, guard->stub_uuid, &reason) == RUNS;
-    xc_interface_close(xc);
-    return runs;
+    if (xc) {
+        stub = look_at(xc, guard->stub, guard->stub_uuid, &reason);
+        xc_interface_close(xc);
+    }
+    return stub;
+}
+
+bool guard_stub_runs(const struct guard *guard)
+{
+    return look_at_stub(guard) == RUNS;
+}
+
+bool guard_stub_exists(const struct guard *guard)
+{
+    return look_at_stub(guard) != GONE;
 }
 
 /* Returns whether a signal says that the waiting is over. */

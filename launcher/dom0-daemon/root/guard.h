@@ -46,6 +46,9 @@ int guard_allow_save(struct guard *guard, bool *last);
 /* Whether the stub domain runs: neither paused nor ended, nor being destroyed. */
 bool guard_stub_runs(const struct guard *guard);
 
+/* Whether it is there, in whatever state; false also when it is not known who it is. */
+bool guard_stub_exists(const struct guard *guard);
+
 /*
  * Crashes a guest that still runs; WHY begins the line in the log. One that is suspended for a save
  * is waited for, since it may run on. STOP, a signalfd, ends the waiting.

@@ -287,6 +287,16 @@ static void given_up(void *data)
     guard_crash(&setup->guard, "nobody serves the stub domain any more", setup->signal_fd);
 }
 
+/* libxl removes the stub domain's folder before anything else of it: 1, 0, or -errno. */
+static int is_wanted(struct setup *setup)
+{
+    int rc = store_open(&setup->store, setup->options.domid);
+
+    rc = rc ?: store_is_wanted(&setup->store);
+    store_close(&setup->store);
+    return rc;
+}
+
 /*
  * libxl removes the stub domain's folder and then sends us its SIGHUP. Any other signal is a stray one: the
  * end of a session, say, while guests run that are to be saved yet.
@@ -294,16 +304,21 @@ static void given_up(void *data)
 static bool must_end(void *data)
 {
     struct setup *setup = data;
-    int rc = store_open(&setup->store, setup->options.domid);
+    int rc = is_wanted(setup);
 
-    rc = rc ?: store_is_wanted(&setup->store);
-    store_close(&setup->store);
     /* Xenstore does not say: Xen may. libxl pauses a domain first when it destroys it. */
     if (rc < 0)
         rc = guard_stub_runs(&setup->guard);
     if (rc)
         log_warning("told to end by a signal, and libxl has not ended the stub domain: not obeyed");
     return !rc;
+}
+
+static bool is_over(void *data)
+{
+    struct setup *setup = data;
+
+    return is_wanted(setup) == 0 || !guard_stub_exists(&setup->guard);
 }
 
 /* We were a copy that waited: from now on libxl must find us, and we the proxy. */
@@ -324,7 +339,7 @@ static int serve(struct setup *setup)
 {
     struct supervisor_job job = { .run_keeper = run_keeper, .run_worker = run_worker,
                                   .keeper_asks = keeper_asks, .worker_asks = worker_asks,
-                                  .must_end = must_end, .given_up = given_up, .inherit = inherit, .data = setup,
+                                  .must_end = must_end, .is_over = is_over, .given_up = given_up, .inherit = inherit, .data = setup,
                                   .signal_fd = setup->signal_fd, .loop = &setup->loop };
     int in_child, status;
 

@@ -411,6 +411,10 @@ static enum child_status wait_for_end(const struct supervisor_job *job,
         wait_for(children, PAIR, GOODBYE_MS);
         verdict = judge(children);
     }
+    if (verdict == CHILD_DONE && !job->is_over(job->data)) {
+        log_error("keeper or worker has ended, and the stub domain has not");
+        verdict = CHILD_FAILED;
+    }
     return verdict == CHILD_DONE || verdict == CHILD_LATER ? verdict : CHILD_FAILED;
 }
 

@@ -65,6 +65,7 @@ struct supervisor_job {
     void (*keeper_asks)(void *data);
     void (*worker_asks)(void *data, int fd); /* may answer at fd */
     bool (*must_end)(void *data); /* a signal came that may tell us to end: does it? */
+    bool (*is_over)(void *data);  /* a child, which may be taken over, says so: is it? */
     void (*given_up)(void *data); /* they die over and over: nobody will serve any more */
     void (*inherit)(void *data);  /* in the heir: it is the supervisor from now on */
     void *data;
