@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define LOOP_MAX_FDS 64
-#define LOOP_MAX_TIMERS 48
+#define LOOP_MAX_TIMERS 64
 
 /* The owner fills in events, ready and data, and keeps it in place while added. */
 struct loop_fd {

@@ -1,10 +1,10 @@
-// sources: launcher/dom0-daemon/confined/pv-console.c launcher/dom0-daemon/confined/xen-handles.c
-// sources: launcher/dom0-daemon/confined/console-ring.c launcher/dom0-daemon/outputs/output.c
-// sources: launcher/dom0-daemon/outputs/output-pty.c launcher/dom0-daemon/outputs/output-peer.c
-// sources: launcher/dom0-daemon/outputs/log-file.c launcher/dom0-daemon/outputs/output-spec.c
-// sources: launcher/dom0-daemon/outputs/output-state.c launcher/dom0-daemon/both/save-opener.c
-// sources: launcher/dom0-daemon/both/message.c common/state-stream.c common/loop.c common/util.c common/log.c
-// sources: tests/unit/fake-xen.c
+// sources: launcher/dom0-daemon/confined/throttle.c launcher/dom0-daemon/confined/pv-console.c
+// sources: launcher/dom0-daemon/confined/xen-handles.c launcher/dom0-daemon/confined/console-ring.c
+// sources: launcher/dom0-daemon/outputs/output.c launcher/dom0-daemon/outputs/output-pty.c
+// sources: launcher/dom0-daemon/outputs/output-peer.c launcher/dom0-daemon/outputs/log-file.c
+// sources: launcher/dom0-daemon/outputs/output-spec.c launcher/dom0-daemon/outputs/output-state.c
+// sources: launcher/dom0-daemon/both/save-opener.c launcher/dom0-daemon/both/message.c common/state-stream.c
+// sources: common/loop.c common/util.c common/log.c tests/unit/fake-xen.c
 // cflags: -Itests/unit -I../unit
 /*
  * Three whole consoles whose frontends do anything in any order: states, grants and

@@ -1,5 +1,6 @@
-// sources: launcher/dom0-daemon/confined/file-server.c launcher/dom0-daemon/confined/vchan-client.c
-// sources: launcher/dom0-daemon/confined/xen-handles.c common/loop.c common/util.c common/log.c tests/unit/fake-xen.c
+// sources: launcher/dom0-daemon/confined/throttle.c launcher/dom0-daemon/confined/file-server.c
+// sources: launcher/dom0-daemon/confined/vchan-client.c launcher/dom0-daemon/confined/xen-handles.c common/loop.c
+// sources: common/util.c common/log.c tests/unit/fake-xen.c
 // cflags: -I../unit
 /*
  * A stub domain that fetches its two boot files by any vchans, some of them of honest servers,
@@ -81,7 +82,7 @@ static void check(void)
 
     for (unsigned int i = 0; i < MESSAGE_MAX_FILES; i++) {
         connected += server.senders[i].vchan.page != NULL;
-        MUST(server.senders[i].vchan.page || !server.senders[i].timer.added);
+        MUST(server.senders[i].vchan.page || !server.senders[i].throttle.resume.added);
     }
     MUST(xen.bound == connected && xen.mapped >= connected);
 }

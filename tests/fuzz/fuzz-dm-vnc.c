@@ -1,3 +1,4 @@
+// sources: launcher/dom0-daemon/confined/vchan-stream.c launcher/dom0-daemon/confined/throttle.c
 // sources: launcher/dom0-daemon/confined/vnc-server.c launcher/dom0-daemon/confined/vchan-client.c
 // sources: launcher/dom0-daemon/confined/xen-handles.c common/loop.c common/util.c common/log.c tests/unit/fake-xen.c
 // cflags: -I../unit
@@ -79,14 +80,16 @@ static void offer(struct input *in)
 static void check(void)
 {
     unsigned int connected = 0, watched = 2; /* the port, the events */
+    bool rests;
 
     for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++) {
         const struct vnc_viewer *viewer = &server.viewers[i];
 
-        connected += viewer->vchan.page != NULL;
-        watched += viewer->io.added;
-        MUST(viewer->io.fd < 0 ? !viewer->vchan.page && !viewer->timer.added :
-                                 viewer->io.added || viewer->timer.added);
+        connected += viewer->stream.vchan.page != NULL;
+        watched += viewer->stream.io.added;
+        rests = viewer->stream.throttle.resume.added;
+        MUST(viewer->stream.io.fd < 0 ? !viewer->stream.vchan.page && !viewer->patience.added && !rests :
+                                        viewer->stream.io.added || rests);
     }
     MUST(xen.bound == (int)connected && xen.mapped >= xen.bound);
     for (unsigned int i = 0; i < loop.fd_count; i++)

@@ -1,4 +1,5 @@
-// sources: launcher/dom0-daemon/confined/file-server.c common/loop.c common/util.c common/log.c
+// sources: launcher/dom0-daemon/confined/throttle.c launcher/dom0-daemon/confined/file-server.c common/loop.c
+// sources: common/util.c common/log.c
 /*
  * Boot files on their way to the stub domain: what is opened, what is sent through a
  * ring of every size, what happens when the other side goes, comes back, or cheats.
@@ -267,13 +268,13 @@ static void events_are_limited(void **state)
     assert_int_equal(file_server_add(&server, 1, path), 0);
     offer(1);
     peer.unmasks = 0;
-    for (int i = 0; i < 5000 && !server.senders[1].timer.added; i++)
+    for (int i = 0; i < 5000 && !server.senders[1].throttle.resume.added; i++)
         take(0);
-    assert_true(server.senders[1].timer.added);
+    assert_true(server.senders[1].throttle.resume.added);
     assert_true(peer.unmasks < 2000);
     now += 20;
     assert_int_equal(loop_turn(&loop, 0), 0);
-    assert_false(server.senders[1].timer.added);
+    assert_false(server.senders[1].throttle.resume.added);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

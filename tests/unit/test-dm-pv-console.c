@@ -1,9 +1,10 @@
-// sources: launcher/dom0-daemon/confined/pv-console.c launcher/dom0-daemon/confined/xen-handles.c
-// sources: launcher/dom0-daemon/confined/console-ring.c launcher/dom0-daemon/outputs/output.c
-// sources: launcher/dom0-daemon/outputs/output-pty.c launcher/dom0-daemon/outputs/output-peer.c
-// sources: launcher/dom0-daemon/outputs/output-state.c launcher/dom0-daemon/both/save-opener.c
-// sources: launcher/dom0-daemon/outputs/log-file.c launcher/dom0-daemon/outputs/output-spec.c common/loop.c
-// sources: common/util.c common/log.c common/state-stream.c tests/unit/fake-xen.c
+// sources: launcher/dom0-daemon/confined/throttle.c launcher/dom0-daemon/confined/pv-console.c
+// sources: launcher/dom0-daemon/confined/xen-handles.c launcher/dom0-daemon/confined/console-ring.c
+// sources: launcher/dom0-daemon/outputs/output.c launcher/dom0-daemon/outputs/output-pty.c
+// sources: launcher/dom0-daemon/outputs/output-peer.c launcher/dom0-daemon/outputs/output-state.c
+// sources: launcher/dom0-daemon/both/save-opener.c launcher/dom0-daemon/outputs/log-file.c
+// sources: launcher/dom0-daemon/outputs/output-spec.c common/loop.c common/util.c common/log.c common/state-stream.c
+// sources: tests/unit/fake-xen.c
 /*
  * A whole console with a frontend made of memory: handshake, reconnection, floods,
  * lies, and an event channel that stays masked while the frontend is over budget.

@@ -1,3 +1,4 @@
+// sources: launcher/dom0-daemon/confined/vchan-stream.c launcher/dom0-daemon/confined/throttle.c
 // sources: launcher/dom0-daemon/confined/vnc-server.c launcher/dom0-daemon/confined/vchan-client.c
 // sources: launcher/dom0-daemon/confined/xen-handles.c common/loop.c common/util.c common/log.c tests/unit/fake-xen.c
 /*
@@ -198,8 +199,8 @@ static void test_viewer_is_asked_whether_it_is_there(void **state)
 {
     int fd = view();
 
-    assert_int_equal(option_of(server.viewers[0].io.fd, SOL_SOCKET, SO_KEEPALIVE), 1);
-    assert_int_equal(option_of(server.viewers[0].io.fd, IPPROTO_TCP, TCP_KEEPIDLE), 60);
+    assert_int_equal(option_of(server.viewers[0].stream.io.fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+    assert_int_equal(option_of(server.viewers[0].stream.io.fd, IPPROTO_TCP, TCP_KEEPIDLE), 60);
     close(fd);
 }
 
@@ -444,7 +445,7 @@ static void close_all(const int *fds, unsigned int count)
         close(fds[i]);
     turn();
     for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++)
-        assert_int_equal(server.viewers[i].io.fd, -1);
+        assert_int_equal(server.viewers[i].stream.io.fd, -1);
 }
 
 static void test_more_viewers_than_slots(void **state)

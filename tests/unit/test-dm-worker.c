@@ -1,3 +1,4 @@
+// sources: launcher/dom0-daemon/confined/vchan-stream.c launcher/dom0-daemon/confined/throttle.c
 // sources: launcher/dom0-daemon/confined/worker.c launcher/dom0-daemon/both/signals.c
 // sources: launcher/dom0-daemon/both/message.c launcher/dom0-daemon/confined/pv-console.c
 // sources: launcher/dom0-daemon/confined/xen-handles.c launcher/dom0-daemon/confined/console-ring.c

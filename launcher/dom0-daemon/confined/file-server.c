@@ -22,9 +22,8 @@
 
 static void sender_disconnect(struct file_sender *sender)
 {
-    loop_stop_timer(sender->server->loop, &sender->timer);
+    throttle_stop(&sender->throttle);
     vchan_client_close(&sender->vchan);
-    sender->masked = false;
     sender->sent = 0;
 }
 
@@ -54,7 +53,7 @@ static int sender_send(struct file_sender *sender)
 {
     uint8_t buf[CHUNK];
 
-    while (sender->sent < sender->size + BOOT_FILE_HEADER && !budget_is_spent(&sender->budget)) {
+    while (sender->sent < sender->size + BOOT_FILE_HEADER && !budget_is_spent(&sender->throttle.budget)) {
         ssize_t len = vchan_client_room(&sender->vchan);
 
         if (len <= 0)
@@ -65,15 +64,15 @@ static int sender_send(struct file_sender *sender)
         if (len < 0)
             return len;
         sender->sent += len;
-        budget_take_bytes(&sender->budget, len);
+        budget_take_bytes(&sender->throttle.budget, len);
     }
     sender->served |= sender->sent == sender->size + BOOT_FILE_HEADER;
     return 0;
 }
 
-static void sender_pump(struct file_sender *sender)
+static void sender_pump(void *data)
 {
-    struct file_server *server = sender->server;
+    struct file_sender *sender = data;
     int rc;
 
     if (!sender->vchan.page)
@@ -83,36 +82,15 @@ static void sender_pump(struct file_sender *sender)
         sender_disconnect(sender);
         return;
     }
-    budget_refresh(&sender->budget, server->loop->now_ms());
+    throttle_refresh(&sender->throttle);
     rc = sender_send(sender);
     if (rc) {
         log_warning("boot file %u: cannot send it: %s", sender->index, strerror(-rc));
         sender_disconnect(sender);
         return;
     }
-    if (budget_is_spent(&sender->budget)) {
-        loop_start_timer(server->loop, &sender->timer, BUDGET_PERIOD_MS);
-        return;
-    }
-    if (sender->masked) {
-        sender->masked = false;
-        xen_port_unmask(server->xen, &sender->vchan.port);
-    }
-}
-
-static void sender_timer(void *data)
-{
-    sender_pump(data);
-}
-
-static void sender_event(void *data)
-{
-    struct file_sender *sender = data;
-
-    budget_refresh(&sender->budget, sender->server->loop->now_ms());
-    budget_take_event(&sender->budget);
-    sender->masked = true;
-    sender_pump(sender);
+    if (!throttle_rests(&sender->throttle))
+        throttle_listen(&sender->throttle);
 }
 
 void file_server_init(struct file_server *server, struct loop *loop)
@@ -122,8 +100,7 @@ void file_server_init(struct file_server *server, struct loop *loop)
         struct file_sender *sender = &server->senders[i];
 
         *sender = (struct file_sender){ .server = server, .index = i, .fd = -1 };
-        sender->timer = (struct loop_timer){ .fired = sender_timer, .data = sender };
-        budget_init(&sender->budget, SENDER_BYTES, SENDER_EVENTS);
+        throttle_init(&sender->throttle, loop, SENDER_BYTES, SENDER_EVENTS, sender_pump, sender);
     }
 }
 
@@ -179,8 +156,6 @@ bool file_server_has_any(const struct file_server *server)
 void file_server_start(struct file_server *server, struct xen_handles *xen)
 {
     server->xen = xen;
-    for (unsigned int i = 0; i < MESSAGE_MAX_FILES; i++)
-        server->senders[i].budget.all = &xen->all;
 }
 
 void file_server_offer(struct file_server *server, const struct message *message)
@@ -197,7 +172,7 @@ void file_server_offer(struct file_server *server, const struct message *message
         return;
     }
     sender_disconnect(sender);
-    sender->vchan.port = (struct xen_port){ .fired = sender_event, .data = sender };
+    throttle_start(&sender->throttle, server->xen, &sender->vchan.port);
     rc = vchan_client_open(&sender->vchan, server->xen, message->ring_ref, message->port);
     if (rc) {
         if (rc != -ESTALE)
@@ -206,6 +181,5 @@ void file_server_offer(struct file_server *server, const struct message *message
         return;
     }
     sender->starts++;
-    sender->masked = true;
     sender_pump(sender);
 }

@@ -9,9 +9,9 @@
 #define DM_FILE_SERVER_H
 
 #include "boot-file-wire.h"
-#include "budget.h"
 #include "loop.h"
 #include "message.h"
+#include "throttle.h"
 #include "vchan-client.h"
 
 #include <stdbool.h>
@@ -27,9 +27,7 @@ struct file_sender {
     bool served;           /* once, to its end: a stub domain starts one QEMU */
     unsigned int starts;
     struct vchan_client vchan;
-    struct loop_timer timer; /* until the next budget */
-    struct budget budget;
-    bool masked;
+    struct throttle throttle;
 };
 
 struct file_server {

@@ -49,8 +49,7 @@ static void switch_state(struct pv_console *console, unsigned int state)
 
 static void disconnect(struct pv_console *console)
 {
-    loop_stop_timer(console->loop, &console->resume);
-    console->masked = false;
+    throttle_stop(&console->throttle);
     if (console->xen)
         xen_port_unbind(console->xen, &console->port);
     if (console->ring.page)
@@ -72,7 +71,7 @@ static int pump_out(struct pv_console *console, bool *moved)
 {
     char buf[CONSOLE_RING_OUT];
 
-    while (!budget_is_spent(&console->budget)) {
+    while (!budget_is_spent(&console->throttle.budget)) {
         ssize_t len = console_ring_peek(&console->ring, buf, sizeof(buf)), taken;
 
         if (len <= 0)
@@ -82,7 +81,7 @@ static int pump_out(struct pv_console *console, bool *moved)
         if (taken < 0)
             taken = len;
         console_ring_consume(&console->ring, taken);
-        budget_take_bytes(&console->budget, taken);
+        budget_take_bytes(&console->throttle.budget, taken);
         *moved |= taken > 0;
         if (taken < len)
             return 1;
@@ -95,7 +94,7 @@ static int pump_in(struct pv_console *console, bool *moved)
 {
     char buf[CONSOLE_RING_IN];
 
-    while (!budget_is_spent(&console->budget)) {
+    while (!budget_is_spent(&console->throttle.budget)) {
         ssize_t room = console_ring_room(&console->ring), len;
 
         if (room <= 0)
@@ -106,20 +105,21 @@ static int pump_in(struct pv_console *console, bool *moved)
         len = console_ring_produce(&console->ring, buf, len);
         if (len < 0)
             return len;
-        budget_take_bytes(&console->budget, len);
+        budget_take_bytes(&console->throttle.budget, len);
         *moved |= len > 0;
     }
     return 0;
 }
 
-static void pump(struct pv_console *console)
+static void pump(void *data)
 {
+    struct pv_console *console = data;
     bool moved = false;
     int out, in;
 
     if (!console->ring.page)
         return;
-    budget_refresh(&console->budget, console->loop->now_ms());
+    throttle_refresh(&console->throttle);
     out = pump_out(console, &moved);
     in = out < 0 ? out : pump_in(console, &moved);
     if (in < 0) {
@@ -128,37 +128,13 @@ static void pump(struct pv_console *console)
     }
     if (moved)
         xen_port_notify(console->xen, &console->port);
-    if (budget_is_spent(&console->budget)) {
+    if (throttle_rests(&console->throttle)) {
         /* Nothing is waited for until the next period. */
         output_want(&console->output, false, false);
-        loop_start_timer(console->loop, &console->resume, BUDGET_PERIOD_MS);
         return;
     }
     output_want(&console->output, in, out);
-    if (console->masked) {
-        console->masked = false;
-        xen_port_unmask(console->xen, &console->port);
-    }
-}
-
-static void event(void *data)
-{
-    struct pv_console *console = data;
-
-    budget_refresh(&console->budget, console->loop->now_ms());
-    budget_take_event(&console->budget);
-    console->masked = true;
-    pump(console);
-}
-
-static void output_ready(void *data)
-{
-    pump(data);
-}
-
-static void resume(void *data)
-{
-    pump(data);
+    throttle_listen(&console->throttle);
 }
 
 /* -------- handshake -------- */
@@ -175,7 +151,8 @@ static int connect_ring(struct pv_console *console, const struct message *messag
                                    PROT_READ | PROT_WRITE);
     if (!page)
         return -errno;
-    console->port = (struct xen_port){ .fired = event, .data = console };
+    /* It may have written before we listened; an unmasked port also tells of that. */
+    throttle_start(&console->throttle, console->xen, &console->port);
     rc = xen_port_bind(console->xen, &console->port, message->port);
     if (rc) {
         xengnttab_unmap(console->xen->gnttab, page, 1);
@@ -210,8 +187,6 @@ static void do_connect(struct pv_console *console, const struct message *message
         return;
     }
     switch_state(console, XenbusStateConnected);
-    /* It may have written before we listened; an unmasked port also tells of that. */
-    console->masked = true;
     pump(console);
 }
 
@@ -257,13 +232,12 @@ int pv_console_open(struct pv_console *console, unsigned int id, const struct ou
     int rc;
 
     *console = (struct pv_console){ .id = id, .loop = loop, .state = XenbusStateInitialising };
-    console->resume = (struct loop_timer){ .fired = resume, .data = console };
-    budget_init(&console->budget, budgets[role].bytes, budgets[role].events);
-    rc = output_open(&console->output, loop, spec, id, role, output_ready, console);
+    throttle_init(&console->throttle, loop, budgets[role].bytes, budgets[role].events, pump, console);
+    rc = output_open(&console->output, loop, spec, id, role, pump, console);
     if (rc && role == OUTPUT_ROLE_LOG) {
         /* A log (on a full disk, say) never stops what it is about. */
         log_error("console %u: its output is dropped", id);
-        rc = output_open(&console->output, loop, &nothing, id, role, output_ready, console);
+        rc = output_open(&console->output, loop, &nothing, id, role, pump, console);
     }
     return rc;
 }
@@ -273,7 +247,6 @@ void pv_console_start(struct pv_console *console, struct xen_handles *xen,
                       void *data)
 {
     console->xen = xen;
-    console->budget.all = &xen->all;
     console->publish = publish;
     console->data = data;
     output_start(&console->output);

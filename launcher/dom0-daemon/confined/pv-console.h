@@ -7,11 +7,11 @@
 #ifndef DM_PV_CONSOLE_H
 #define DM_PV_CONSOLE_H
 
-#include "budget.h"
 #include "console-ring.h"
 #include "loop.h"
 #include "message.h"
 #include "output.h"
+#include "throttle.h"
 #include "xen-handles.h"
 
 struct pv_console {
@@ -21,9 +21,7 @@ struct pv_console {
     struct output output;
     struct console_ring ring; /* ring.page is NULL while not connected */
     struct xen_port port;
-    struct budget budget;
-    struct loop_timer resume;
-    bool masked; /* over budget: the event channel is left masked until resume */
+    struct throttle throttle;
     unsigned int state; /* what the backend says, enum xenbus_state */
     void (*publish)(void *data, unsigned int id, unsigned int state);
     void *data;

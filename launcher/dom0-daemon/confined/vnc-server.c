@@ -23,7 +23,6 @@
 /* In 10 ms: 100 MB/s for each viewer. */
 #define VIEWER_BYTES (1u << 20)
 #define VIEWER_EVENTS 512
-#define CHUNK 65536
 /* How long a viewer waits for the stub domain to offer it a vchan. */
 #define PATIENCE_MS 60000
 
@@ -90,13 +89,9 @@ static int find_own_address(struct vnc_server *server)
 
 static void viewer_close(struct vnc_viewer *viewer)
 {
-    loop_stop_timer(viewer->server->loop, &viewer->timer);
+    loop_stop_timer(viewer->server->loop, &viewer->patience);
     loop_stop_timer(viewer->server->loop, &viewer->deadline);
-    loop_remove_fd(viewer->server->loop, &viewer->io);
-    cleanup_closep(&viewer->io.fd);
-    viewer->io.fd = -1;
-    viewer->masked = false;
-    vchan_client_close(&viewer->vchan);
+    vchan_stream_close(&viewer->stream);
 }
 
 static bool viewer_is_silent(const struct vnc_viewer *viewer)
@@ -104,15 +99,19 @@ static bool viewer_is_silent(const struct vnc_viewer *viewer)
     return viewer->heard < viewer->server->handshake;
 }
 
-static void viewer_was_greeted(struct vnc_viewer *viewer)
+static void viewer_was_greeted(void *data, size_t len)
 {
+    struct vnc_viewer *viewer = data;
+
     if (!viewer->greeted)
         loop_start_timer(viewer->server->loop, &viewer->deadline, HELLO_MS);
     viewer->greeted = true;
 }
 
-static void viewer_was_heard(struct vnc_viewer *viewer, size_t len)
+static void viewer_was_heard(void *data, size_t len)
 {
+    struct vnc_viewer *viewer = data;
+
     if (!viewer_is_silent(viewer))
         return;
     viewer->heard = MIN(viewer->heard + len, viewer->server->handshake);
@@ -134,116 +133,21 @@ static void viewer_deadline(void *data)
     viewer_close(viewer);
 }
 
-/* Each returns 1 to go on when its own side is ready again, 0 when nothing is there, -errno. */
-
-static int viewer_to_tcp(struct vnc_viewer *viewer, char *buf)
-{
-    while (!budget_is_spent(&viewer->budget)) {
-        ssize_t len = vchan_client_peek(&viewer->vchan, buf, CHUNK), sent;
-
-        if (len == 0)
-            return vchan_client_is_open(&viewer->vchan) ? 0 : -EPIPE;
-        if (len < 0)
-            return len;
-        sent = send(viewer->io.fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent < 0)
-            return errno == EAGAIN || errno == EINTR ? 1 : -errno;
-        vchan_client_consume(&viewer->vchan, sent);
-        viewer_was_greeted(viewer);
-        budget_take_bytes(&viewer->budget, sent);
-        if (sent < len)
-            return 1;
-    }
-    return 0;
-}
-
-static int viewer_from_tcp(struct vnc_viewer *viewer, char *buf)
-{
-    while (!budget_is_spent(&viewer->budget)) {
-        ssize_t room = vchan_client_room(&viewer->vchan), len;
-
-        if (room <= 0)
-            return room;
-        len = recv(viewer->io.fd, buf, MIN((size_t)room, (size_t)CHUNK), MSG_DONTWAIT);
-        if (len < 0)
-            return errno == EAGAIN || errno == EINTR ? 1 : -errno;
-        if (len == 0)
-            return -EPIPE;
-        viewer_was_heard(viewer, len);
-        /* There was room; a server that takes it back cheats itself of these bytes. */
-        len = vchan_client_produce(&viewer->vchan, buf, len);
-        if (len < 0)
-            return len;
-        budget_take_bytes(&viewer->budget, len);
-    }
-    return 0;
-}
-
-static void viewer_pump(struct vnc_viewer *viewer)
-{
-    struct vnc_server *server = viewer->server;
-    char buf[CHUNK];
-    int out, in;
-
-    if (!viewer->vchan.page)
-        return;
-    budget_refresh(&viewer->budget, server->loop->now_ms());
-    out = viewer_to_tcp(viewer, buf);
-    in = out < 0 ? out : viewer_from_tcp(viewer, buf);
-    if (in < 0) {
-        if (in == -EPROTO)
-            log_warning("VNC slot %u: the stub domain's ring index is impossible: closed",
-                        viewer->slot);
-        viewer_close(viewer);
-        return;
-    }
-    if (budget_is_spent(&viewer->budget)) {
-        /* Out of the loop altogether: a hang-up, too, waits for the next period. */
-        loop_remove_fd(server->loop, &viewer->io);
-        loop_start_timer(server->loop, &viewer->timer, BUDGET_PERIOD_MS);
-        return;
-    }
-    viewer->io.events = (in ? POLLIN : 0) | (out ? POLLOUT : 0);
-    if (loop_add_fd(server->loop, &viewer->io)) {
-        viewer_close(viewer);
-        return;
-    }
-    if (viewer->masked) {
-        viewer->masked = false;
-        xen_port_unmask(server->xen, &viewer->vchan.port);
-    }
-}
-
-static void viewer_ready(void *data, short revents)
+static void viewer_ended(void *data, int rc)
 {
     struct vnc_viewer *viewer = data;
 
-    if (viewer->vchan.page && !(revents & (POLLHUP | POLLERR)))
-        viewer_pump(viewer);
-    else if (revents & (POLLHUP | POLLERR | POLLRDHUP))
-        viewer_close(viewer);
-}
-
-static void viewer_event(void *data)
-{
-    struct vnc_viewer *viewer = data;
-
-    budget_refresh(&viewer->budget, viewer->server->loop->now_ms());
-    budget_take_event(&viewer->budget);
-    viewer->masked = true;
-    viewer_pump(viewer);
-}
-
-static void viewer_timer(void *data)
-{
-    struct vnc_viewer *viewer = data;
-
-    if (viewer->vchan.page) {
-        viewer_pump(viewer);
-        return;
-    }
-    log_warning("VNC: the stub domain does not take a viewer: closed");
+    if (rc == -EPROTO)
+        log_warning("VNC slot %u: the stub domain's ring index is impossible: closed", viewer->slot);
     viewer_close(viewer);
+}
+
+static const struct vchan_stream_ops viewer_ops = { viewer_was_greeted, viewer_was_heard, viewer_ended };
+
+static void viewer_lost_patience(void *data)
+{
+    log_warning("VNC: the stub domain does not take a viewer: closed");
+    viewer_close(data);
 }
 
 /* Uses an offer up, well or not. Returns whether the viewer is connected. */
@@ -255,8 +159,7 @@ static bool viewer_take(struct vnc_viewer *viewer, unsigned int slot)
 
     server->offers[slot].ring_ref = server->offers[slot].port = 0;
     viewer->slot = slot;
-    viewer->vchan.port = (struct xen_port){ .fired = viewer_event, .data = viewer };
-    rc = vchan_client_open(&viewer->vchan, server->xen, ref, port);
+    rc = vchan_stream_connect(&viewer->stream, server->xen, ref, port);
     if (rc && rc != -ESTALE)
         log_warning("VNC slot %u: cannot connect (grant %u, port %u): %s", slot, ref, port,
                     strerror(-rc));
@@ -271,19 +174,16 @@ static void join_viewers(struct vnc_server *server)
     for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++) {
         struct vnc_viewer *viewer = &server->viewers[i];
 
-        if (viewer->io.fd < 0 || viewer->vchan.page)
+        if (viewer->stream.io.fd < 0 || viewer->stream.vchan.page)
             continue;
         while (slot < MESSAGE_MAX_SLOTS &&
                (!server->offers[slot].port || !viewer_take(viewer, slot)))
             slot++;
         if (slot == MESSAGE_MAX_SLOTS)
             return;
-        loop_stop_timer(server->loop, &viewer->timer);
+        loop_stop_timer(server->loop, &viewer->patience);
         viewer->since = server->loop->now_ms();
-        budget_init(&viewer->budget, VIEWER_BYTES, VIEWER_EVENTS);
-        viewer->budget.all = &server->xen->all;
-        viewer->masked = true;
-        viewer_pump(viewer);
+        vchan_stream_pump(&viewer->stream);
     }
 }
 
@@ -292,7 +192,7 @@ static void join_viewers(struct vnc_server *server)
 static struct vnc_viewer *find_place(struct vnc_server *server)
 {
     for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++)
-        if (server->viewers[i].io.fd < 0)
+        if (server->viewers[i].stream.io.fd < 0)
             return &server->viewers[i];
     return NULL;
 }
@@ -320,7 +220,7 @@ static struct vnc_viewer *oldest_silent(struct vnc_server *server, const uint8_t
     for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++) {
         struct vnc_viewer *viewer = &server->viewers[i];
 
-        if (viewer->io.fd < 0 || !viewer_is_silent(viewer) ||
+        if (viewer->stream.io.fd < 0 || !viewer_is_silent(viewer) ||
             (address && memcmp(viewer->address, address, sizeof(viewer->address))))
             continue;
         if (!oldest || viewer->since < oldest->since)
@@ -346,7 +246,7 @@ static struct vnc_viewer *make_place(struct vnc_server *server, const uint8_t *a
 
     for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++) {
         viewer = &server->viewers[i];
-        if (viewer->io.fd < 0 || memcmp(viewer->address, address, sizeof(viewer->address)))
+        if (viewer->stream.io.fd < 0 || memcmp(viewer->address, address, sizeof(viewer->address)))
             continue;
         all++;
         silent += viewer_is_silent(viewer);
@@ -383,10 +283,9 @@ static void viewer_arrived(void *data, short revents)
     viewer->greeted = false;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     /* The server speaks first in VNC: nothing is read before it is there. */
-    viewer->io = (struct loop_fd){ .fd = steal_fd(&fd), .events = POLLRDHUP,
-                                   .ready = viewer_ready, .data = viewer };
-    if (loop_add_fd(server->loop, &viewer->io) ||
-        loop_start_timer(server->loop, &viewer->timer, PATIENCE_MS)) {
+    vchan_stream_init(&viewer->stream, server->loop, VIEWER_BYTES, VIEWER_EVENTS, &viewer_ops, viewer);
+    if (vchan_stream_take(&viewer->stream, steal_fd(&fd)) ||
+        loop_start_timer(server->loop, &viewer->patience, PATIENCE_MS)) {
         viewer_close(viewer);
         return;
     }
@@ -402,8 +301,8 @@ int vnc_server_open(struct vnc_server *server, struct loop *loop, const struct o
     for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++) {
         struct vnc_viewer *viewer = &server->viewers[i];
 
-        *viewer = (struct vnc_viewer){ .server = server, .io.fd = -1 };
-        viewer->timer = (struct loop_timer){ .fired = viewer_timer, .data = viewer };
+        *viewer = (struct vnc_viewer){ .server = server, .stream.io.fd = -1 };
+        viewer->patience = (struct loop_timer){ .fired = viewer_lost_patience, .data = viewer };
         viewer->deadline = (struct loop_timer){ .fired = viewer_deadline, .data = viewer };
     }
     server->handshake = HANDSHAKE + (vnc->password ? CHALLENGE : 0);

@@ -14,11 +14,10 @@
 #ifndef DM_VNC_SERVER_H
 #define DM_VNC_SERVER_H
 
-#include "budget.h"
 #include "loop.h"
 #include "message.h"
 #include "options.h"
-#include "vchan-client.h"
+#include "vchan-stream.h"
 
 #include <stdint.h>
 
@@ -27,11 +26,8 @@ struct vnc_server;
 struct vnc_viewer {
     struct vnc_server *server;
     unsigned int slot; /* while connected: of the offer that it took */
-    struct loop_fd io; /* the viewer's socket; fd -1: no viewer */
-    struct vchan_client vchan;
-    struct loop_timer timer; /* while it waits: patience; then: the next budget */
-    struct budget budget;
-    bool masked;
+    struct vchan_stream stream; /* its socket -1: no viewer */
+    struct loop_timer patience; /* while it waits for a vchan */
     /* Whether it is a viewer at all, or somebody who only holds a place. */
     uint8_t address[16];        /* IPv6, of which the network alone; IPv4 in IPv6's notation */
     int64_t since;              /* when it came, ms */
