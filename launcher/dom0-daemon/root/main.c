@@ -29,6 +29,7 @@
 #include "supervisor.h"
 #include "util.h"
 #include "worker.h"
+#include "xen-release.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -172,7 +173,7 @@ static void give_seed(struct store *store)
 
 static int open_all(struct setup *setup)
 {
-    int rc = store_open(&setup->store, setup->options.domid);
+    int rc = xen_release_check() ?: store_open(&setup->store, setup->options.domid);
 
     setup->worker.state_max = OUTPUT_STATE_MAX + (rc ? 0 : store_read_video_memory(&setup->store));
     rc = rc ?: open_consoles(setup);
