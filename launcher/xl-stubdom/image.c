@@ -65,25 +65,46 @@ static bool manifest_line_matches(const char *line, const char *name, uint64_t *
     return end && !strncmp(end + 1, name, len) && !strcmp(end + 1 + len, "\n");
 }
 
-/* Finds the recorded size of `path`. False when nothing is recorded. */
-static bool manifest_size(const char *path, const char *name, uint64_t *size)
+/* The manifest is beside the file. NULL: there is none. *FILE is the file's own name. */
+static FILE *manifest_open(const char *path, const char *name, const char **file)
 {
     const char *slash = strrchr(path, '/');
     int dir = slash ? slash + 1 - path : 0;
-    cleanup_free char *manifest = NULL; /* it is beside the file */
-    cleanup_fclose FILE *f = NULL;
-    char line[512];
+    cleanup_free char *manifest = NULL;
 
+    *file = path + dir;
     if (asprintf(&manifest, "%.*s%s", dir, path, name) < 0) {
         manifest = NULL;
-        return false;
+        return NULL;
     }
-    f = fopen(manifest, "re");
+    return fopen(manifest, "re");
+}
+
+/* Finds the recorded size of `path`. False when nothing is recorded. */
+static bool manifest_size(const char *path, const char *name, uint64_t *size)
+{
+    const char *file;
+    cleanup_fclose FILE *f = manifest_open(path, name, &file);
+    char line[512];
+
     while (f && fgets(line, sizeof(line), f)) {
-        if (manifest_line_matches(line, path + dir, size))
+        if (manifest_line_matches(line, file, size))
             return true;
     }
     return false;
+}
+
+void image_print_origin(const char *kernel, const struct flavour *flavour, FILE *out)
+{
+    const char *file;
+    cleanup_fclose FILE *f = manifest_open(kernel, flavour->manifest, &file);
+    cleanup_free char *line = NULL;
+    size_t size = 0;
+
+    while (f && getline(&line, &size, f) > 0) {
+        if (!strncmp(line, "# ", 2))
+            fprintf(out, "  %s", line + 2);
+    }
 }
 
 static int check_size(const char *path, uint64_t size, uint64_t wanted, struct fault *fault)

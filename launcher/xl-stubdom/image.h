@@ -8,6 +8,8 @@
 #ifndef XL_STUBDOM_IMAGE_H
 #define XL_STUBDOM_IMAGE_H
 
+#include <stdio.h>
+
 #include "fault.h"
 #include "flavour.h"
 
@@ -19,5 +21,8 @@ int image_check_kernel(const char *path, const struct flavour *flavour, struct f
 
 /* A cpio archive, or one in a compression that whoever unpacks it knows. */
 int image_check_ramdisk(const char *path, const struct flavour *flavour, struct fault *fault);
+
+/* Writes what the manifest beside the kernel says of its sources; nothing when there is none. */
+void image_print_origin(const char *kernel, const struct flavour *flavour, FILE *out);
 
 #endif

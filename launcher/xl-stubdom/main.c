@@ -55,6 +55,10 @@
 #ifndef LOCK_DIR
 #define LOCK_DIR "/run/xen-stubdom"
 #endif
+/* packaging/debian/xl-stubdom-divert.preinst puts it there. */
+#ifndef DIVERTED_XL
+#define DIVERTED_XL "/usr/libexec/xl"
+#endif
 #ifndef XEN_LOG_DIR
 #define XEN_LOG_DIR "/var/log/xen"
 #endif
@@ -118,10 +122,15 @@ static int refuse(const struct job *job)
     return EXIT_REFUSED;
 }
 
+static int find_xl(struct job *job)
+{
+    return xl_find(getenv("XL"), DIVERTED_XL, &job->xl, &job->fault);
+}
+
 /* Only returns on failure. */
 static int pass_to_xl(struct job *job, char **argv)
 {
-    if (job->xl || !xl_find(getenv("XL"), &job->xl, &job->fault))
+    if (job->xl || !find_xl(job))
         xl_exec(job->xl, argv, &job->fault);
     return refuse(job);
 }
@@ -209,17 +218,19 @@ static int print_config(struct job *job, int count, char **args)
     return fflush(stdout) ? EXIT_REFUSED : EXIT_SUCCESS;
 }
 
-/* Which flavours are here, and of the others the first thing that is not in order. */
+/* Which flavours are here, what they are made of, and of the others the first thing that is not in order. */
 static void print_version(struct job *job)
 {
     puts("xl-stubdom " VERSION);
     for (size_t i = 0; i < flavour_count; i++) {
         job->config.flavour = &flavours[i];
         settings_dispose(&job->settings);
-        if (settings_find_files(&job->settings, &job->config, &places) || check_files(job))
+        if (settings_find_files(&job->settings, &job->config, &places) || check_files(job)) {
             printf("%s: %s\n", flavours[i].name, job->fault.text);
-        else
-            printf("%s: %s, %s\n", flavours[i].name, job->settings.kernel, job->settings.ramdisk);
+            continue;
+        }
+        printf("%s: %s, %s\n", flavours[i].name, job->settings.kernel, job->settings.ramdisk);
+        image_print_origin(job->settings.kernel, &flavours[i], stdout);
     }
 }
 
@@ -537,7 +548,7 @@ static int restore_saved(struct job *job, int argc, char **argv)
     saved_guest_dispose(&saved);
     if (!rc && !ours)
         return pass_to_xl(job, argv);
-    if (rc || xl_find(getenv("XL"), &job->xl, &job->fault))
+    if (rc || find_xl(job))
         return refuse(job);
     job->argv = copy_argv(argc, argv);
     if (!job->argv) {
@@ -557,7 +568,7 @@ static int ask_qemu(struct job *job, char **argv)
 
     if (timer < 0 || domains_find(job->line.monitored, &guest, &stub, &job->fault))
         return pass_to_xl(job, argv);
-    if (xl_find(getenv("XL"), &job->xl, &job->fault) ||
+    if (find_xl(job) ||
         xl_run(job->xl, argv, NULL, timer, &run, &job->fault))
         return refuse(job);
     if (WIFEXITED(run.status) || !poll(&expired, 1, 0))
@@ -583,7 +594,7 @@ static int run_job(struct job *job, int argc, char **argv)
         return refuse(job);
     if (!job->config.flavour)
         return pass_to_xl(job, argv);
-    if (make_argv(job, argc, argv) || xl_find(getenv("XL"), &job->xl, &job->fault))
+    if (make_argv(job, argc, argv) || find_xl(job))
         return refuse(job);
     return job->line.starts_guest ? start_guest(job) : pass_to_xl(job, job->argv);
 }

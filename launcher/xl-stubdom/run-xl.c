@@ -35,15 +35,19 @@ static bool is_usable(const char *path, const struct stat *self)
            (st.st_dev != self->st_dev || st.st_ino != self->st_ino);
 }
 
-int xl_find(const char *override, char **path, struct fault *fault)
+static int take(const char *xl, char **path, struct fault *fault)
+{
+    *path = strdup(xl);
+    return *path ? 0 : fault_set(fault, -ENOMEM, "out of memory");
+}
+
+int xl_find(const char *override, const char *diverted, char **path, struct fault *fault)
 {
     const char *dir = getenv("PATH");
     struct stat self = {0};
 
-    if (override && *override) {
-        *path = strdup(override);
-        return *path ? 0 : fault_set(fault, -ENOMEM, "out of memory");
-    }
+    if (override && *override)
+        return take(override, path, fault);
     /* An admin may have put a link named xl to this program before the real one. */
     if (stat("/proc/self/exe", &self))
         memset(&self, 0, sizeof(self));
@@ -59,6 +63,8 @@ int xl_find(const char *override, char **path, struct fault *fault)
         free(*path);
         dir += len + (dir[len] == ':');
     }
+    if (is_usable(diverted, &self))
+        return take(diverted, path, fault);
     *path = NULL;
     return fault_set(fault, -ENOENT, "xl is not installed: there is none in PATH");
 }

@@ -11,9 +11,10 @@
 
 /*
  * Finds xl: `override` when given, else the first "xl" in $PATH (or the usual places) that is not
- * this program itself. *path is malloc'd. Returns 0, or a negative errno with the fault described.
+ * this program itself, else `diverted`: where a package that puts us in xl's place has moved it.
+ * *path is malloc'd. Returns 0, or a negative errno with the fault described.
  */
-int xl_find(const char *override, char **path, struct fault *fault);
+int xl_find(const char *override, const char *diverted, char **path, struct fault *fault);
 
 /* Becomes xl. Returns only on failure: a negative errno with the fault described. */
 int xl_exec(const char *path, char **argv, struct fault *fault);

@@ -31,6 +31,7 @@
 #define LOCK_DIR "lock"
 #define HOST_CONFIG "host.conf"
 #define VERSION "7.8"
+#define DIVERTED_XL "./diverted"
 #define UNPAUSE_SECONDS 3
 #define MONITOR_SECONDS 1
 #define main xl_stubdom_main
@@ -678,6 +679,14 @@ static void test_refused_before_xl(void **state)
     unsetenv("XL");
     setenv("PATH", ".::/nonexistent", 1);
     expect_refused("xl-stubdom: xl is not installed: there is none in PATH\n");
+    /* This program in xl's place, the real one moved away. */
+    assert_int_equal(symlink("/proc/self/exe", "xl"), 0);
+    setenv("PATH", ".", 1);
+    put("diverted", "#!/bin/sh\nexit 5\n", 0755);
+    assert_int_equal(RUN("list"), 5);
+    unlink("diverted");
+    assert_int_equal(RUN("list"), 1);
+    unlink("xl");
     setenv("PATH", "/nonexistent:/usr/bin:/bin:.", 1);
     xl_does("exit 4");
     assert_int_equal(RUN("list"), 4);
@@ -697,10 +706,21 @@ static void test_print_config(void **state)
     assert_string_equal(get("err"), "xl-stubdom: plain.cfg: no stubdom_flavor in it\n");
     assert_int_equal(RUN("--print-config"), 2);
     assert_int_equal(RUN("--print-config", "g.cfg", "more"), 2);
+}
+
+static void test_version(void **state)
+{
+    (void)state;
+    put("fw/qemu-stubdom-linux.manifest",
+        "4 00 qemu-stubdom-linux-kernel\n# made of linux 6, xen 4.17\n"
+        "# not the newest: xen 4.17, 4.20 was not to be had\n", 0600);
     assert_int_equal(RUN("--version"), 0);
+    unlink("fw/qemu-stubdom-linux.manifest");
     assert_string_equal(get("out"),
                         "xl-stubdom 7.8\n"
                         "linux: fw/qemu-stubdom-linux-kernel, fw/qemu-stubdom-linux-rootfs\n"
+                        "  made of linux 6, xen 4.17\n"
+                        "  not the newest: xen 4.17, 4.20 was not to be had\n"
                         "micro: fw/qemu-stubdom-micro-kernel" MISSING
                         "rump: fw/qemu-stubdom-rump-kernel: No such file or directory: `make rump "
                         "RUMPRUN=DIR` builds it with a rumprun toolchain, and `make install` puts it there\n");
@@ -785,6 +805,7 @@ int main(void)
         cmocka_unit_test(test_required),
         cmocka_unit_test(test_refused_before_xl),
         cmocka_unit_test(test_print_config),
+        cmocka_unit_test(test_version),
         cmocka_unit_test(test_boot_files_and_arguments),
     };
 
