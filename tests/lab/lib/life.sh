@@ -1,0 +1,59 @@
+# shellcheck shell=bash disable=SC2034
+# A Linux guest at work, of which all is checked. What it does itself: tests/guests/life.
+#
+#   life_guest NAME [LINE...]      hvm_config of a Linux guest for that, which has vnc=1 and a NIC; its
+#                                  command line has what LIFE_CMDLINE says (default nopv)
+#   life_begin GUEST               it begins to check its memory, to write to its disk, to ping dom0, and
+#                                  shows a picture: ${life_screen[GUEST]}
+#   life_check GUEST [no-screen]   it says, after whatever happened, that all of it is whole and goes on (but
+#                                  for the picture). The writer stops then;
+#   life_write [GUEST]             it begins again, before the next thing happens
+#   life_disk GUEST                a guest that is no more has left its file whole on its disk; the file's sum is
+#                                  ${life_sum[GUEST]}, while it lives its name is /mnt/before
+
+declare -A life_sum=() life_screen=() life_round=()
+
+# Booted without GRUB, which takes longer than its kernel.
+life_guest() {
+    local name=$1
+    shift
+    hvm_config "$name" linux.img 'vnc = 1' 'vif = [ "mac=00:16:3e:00:00:0a, bridge=xenbr0, model=e1000" ]' \
+        "kernel = \"$GUESTS/linux-vmlinuz\"" "ramdisk = \"$GUESTS/linux-initrd\"" \
+        "cmdline = \"console=tty0 console=ttyS0,115200 quiet ${LIFE_CMDLINE-nopv}\"" "$@"
+}
+life_begin() {
+    serial_use "$1"
+    guest_run "life begin 192.168.77.${LIFE_HOST:-10}"
+    life_sum[$1]=${guest_output##*$'\n'} life_round[$1]=0 life_screen[$1]=$scratch/screen-$1.jpg
+    screen_of "$1" "${life_screen[$1]}"
+}
+life_write() {
+    [ -z "${1:-}" ] || serial_use "$1"
+    guest_run 'life write'
+}
+life_check() {
+    serial_use "$1"
+    for _ in 1 2; do
+        sleep 0.5
+        guest_run 'cat /tmp/pattern'
+        # The kernel may have something to say before it.
+        [[ ${guest_output##*$'\n'} =~ ^round\ ([0-9]+),\ errors\ 0$ ]] || fail "memory: $guest_output"
+        [ "${BASH_REMATCH[1]}" -gt "${life_round[$1]}" ] || fail "memory is not checked any more: $guest_output"
+        life_round[$1]=${BASH_REMATCH[1]}
+    done
+    guest_run 'life pings'
+    guest_run 'life has-written'
+    [ "${guest_output##*$'\n'}" = same ] || fail "disk: no pass was written whole after it: $guest_output"
+    [ "${2:-}" != no-screen ] || return 0
+    screen_of "$1" "$OUT/screen-after.jpg"
+    cmp "${life_screen[$1]}" "$OUT/screen-after.jpg" || fail "the screen has changed"
+}
+life_disk() {
+    local loop
+    loop=$(losetup -fP --show "$(disk_of "$1")")
+    mkdir -p "$scratch/disk"
+    mount -o ro "${loop}p1" "$scratch/disk"
+    [ "$(md5sum <"$scratch/disk/before")" = "${life_sum[$1]}" ] || fail "disk: not the file that the guest wrote"
+    umount "$scratch/disk"
+    losetup -d "$loop"
+}

@@ -1,0 +1,96 @@
+# shellcheck shell=bash disable=SC2034
+# To speak with guests by their serial consoles. Several can be attached at once; the words speak
+# with the one that was opened or chosen last.
+#
+#   serial_open GUEST [N]      attaches to its serial console as a person would (N: another port);
+#                              again after a restore or a reboot: it has a new one
+#   serial_use GUEST           speaks with that one again, which is attached
+#   serial_close [GUEST]       detaches
+#   serial_wait REGEX [SECS]   a line that matches appears on it: $serial_line; all are in $serial_log
+#   serial_send TEXT           sends a line
+#   serial_echo TEXT           the boot sector says it back
+#   up GUEST [SECS]            opens it, and waits until a boot sector or Linux guest is ready
+#   answers TEXT               tiny says it back, on a connection of its own
+#   guest_run COMMAND [SECS]   the Linux guest runs it: $guest_output
+#   sees_disc NAME             it reads exactly that disc (disc) from its CD drive; sees_no_disc: there is none
+
+limit=60 # seconds that a wait may take when it does not say
+serial_name='' serial_log='' serial_line=''
+declare -A serial_pid=() serial_fd=() serial_from=()
+
+serial_use() {
+    [ -n "${serial_pid[$1]:-}" ] || fail "nobody is attached to the serial port of $1"
+    serial_name=$1 serial_log=$OUT/serial-$1.txt
+}
+serial_close() {
+    local name=${1:-$serial_name} fd
+    [ -n "${serial_pid[$name]:-}" ] || return 0
+    { kill "${serial_pid[$name]}" && wait "${serial_pid[$name]}"; } 2>/dev/null || true
+    fd=${serial_fd[$name]}
+    exec {fd}>&-
+    rm -f "$scratch/serial-$name.in"
+    unset "serial_pid[$name]" "serial_fd[$name]"
+}
+serial_close_all() {
+    local name
+    for name in "${!serial_pid[@]}"; do serial_close "$name"; done
+}
+
+serial_open() {
+    local fd input=$scratch/serial-$1.in log=$OUT/serial-$1.txt
+    # On a terminal of its own: without one xl's console only listens.
+    local address="EXEC:xl console -t serial -n ${2:-0} $1,pty,setsid,ctty,raw,echo=0"
+    serial_close "$1"
+    mkfifo "$input"
+    exec {fd}<>"$input"
+    [ -z "$there" ] || address=$(peer_console "$address")
+    # What an earlier guest had begun to say is no line of this one's.
+    touch "$log"
+    [ -z "$(tail -c 1 "$log")" ] || echo >>"$log"
+    serial_from[$1]=$(($(wc -l <"$log") + 1))
+    socat - "$address" <&"$fd" >>"$log" 2>>"$OUT/serial-errors.txt" {fd}>&- &
+    serial_pid[$1]=$! serial_fd[$1]=$fd
+    serial_use "$1"
+}
+
+# Each wait looks at what came after the last match.
+serial_wait() {
+    local limit=${2:-$limit} start=$SECONDS line from=${serial_from[$serial_name]}
+    until line=$(tail -n "+$from" "$serial_log" 2>/dev/null | tr -d '\r' | grep -Ean -m 1 -- "$1"); do
+        [ $((SECONDS - start)) -lt "$limit" ] ||
+            fail "serial: no /$1/ within $limit s; last: $(tr -d '\r' <"$serial_log" | tail -n 1 | cut -c1-100)"
+        kill -0 "${serial_pid[$serial_name]}" 2>/dev/null ||
+            fail "serial: the console ended: $(tail -n 1 "$OUT/serial-errors.txt")"
+        sleep 0.2
+    done
+    serial_from[$serial_name]=$((from + ${line%%:*}))
+    serial_line=${line#*:}
+}
+serial_send() { printf '%s\r' "$1" >&"${serial_fd[$serial_name]}"; }
+
+serial_echo() {
+    serial_send "$1"
+    serial_wait "you said: $(sed 's/[][\.*^$+?(){}|]/\\&/g' <<<"$1")" "${2:-15}"
+}
+up() {
+    serial_open "$1"
+    serial_wait 'boot sector: tick|linux guest: ready' "${2:-60}"
+}
+answers() {
+    serial_open tiny
+    serial_echo "$1"
+}
+
+guest_runs=0
+guest_run() {
+    guest_runs=$((guest_runs + 1))
+    local from=${serial_from[$serial_name]}
+    serial_send "run $guest_runs $1"
+    serial_wait "^done $guest_runs [0-9]+" "${2:-$limit}"
+    guest_output=$(tail -n "+$from" "$serial_log" | tr -d '\r' | sed "/^done $guest_runs /,\$d")
+    [ "${serial_line##* }" = 0 ] || fail "guest: $1: status ${serial_line##* }: $(tail -n 1 <<<"$guest_output")"
+}
+# The guest's first read of a new disc can fail.
+in_time() { guest_run "for i in \$(seq 40); do $1 && exit 0; sleep 0.5; done; exit 1" 120; }
+sees_disc() { in_time "md5sum /dev/sr0 | grep $(md5sum "$scratch/$1.iso" | cut -c1-32)"; }
+sees_no_disc() { in_time 'dd if=/dev/sr0 of=/dev/null bs=2k count=1 2>&1 | grep "No medium found"'; }

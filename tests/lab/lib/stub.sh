@@ -1,0 +1,33 @@
+# shellcheck shell=bash disable=SC2034
+# Another image in the stub domain (# flavours: linux).
+#
+#   stub_image FILE           our image is FILE until the scenario ends
+#   stub_hostile              our image, and beside it a program that obeys dom0 (tests/guests/stub-hostile.c);
+#                             $hostile is the config line for it
+#   stub_order VERB [ARG...]  tiny's does that; another guest's when $stub_of says so
+#   stub_done [SECONDS]       until it has done it
+
+stub_image() {
+    # The manifest records sizes: ours must not be held against another image.
+    mount --bind "$1" "$BOOT/qemu-stubdom-linux-rootfs"
+    on_exit umount "$BOOT/qemu-stubdom-linux-rootfs"
+    mount --bind /dev/null "$BOOT/qemu-stubdom-linux.manifest"
+    on_exit umount "$BOOT/qemu-stubdom-linux.manifest"
+}
+
+stub_orders=0 stub_of=tiny hostile='stubdom_cmdline = "rdinit=/stub-test stub_test=beside"'
+stub_hostile() {
+    cat "$BOOT/qemu-stubdom-linux-rootfs" "$GUESTS/stub-beside.cpio" >"$scratch/hostile.initrd"
+    stub_image "$scratch/hostile.initrd"
+}
+stub_order() {
+    stub_orders=$((stub_orders + 1))
+    stub_folder=/local/domain/$(domid "$stub_of-dm")/data
+    xenstore-write "$stub_folder/order" "$stub_orders $*"
+}
+stub_has_done() { [ "$(xenstore-read "$stub_folder/did" 2>/dev/null)" = "$stub_orders" ]; }
+stub_done() {
+    local trouble
+    wait_until "${1:-30}" stub_has_done
+    ! trouble=$(xenstore-read "$stub_folder/trouble" 2>/dev/null) || fail "the stub domain cannot: $trouble"
+}
