@@ -76,11 +76,16 @@ step() {
 # two builds that share the cache do not do the same work on top of each other.
 # Call it on its own, not in `if` or before `||`: there bash would not stop a COMMAND
 # that is a function at its first error.
-locked() {
-    local lock=$CACHE/lock.$1 fd
-    shift
-    exec {fd}>"$lock"
-    flock "$fd"
+locked() { hold_lock --exclusive "$@"; }
+
+# shared NAME COMMAND...: likewise, for those who only read what `locked NAME` changes: together.
+shared() { hold_lock --shared "$@"; }
+
+hold_lock() {
+    local how=$1 lock=$CACHE/lock.$2 fd
+    shift 2
+    exec {fd}>>"$lock"
+    flock "$how" "$fd"
     # The lock goes with the subshell; a plain `||` would turn `set -e` off inside.
     ("$@" {fd}>&-)
     exec {fd}>&-
