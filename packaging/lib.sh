@@ -44,7 +44,7 @@ hash_of() {
 # $LOGS/NAME.log, says what is done, shows a sign of life every 15 s and how long
 # it took. On failure shows the end of the log and returns the command's status.
 step() {
-    local name=$1 text=$2 log=$LOGS/$1.log start=$SECONDS pid rc=0
+    local text=$2 log=$LOGS/$1.log start=$SECONDS pid rc=0
     shift 2
     mkdir -p "$(dirname "$log")"
     echo "==> $text"
@@ -70,6 +70,18 @@ step() {
         return $rc
     fi
     echo "    $text: $((SECONDS - start)) s"
+}
+
+# cases SUITE: a suite of tests begins. case_ended NAME ok|skip|FAIL SECONDS [DETAIL]: one of its tests has ended.
+# The lines are for tests/check, in build/cases/SUITE.tsv.
+cases() {
+    CASES=$BUILD/cases/$1.tsv
+    mkdir -p "$BUILD/cases"
+    : >"$CASES"
+}
+case_ended() {
+    local text=${4:-}
+    printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "${text//[$'\t\n']/ }" >>"$CASES"
 }
 
 # locked NAME COMMAND...: runs COMMAND while holding the cache lock NAME, so that
