@@ -1,4 +1,4 @@
-// sources: common/dm-argv.c common/str-list.c common/util.c
+// sources: common/str-list.c common/util.c
 /*
  * Argument rewriting, with what libxl 4.20 writes for real guests.
  *
@@ -6,7 +6,8 @@
  */
 #include "unit.h"
 
-#include "dm-argv.h"
+/* With its table, so that no option is without a test. */
+#include "dm-argv.c"
 
 static struct dm_needs needs;
 static struct str_list in, out;
@@ -169,6 +170,167 @@ static void each_rule(void **state)
             assert_string_equal(out.items[1 + n], cases[i].out[n]);
         assert_string_equal(out.items[1 + n], "-chardev");
     }
+}
+
+/* Of every option that has a rule: a value that is good, what becomes of it, and one that is refused. */
+#define SAME ""
+#define FLAG ""
+static const struct option_row {
+    const char *option;
+    const char *good;    /* NULL: none is */
+    const char *becomes; /* NULL: the option is dropped */
+    const char *bad;     /* NULL: none is, here; FLAG: the option has no value */
+} option_rows[] = {
+    { "-xen-domid", "7", SAME, NULL },
+    { "-netdev", "hubport,id=h,hubid=0", SAME, "user,id=net0" },
+    { "-net", "none", SAME, "user" },
+    { "-nic", "none", SAME, "user" },
+    { "-drive", "if=none,id=a", SAME, "file=/root/a" },
+    { "-blockdev", "driver=null-co,node-name=a", SAME, "driver=file,filename=/root/a,node-name=a" },
+    { "-hda", "/dev/xvda", SAME, "/root/a" },
+    { "-hdb", "/dev/xvdb", SAME, "/dev/sdb" },
+    { "-hdc", "/dev/xvdc", SAME, "/dev/xvd" },
+    { "-hdd", "/dev/xvdd", SAME, "/dev/xvdaa" },
+    { "-cdrom", "/dev/xvdz", SAME, "/root/a.iso" },
+    { "-fda", "/dev/xvda", SAME, "/dev/fd0" },
+    { "-fdb", "/dev/xvdb", SAME, "/dev/fd1" },
+    { "-sd", "/dev/xvdb", SAME, "/root/a" },
+    { "-mtdblock", "/dev/xvdb", SAME, "/root/a" },
+    { "-pflash", "/dev/xvdb", SAME, "/root/a" },
+    { "-serial", "null", SAME, "pty" },
+    { "-parallel", "none", SAME, "/dev/parport0" },
+    { "-debugcon", "stdio", SAME, "file:/root/a" },
+    { "-chardev", "null,id=a", SAME, "socket,id=a,path=/root/a" },
+    { "-monitor", "none", SAME, "stdio" },
+    { "-qmp", "null", SAME, "unix:/root/a,server=on" },
+    { "-qmp-pretty", "none", SAME, "stdio" },
+    { "-qtest", "null", SAME, "stdio" },
+    { "-gdb", "none", SAME, "tcp::1234" },
+    { "-s", NULL, NULL, FLAG },
+    { "-incoming", "defer", SAME, "tcp:0:4444" },
+    { "-add-fd", NULL, NULL, "fd=3,set=2" },
+    { "-kernel", "/boot/k", "/run/0", NULL },
+    { "-initrd", "/boot/i", "/run/1", NULL },
+    { "-bios", NULL, NULL, "bios.bin" },
+    { "-dtb", NULL, NULL, "/root/a" },
+    { "-option-rom", NULL, NULL, "/root/a" },
+    { "-L", NULL, NULL, "/root" },
+    { "-readconfig", NULL, NULL, "/root/a" },
+    { "-mem-path", NULL, NULL, "/dev/hugepages" },
+    { "-D", NULL, NULL, "/root/a" },
+    { "-pidfile", NULL, NULL, "/root/a" },
+    { "-plugin", NULL, NULL, "/root/a.so" },
+    { "-dump-vmstate", NULL, NULL, "/root/a" },
+    { "-boot", "order=c", SAME, "order=c,splash=/root/a.bmp" },
+    { "-snapshot", NULL, NULL, FLAG },
+    { "-loadvm", NULL, NULL, "before" },
+    { "-fsdev", NULL, NULL, "local,id=a,path=/root" },
+    { "-virtfs", NULL, NULL, "local,path=/root,mount_tag=a,security_model=none" },
+    { "-tpmdev", NULL, NULL, "passthrough,id=a" },
+    { "-object", "iothread,id=a", SAME, "memory-backend-file,id=a,mem-path=/dev/shm" },
+    { "-fw_cfg", "name=opt/a,string=b", SAME, "name=opt/a,file=/root/a" },
+    { "-smbios", "type=1,serial=1", SAME, "file=/root/a" },
+    { "-acpitable", NULL, NULL, "file=/root/a" },
+    { "-trace", "enable=xen_*", SAME, "enable=xen_*,file=/root/a" },
+    { "-device", "VGA,vgamem_mb=16", SAME, "e1000,romfile=/root/a" },
+    { "-usbdevice", "tablet", SAME, "host:1.2" },
+    { "-display", "none", SAME, "gtk" },
+    { "-sdl", NULL, NULL, FLAG },
+    { "-curses", NULL, NULL, FLAG },
+    { "-spice", NULL, NULL, "port=1" },
+    { "-audiodev", "none,id=a", SAME, "alsa,id=a" },
+    { "-audio", "none", SAME, "pa,model=hda" },
+    { "-daemonize", NULL, NULL, FLAG },
+    { "-xen-domid-restrict", FLAG, NULL, NULL },
+    { "-runas", "xen-qemuuser:1", NULL, NULL },
+    { "-chroot", "/var/run/xen/qemu-root-7", NULL, NULL },
+    { "-run-with", "user=1:1", NULL, NULL },
+    { "-no-acpi", FLAG, NULL, NULL },
+    { "-machine", "pc,accel=xen", SAME, NULL },
+    { "-vnc", "none", SAME, ":1" },
+    { "-name", "web", "guest=web", NULL },
+    { "-append", "-kernel", SAME, NULL },
+};
+
+static const struct option_row *find_row(const char *option)
+{
+    const struct option_row *found = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++) {
+        if (strcmp(option_rows[i].option, option))
+            continue;
+        if (found)
+            fail_msg("%s has two rows", option);
+        found = &option_rows[i];
+    }
+    if (!found)
+        fail_msg("%s has a rule and no row here", option);
+    return found;
+}
+
+/* An option of QEMU's own follows: it must not be taken for a value, nor the other way round. */
+static void set_option(const char *option, const char *value)
+{
+    bool has_value = value && value[0];
+
+    set_in((const char *const[]){ option, has_value ? value : "-next", has_value ? "-next" : NULL, NULL });
+}
+
+static void check_good(const struct option_row *row)
+{
+    const char *becomes = row->becomes && !row->becomes[0] ? row->good : row->becomes;
+    struct dm_extras extras = extras_plain();
+    size_t n = 1;
+
+    set_option(row->option, row->good);
+    if (dm_argv_scan(&in, &needs, error))
+        fail_msg("%s %s: %s", row->option, row->good, error);
+    strcpy(needs.files[DM_FILE_KERNEL].path, "/run/0");
+    strcpy(needs.files[DM_FILE_INITRD].path, "/run/1");
+    assert_int_equal(rewrite(&extras), 0);
+    if (becomes) {
+        assert_string_equal(out.items[n++], row->option);
+        assert_string_equal(out.items[n++], becomes);
+    }
+    assert_string_equal(out.items[n++], "-next");
+    assert_string_equal(out.items[n], "-chardev");
+}
+
+static void check_bad(const struct option_row *row, const struct rule *rule)
+{
+    char expected[DM_ERROR_MAX];
+
+    set_option(row->option, row->bad);
+    if (dm_argv_scan(&in, &needs, error) != -EINVAL)
+        fail_msg("%s %s is not refused", row->option, row->bad);
+    assert_non_null(rule->reason);
+    snprintf(expected, sizeof(expected), "%s%s%s: %s", row->option, row->bad[0] ? " " : "", row->bad, rule->reason);
+    assert_string_equal(error, expected);
+}
+
+static void every_option(void **state)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+        const struct rule *rule = &rules[i];
+        const struct option_row *row = find_row(rule->option);
+        const char *value = row->good ? row->good : row->bad;
+
+        /* The first one of a name is the one that counts. */
+        assert_ptr_equal(find_rule(rule->option), rule);
+        assert_int_equal(rule->has_value, value[0] != '\0');
+        if (row->good)
+            check_good(row);
+        if (row->bad)
+            check_bad(row, rule);
+        /* A reason is there to be given. */
+        assert_int_equal(rule->reason != NULL, row->bad != NULL);
+        if (!rule->has_value)
+            continue;
+        set_in((const char *const[]){ rule->option, NULL });
+        assert_int_equal(dm_argv_scan(&in, &needs, error), -EINVAL);
+        assert_non_null(strstr(error, "its value is missing"));
+    }
+    assert_int_equal(ARRAY_SIZE(option_rows), ARRAY_SIZE(rules));
 }
 
 static void restore_is_noticed(void **state)
@@ -444,6 +606,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(usual_guest, dispose),
         cmocka_unit_test_teardown(each_rule, dispose),
+        cmocka_unit_test_teardown(every_option, dispose),
         cmocka_unit_test_teardown(restore_is_noticed, dispose),
         cmocka_unit_test_teardown(refused, dispose),
         cmocka_unit_test_teardown(wrong_guest, dispose),
