@@ -24,19 +24,20 @@
  * libxl gives up 30 s after the stub domain was started: whatever is missing must be
  * named in the log before.
  */
+TABLE_BEGINS(states);
 static const struct {
     const char *waiting_for; /* NULL: dm->missing says it */
     int deadline_ms; /* 0: none */
     bool fatal;
 } states[] = {
-    [DM_ARGS] = { "the toolstack to write target and dm-argv", 10000, true },
-    [DM_FETCHING] = { NULL, 25000, true },
-    [DM_DEVICES] = { NULL, 15000, true },
-    [DM_STARTING] = { "QEMU to say that it is running", 10000, false },
-    [DM_RUNNING] = { "the end", 0, false },
-    [DM_ENDED] = { "power off", 0, false },
+    TABLE_ROW(DM_ARGS) = { "the toolstack to write target and dm-argv", 10000, true },
+    TABLE_ROW(DM_FETCHING) = { NULL, 25000, true },
+    TABLE_ROW(DM_DEVICES) = { NULL, 15000, true },
+    TABLE_ROW(DM_STARTING) = { "QEMU to say that it is running", 10000, false },
+    TABLE_ROW(DM_RUNNING) = { "the end", 0, false },
+    TABLE_ROW(DM_ENDED) = { "power off", 0, false },
 };
-_Static_assert(ARRAY_SIZE(states) == DM_STATE_COUNT, "a state without an entry");
+TABLE_ENDS(states, DM_STATE_COUNT);
 
 static void enter(struct device_model *dm, enum dm_state state)
 {
@@ -607,14 +608,16 @@ static void check_args(struct device_model *dm)
     boot_files_start(&dm->files);
 }
 
+TABLE_BEGINS(on_xenstore);
 static void (*const on_xenstore[])(struct device_model *) = {
-    [DM_ARGS] = check_args,
-    [DM_FETCHING] = NULL,
-    [DM_DEVICES] = check_devices,
-    [DM_RUNNING] = check_cdroms,
-    [DM_ENDED] = NULL,
+    TABLE_ROW(DM_ARGS) = check_args,
+    TABLE_ROW(DM_FETCHING) = NULL,
+    TABLE_ROW(DM_DEVICES) = check_devices,
+    TABLE_ROW(DM_STARTING) = NULL,
+    TABLE_ROW(DM_RUNNING) = check_cdroms,
+    TABLE_ROW(DM_ENDED) = NULL,
 };
-_Static_assert(ARRAY_SIZE(on_xenstore) == DM_STATE_COUNT, "a state without an entry");
+TABLE_ENDS(on_xenstore, DM_STATE_COUNT);
 
 static void xenstore_changed(void *data, short revents)
 {

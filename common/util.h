@@ -13,6 +13,19 @@
 #include <unistd.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+/*
+ * A table with a row for each value of an enum does not compile when a row is missing, in the middle either:
+ *   TABLE_BEGINS(texts);
+ *   static const char *const texts[] = { TABLE_ROW(RED) = "red", TABLE_ROW(BLUE) = "blue" };
+ *   TABLE_ENDS(texts, COLOUR_COUNT);
+ * The compiler's counter goes up by one with each row; -Wextra finds one that is there twice.
+ */
+#define TABLE_BEGINS(table) enum { table##_begins = __COUNTER__ }
+#define TABLE_ROW(index) [(index) + 0 * __COUNTER__]
+#define TABLE_ENDS(table, count) \
+    _Static_assert(__COUNTER__ - table##_begins - 1 == (count) && ARRAY_SIZE(table) == (count), \
+                   #table ": a row for every value")
+
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 

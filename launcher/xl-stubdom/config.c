@@ -21,15 +21,17 @@
 #include "keys.h"
 #include "nics.h"
 
+TABLE_BEGINS(libxl_key_names);
 const char *const libxl_key_names[KEY_COUNT] = {
-    [KEY_STUBDOMAIN] = "device_model_stubdomain_override",
-    [KEY_VERSION] = "device_model_version",
-    [KEY_DEVICE_MODEL] = "device_model_override",
-    [KEY_KERNEL] = "stubdomain_kernel",
-    [KEY_RAMDISK] = "stubdomain_ramdisk",
-    [KEY_CMDLINE] = "stubdomain_cmdline",
-    [KEY_MEMORY] = "stubdomain_memory",
+    TABLE_ROW(KEY_STUBDOMAIN) = "device_model_stubdomain_override",
+    TABLE_ROW(KEY_VERSION) = "device_model_version",
+    TABLE_ROW(KEY_DEVICE_MODEL) = "device_model_override",
+    TABLE_ROW(KEY_KERNEL) = "stubdomain_kernel",
+    TABLE_ROW(KEY_RAMDISK) = "stubdomain_ramdisk",
+    TABLE_ROW(KEY_CMDLINE) = "stubdomain_cmdline",
+    TABLE_ROW(KEY_MEMORY) = "stubdomain_memory",
 };
+TABLE_ENDS(libxl_key_names, KEY_COUNT);
 
 const char *const args_key_names[ARGS_COUNT] = {
     [ARGS_ALL] = "device_model_args",

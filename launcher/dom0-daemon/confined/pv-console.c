@@ -203,18 +203,19 @@ static void do_closed(struct pv_console *console, const struct message *message)
 }
 
 /* What to do when the frontend enters a state. */
+TABLE_BEGINS(frontend_table);
 static void (*const frontend_table[])(struct pv_console *console, const struct message *message) = {
-    [XenbusStateUnknown] = do_closed,
-    [XenbusStateInitialising] = do_wait,
-    [XenbusStateInitWait] = do_nothing,
-    [XenbusStateInitialised] = do_connect,
-    [XenbusStateConnected] = do_connect,
-    [XenbusStateClosing] = do_close,
-    [XenbusStateClosed] = do_closed,
-    [XenbusStateReconfiguring] = do_nothing,
-    [XenbusStateReconfigured] = do_nothing,
+    TABLE_ROW(XenbusStateUnknown) = do_closed,
+    TABLE_ROW(XenbusStateInitialising) = do_wait,
+    TABLE_ROW(XenbusStateInitWait) = do_nothing,
+    TABLE_ROW(XenbusStateInitialised) = do_connect,
+    TABLE_ROW(XenbusStateConnected) = do_connect,
+    TABLE_ROW(XenbusStateClosing) = do_close,
+    TABLE_ROW(XenbusStateClosed) = do_closed,
+    TABLE_ROW(XenbusStateReconfiguring) = do_nothing,
+    TABLE_ROW(XenbusStateReconfigured) = do_nothing,
 };
-_Static_assert(ARRAY_SIZE(frontend_table) == XenbusStateReconfigured + 1, "a row for every state");
+TABLE_ENDS(frontend_table, XenbusStateReconfigured + 1);
 
 void pv_console_frontend(struct pv_console *console, const struct message *message)
 {

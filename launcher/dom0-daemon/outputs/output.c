@@ -169,12 +169,18 @@ static const struct output_ops file_ops = { file_open, file_write, NULL, NULL, f
 static const struct output_ops stdio_ops = { stdio_open, stdio_write, NULL, NULL, NULL };
 static const struct output_ops device_ops = { device_open, device_write, device_read, NULL, NULL };
 
+TABLE_BEGINS(output_table);
 static const struct output_ops *const output_table[] = {
-    [OUTPUT_NULL] = &null_ops,     [OUTPUT_FILE] = &file_ops, [OUTPUT_PIPE] = &output_restore_ops,
-    [OUTPUT_PTY] = &output_pty_ops, [OUTPUT_STDIO] = &stdio_ops, [OUTPUT_DEVICE] = &device_ops,
-    [OUTPUT_TCP] = &output_tcp_ops, [OUTPUT_UNIX] = &output_unix_ops,
+    TABLE_ROW(OUTPUT_NULL) = &null_ops,
+    TABLE_ROW(OUTPUT_FILE) = &file_ops,
+    TABLE_ROW(OUTPUT_PIPE) = &output_restore_ops,
+    TABLE_ROW(OUTPUT_PTY) = &output_pty_ops,
+    TABLE_ROW(OUTPUT_STDIO) = &stdio_ops,
+    TABLE_ROW(OUTPUT_DEVICE) = &device_ops,
+    TABLE_ROW(OUTPUT_TCP) = &output_tcp_ops,
+    TABLE_ROW(OUTPUT_UNIX) = &output_unix_ops,
 };
-_Static_assert(ARRAY_SIZE(output_table) == OUTPUT_KINDS, "a row for every kind");
+TABLE_ENDS(output_table, OUTPUT_KINDS);
 
 /* -------- the public calls -------- */
 

@@ -77,6 +77,7 @@ static const uint32_t worker_requests[] = {
     IOCTL_GNTDEV_SET_UNMAP_NOTIFY,
 };
 
+TABLE_BEGINS(roles);
 static const struct {
     const uint32_t *calls;
     size_t count;
@@ -84,12 +85,12 @@ static const struct {
     bool xen;   /* those requests */
     bool flags; /* fcntl(), for a socket that libvncclient makes not to block */
 } roles[] = {
-    [CONFINE_PROBE] = { worker_calls, ARRAY_SIZE(worker_calls), MAX_MEMORY, false, false },
-    [CONFINE_WORKER] = { worker_calls, ARRAY_SIZE(worker_calls), MAX_MEMORY, true, false },
-    [CONFINE_KEEPER] = { keeper_calls, ARRAY_SIZE(keeper_calls), MAX_MEMORY, false, false },
-    [CONFINE_VIEWER] = { viewer_calls, ARRAY_SIZE(viewer_calls), MAX_VIEWER_MEMORY, false, true },
+    TABLE_ROW(CONFINE_PROBE) = { worker_calls, ARRAY_SIZE(worker_calls), MAX_MEMORY, false, false },
+    TABLE_ROW(CONFINE_WORKER) = { worker_calls, ARRAY_SIZE(worker_calls), MAX_MEMORY, true, false },
+    TABLE_ROW(CONFINE_KEEPER) = { keeper_calls, ARRAY_SIZE(keeper_calls), MAX_MEMORY, false, false },
+    TABLE_ROW(CONFINE_VIEWER) = { viewer_calls, ARRAY_SIZE(viewer_calls), MAX_VIEWER_MEMORY, false, true },
 };
-_Static_assert(ARRAY_SIZE(roles) == CONFINE_ROLES, "a row for every role");
+TABLE_ENDS(roles, CONFINE_ROLES);
 
 #define FILTER_MAX 128
 #define ARG(n) offsetof(struct seccomp_data, args[n]) /* its low half; those looked at have no other */
