@@ -1,8 +1,8 @@
 /*
  * The files that the rump kernel has of its host (rumpuser.h): "archive/NAME", what came with
  * the image; "xvda" and its kind, disks; "fdset/NUMBER", names that QEMU takes for descriptors
- * which it was given, but not before it has looked whether there is such a file. A descriptor is a
- * number of this file's.
+ * which it was given, but not before it has looked whether there is such a file; "meminfo", which it
+ * reads before it lets a viewer cost memory. A descriptor is a number of this file's.
  *
  * A disk's requests sleep in the thread that the kernel asks from: QEMU's own workers, which
  * it has for that.
@@ -15,6 +15,7 @@
 
 #define ARCHIVE "archive"
 #define FDSET "fdset"
+#define MEMINFO "meminfo"
 #define FIRST_FILE 1024 /* below: handles of bio.c */
 #define FILES 64
 
@@ -32,6 +33,16 @@ static const char *name_in(const char *folder, const char *name)
     return "";
 }
 
+/* As Linux's /proc/meminfo says it; of now. Nothing here is a cache: what is free is available. */
+static const struct archive_file *meminfo(void)
+{
+    static char text[64];
+    static struct archive_file file = { .name = MEMINFO, .data = (const uint8_t *)text };
+
+    file.size = (size_t)pv_format(text, sizeof(text), "MemAvailable: %8lu kB\n", pv_pages_free() * (PV_PAGE / 1024));
+    return &file;
+}
+
 /* NULL: it may be a disk. */
 static const struct archive_file *find_file(const char *name)
 {
@@ -41,6 +52,8 @@ static const struct archive_file *find_file(const char *name)
 
     if ((archived && !*archived) || (fdset && !*fdset))
         return &folder;
+    if (pv_streq(name, MEMINFO))
+        return meminfo();
     if (fdset)
         return pv_parse_uint(fdset, UINT32_MAX, &number) ? NULL : &empty;
     return archived ? archive_find(archived) : NULL;

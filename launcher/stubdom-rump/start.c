@@ -65,6 +65,8 @@ static void publish_archive(void)
     error = rump_pub_etfs_register("/archive", "archive", RUMP_ETFS_DIR_SUBDIRS);
     if (!error)
         error = rump_pub_etfs_register("/dev/fdset", "fdset", RUMP_ETFS_DIR_SUBDIRS);
+    if (!error)
+        error = rump_pub_etfs_register("/proc/meminfo", "meminfo", RUMP_ETFS_REG);
     if (error)
         pv_panic("cannot publish the image's files: %d", error);
     if (rump_sys_mkdir("/usr", 0755) || rump_sys_mkdir("/usr/share", 0755) ||

@@ -236,13 +236,36 @@ static void descriptors_have_names(void **state)
     assert_int_equal(rumpuser_getfileinfo("fdset/x", &size, &type), BSD_ENOENT);
 }
 
+/* The text is of when it was opened. */
+static void free_memory_is_told(void **state)
+{
+    char bytes[64] = "", wanted[64];
+    struct rumpuser_iovec iov = { bytes, sizeof(bytes) - 1 };
+    uint64_t size;
+    size_t done;
+    int fd, type;
+
+    for (int i = 0; i < 2; i++) {
+        fake_pages_left = i ? 4711 : 2;
+        assert_int_equal(rumpuser_getfileinfo("meminfo", &size, &type), 0);
+        assert_int_equal(type, RUMPUSER_FT_REG);
+        assert_int_equal(rumpuser_open("meminfo", RUMPUSER_OPEN_RDONLY, &fd), 0);
+        assert_int_equal(rumpuser_iovread(fd, &iov, 1, 0, &done), 0);
+        assert_int_equal(done, size);
+        snprintf(wanted, sizeof(wanted), "MemAvailable: %8d kB\n", i ? 18844 : 8);
+        assert_string_equal(bytes, wanted);
+        assert_int_equal(rumpuser_close(fd), 0);
+    }
+    assert_int_equal(rumpuser_open("meminfo", RUMPUSER_OPEN_RDWR, &fd), BSD_EACCES);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(a_disk_is_read_and_written), TEST(a_disk_refuses_what_it_cannot), TEST(a_flush_reaches_the_backend),
         TEST(a_disk_that_comes_back_is_another), TEST(files_of_the_image_are_read_only),
-        TEST(a_cut_archive_is_none), TEST(descriptors_have_names),
+        TEST(a_cut_archive_is_none), TEST(descriptors_have_names), TEST(free_memory_is_told),
     };
 
     return cmocka_run_group_tests_name("rump files", tests, NULL, NULL);
