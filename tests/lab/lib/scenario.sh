@@ -14,6 +14,7 @@
 #                                        left neither domain nor log
 #   wait_until SECONDS CMD...            CMD succeeds within that time, or the scenario fails
 #   on_exit CMD...                       undone at the end, last first
+#   is_short, rest_is_long               with run --short (make check): whether it is; it ends here, and all is well
 #   uptime_s                             seconds since dom0 has booted
 # Inputs: OUT, a folder for what is kept; $scratch is one for the rest.
 # Times are dom0's; on the instruction-counted clock that is virtual time.
@@ -47,6 +48,11 @@ refused() {
     [ "$(xenstore-list /local/domain | wc -l)" -eq 1 ] || fail "a domain was made"
     [ -z "$(find /var/log/xen -name '*-dm*' -o -name 'xl-*')" ] || fail "a log was made"
     say "$output"
+}
+
+is_short() { [ -n "${LAB_SHORT:-}" ]; }
+rest_is_long() {
+    ! is_short || { say "and no more in a short run"; trap - ERR; exit 0; }
 }
 
 wait_until() {
