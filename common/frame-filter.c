@@ -562,5 +562,7 @@ int frame_filter_rules_init(struct frame_filter_rules *rules, const char *mac, c
             rc = add_address(rules, &address);
         ip += len;
     }
-    return rc || !rules->by_address ? rc : add_link_local(rules);
+    if (!rc && !rules->by_address)
+        rc = -EINVAL;
+    return rc ? rc : add_link_local(rules);
 }

@@ -57,8 +57,9 @@ struct frame_filter {
 
 /*
  * Reads what the toolstack says: mac as aa:bb:cc:dd:ee:ff; ip as in a vif's ip=, blank
- * separated IPv4 and IPv6 addresses, with /PREFIX for a whole network; NULL or blank:
- * MAC only. 0, -EINVAL, or -E2BIG for more than FRAME_FILTER_MAX_ADDRESSES.
+ * separated IPv4 and IPv6 addresses, with /PREFIX for a whole network; NULL: MAC only. 0,
+ * -EINVAL, also for a blank ip (somebody meant to name addresses), or -E2BIG for more than
+ * FRAME_FILTER_MAX_ADDRESSES.
  */
 int frame_filter_rules_init(struct frame_filter_rules *rules, const char *mac, const char *ip);
 

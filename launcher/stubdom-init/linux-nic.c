@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "linux.h"
+#include "linux-tc.h"
 #include "log.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /*
- * Linux's traffic control by rtnetlink: what passes between a tap and a vif (linux.h).
+ * Linux's traffic control by rtnetlink (linux-tc.h).
  *
  * Three kinds of messages, each a few attributes, and one number in the answer. Hence no
  * libmnl: it is 9 KB and one more package to fetch and build; what would be used of it
@@ -9,7 +9,8 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "linux.h"
+#include "linux-tc.h"
+
 #include "util.h"
 
 #include <errno.h>
@@ -114,25 +115,30 @@ static void put_program(struct request *request, const struct frame_filter *filt
     put(request, TCA_BPF_OPS, filter->insns, count * sizeof(filter->insns[0]));
 }
 
-/* Frames that the program passes leave by another interface. */
-static int add_redirect(int netlink, int from, const struct frame_filter *filter, int to)
+static void put_redirect(struct request *request, int to)
 {
-    struct tc_mirred mirred = { .action = TC_ACT_STOLEN, .eaction = TCA_EGRESS_REDIR,
-                                .ifindex = to };
+    struct tc_mirred mirred = { .action = TC_ACT_STOLEN, .eaction = TCA_EGRESS_REDIR, .ifindex = to };
+    struct rtattr *actions = begin(request, TCA_BPF_ACT), *action = begin(request, 1), *parameters;
+
+    put_text(request, TCA_ACT_KIND, "mirred");
+    parameters = begin(request, TCA_ACT_OPTIONS);
+    put(request, TCA_MIRRED_PARMS, &mirred, sizeof(mirred));
+    end(request, parameters);
+    end(request, action);
+    end(request, actions);
+}
+
+/* Frames that the program passes leave by another interface; to 0: go their way (TC_ACT_OK, without an action). */
+static int add_pass(int netlink, int from, const struct frame_filter *filter, int to)
+{
     struct request request;
-    struct rtattr *options, *actions, *action, *parameters;
+    struct rtattr *options;
 
     init_filter(&request, from, 1);
     options = begin(&request, TCA_OPTIONS);
     put_program(&request, filter);
-    actions = begin(&request, TCA_BPF_ACT);
-    action = begin(&request, 1);
-    put_text(&request, TCA_ACT_KIND, "mirred");
-    parameters = begin(&request, TCA_ACT_OPTIONS);
-    put(&request, TCA_MIRRED_PARMS, &mirred, sizeof(mirred));
-    end(&request, parameters);
-    end(&request, action);
-    end(&request, actions);
+    if (to)
+        put_redirect(&request, to);
     end(&request, options);
     return ask(netlink, &request);
 }
@@ -153,7 +159,8 @@ static int add_drop(int netlink, int from)
     return ask(netlink, &request);
 }
 
-int linux_tc_connect(int from, const struct frame_filter *filter, int to)
+/* hooked: somebody may have been here before. The drop is there before anything passes. */
+static int install(int from, const struct frame_filter *filter, int to, bool hooked)
 {
     cleanup_close int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     int rc;
@@ -161,7 +168,19 @@ int linux_tc_connect(int from, const struct frame_filter *filter, int to)
     if (netlink < 0)
         return -errno;
     rc = add_hook(netlink, from);
+    if (rc == -EEXIST && hooked)
+        rc = 0;
     if (!rc)
         rc = add_drop(netlink, from);
-    return rc ? rc : add_redirect(netlink, from, filter, to);
+    return rc ? rc : add_pass(netlink, from, filter, to);
+}
+
+int linux_tc_connect(int from, const struct frame_filter *filter, int to)
+{
+    return install(from, filter, to, false);
+}
+
+int linux_tc_guard(int interface, const struct frame_filter *filter)
+{
+    return install(interface, filter, 0, true);
 }

@@ -63,13 +63,6 @@ int linux_firewall_build(const struct platform *base, const struct frame_filter_
 /* For the log. */
 const char *linux_firewall_kind(const struct platform *base, const struct frame_filter_rules *rules);
 
-/*
- * linux-tc.c: every frame that interface from receives and the program passes is sent by
- * interface to; every other one is dropped. Both by index. 0 or -errno; after an error
- * less passes, never more.
- */
-int linux_tc_connect(int from, const struct frame_filter *filter, int to);
-
 /* linux-guest.c: the operations of platform.h. */
 int linux_guest_crash(struct platform *base, unsigned int guest);
 int linux_guest_sleep(struct platform *base, unsigned int guest, unsigned int s_state);

@@ -15,7 +15,7 @@
 
 /* What the walk over one subcommand's arguments found. */
 struct scan {
-    const char *config, *checkpoint, *monitored;
+    const char *config, *checkpoint, *attached, *monitored;
     char *extra;
     const char **inline_args; /* the arguments that extra is made of; NULL: none */
     int inline_count;
@@ -33,6 +33,7 @@ struct subcommand {
     enum config_use use;
     bool starts_guest;
     bool has_checkpoint; /* a lone positional is the file to restore from */
+    bool attaches_nic;   /* a domain, and fields of a NIC */
     bool asks_qemu;      /* two positionals: a domain, and what its QEMU is asked */
     bool leading_domain; /* a domain comes first, before the options */
     bool leading_config; /* a config may come before the options */
@@ -128,6 +129,13 @@ static const struct subcommand subcommands[] = {
         .config_option = 'C',
     },
     {
+        .name = "network-attach",
+        .shortest = 9,
+        .options = "h",
+        .long_options = no_options,
+        .attaches_nic = true,
+    },
+    {
         .name = "qemu-monitor-command",
         .shortest = 1,
         .options = "h",
@@ -193,6 +201,11 @@ static int scan_arguments(struct scan *scan, const struct subcommand *sub, int a
             scan->paused = true;
     }
 
+    if (sub->attaches_nic) {
+        if (optind < argc)
+            scan->attached = argv[optind];
+        return 0;
+    }
     for (; optind < argc; optind++) {
         if (sub->use == CONFIG_INLINE && strchr(argv[optind], '=')) {
             if (scan_add_extra(scan, argv[optind]))
@@ -269,6 +282,9 @@ static int command_line_scan(struct command_line *line, int argc, char **argv, c
     rc = scan_arguments(&scan, sub, argc - optind, moved + optind);
     line->checkpoint = scan.dry_run ? NULL : scan.checkpoint;
     line->monitored = scan.monitored;
+    line->attached = scan.attached;
+    if (line->attached)
+        line->nic_arg = argument_index(argc, argv, scan.attached) + 1;
     line->paused = scan.paused;
     if (rc > 0)
         rc = note_inline_args(line, &scan, argc, argv) ?: 1;

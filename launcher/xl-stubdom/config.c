@@ -468,7 +468,8 @@ static int read_keys(struct config *config, const struct reader *r)
     if (rc < 0)
         return rc;
     config->firewall = firewall;
-    rc = nics_read(r->xlu, r->source, firewall, &config->devices.nics, r->fault);
+    rc = nics_read(r->xlu, r->source, firewall, r->host ? &r->host->nics : NULL, &config->devices.nics,
+                   &config->vifs, r->fault);
     if (!rc)
         rc = devices_check(&config->devices, r->xlu, r->source, r->fault);
     if (rc)
@@ -553,6 +554,7 @@ void config_dispose(struct config *config)
     free(config->uuid);
     free(config->cmdline);
     free(config->disks);
+    free(config->vifs);
     free(config->unknown);
     free(config->guest_kernel);
     free(config->guest_ramdisk);

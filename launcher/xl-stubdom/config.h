@@ -61,6 +61,7 @@ struct config {
     bool firewall;
     char *cmdline; /* more kernel arguments for the stub domain, or NULL */
     char *disks; /* "disk=[…]" that must replace the config's list, or NULL (disks.h) */
+    char *vifs;  /* "vif=[…]", likewise (nics.h) */
     char *unknown; /* keys that nobody knows, "a, b", or "" (keys.h) */
     char *libxl[KEY_COUNT]; /* NULL where the config has no such key */
 };

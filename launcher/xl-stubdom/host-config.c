@@ -64,35 +64,97 @@ static int read_require(struct host_config *host, XLU_Config *xlu, const char *p
     return 0;
 }
 
-int host_config_read(struct host_config *host, const char *path, struct fault *fault)
+/* Parses the file into *xlu; NULL: none is there. `out` is where libxlutil complains. */
+static int parse(const char *path, FILE *out, XLU_Config **xlu, char **text, size_t *len, struct fault *fault)
 {
-    cleanup_free char *text = NULL, *report = NULL;
-    size_t len, report_len;
-    XLU_Config *xlu;
-    FILE *out;
     int rc;
 
-    *host = (struct host_config){0};
+    *xlu = NULL;
     if (access(path, F_OK) && errno == ENOENT)
         return 0;
-    rc = config_load(path, NULL, &text, &len, fault);
+    rc = config_load(path, NULL, text, len, fault);
     if (rc)
         return rc;
-    out = open_memstream(&report, &report_len);
-    xlu = out ? xlu_cfg_init(out, path) : NULL;
-    if (!xlu)
-        rc = fault_set(fault, -ENOMEM, "%s: out of memory", path);
-    else if (xlu_cfg_readdata(xlu, text, len))
-        rc = fault_set(fault, -EINVAL, "%s: does not parse", path);
-    if (!rc)
+    *xlu = xlu_cfg_init(out, path);
+    if (!*xlu)
+        return fault_set(fault, -ENOMEM, "%s: out of memory", path);
+    if (xlu_cfg_readdata(*xlu, *text, *len))
+        return fault_set(fault, -EINVAL, "%s: does not parse", path);
+    return 0;
+}
+
+/* libxlutil's complaints are for nobody. */
+static FILE *open_nowhere(const char *path, struct fault *fault)
+{
+    FILE *out = fopen("/dev/null", "we");
+
+    if (!out)
+        fault_set(fault, -errno, "%s: /dev/null: %s", path, strerror(errno));
+    return out;
+}
+
+int host_config_read(struct host_config *host, const char *path, struct fault *fault)
+{
+    cleanup_fclose FILE *out = open_nowhere(path, fault);
+    cleanup_free char *text = NULL;
+    XLU_Config *xlu = NULL;
+    size_t len = 0;
+    int rc;
+
+    host->flavour = NULL;
+    host->require = false;
+    if (!out)
+        return -EIO;
+    rc = parse(path, out, &xlu, &text, &len, fault);
+    if (!rc && xlu)
         rc = check_keys(text, len, path, fault);
-    if (!rc)
+    if (!rc && xlu)
         rc = read_flavour(host, xlu, path, fault);
-    if (!rc)
+    if (!rc && xlu)
         rc = read_require(host, xlu, path, fault);
     if (xlu)
         xlu_cfg_destroy(xlu);
-    if (out)
-        fclose(out);
     return rc;
+}
+
+/* Its older name first: the newer one counts, as in xl. */
+static int take_script(struct host_config *host, XLU_Config *xlu)
+{
+    static const char *const names[] = {"vifscript", "vif.default.script"};
+    const char *value;
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (xlu_cfg_get_string(xlu, names[i], &value, 1))
+            continue;
+        free(host->nics.standard);
+        host->nics.standard = strdup(value);
+        if (!host->nics.standard)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+int host_config_read_xl(struct host_config *host, const char *path)
+{
+    struct fault ignored;
+    cleanup_fclose FILE *out = open_nowhere(path, &ignored);
+    cleanup_free char *text = NULL;
+    XLU_Config *xlu = NULL;
+    const char *backend;
+    size_t len = 0;
+    int rc = 0;
+
+    if (out && !parse(path, out, &xlu, &text, &len, &ignored) && xlu) {
+        host->nics.elsewhere = !xlu_cfg_get_string(xlu, "vif.default.backend", &backend, 1) && *backend;
+        rc = take_script(host, xlu);
+    }
+    if (xlu)
+        xlu_cfg_destroy(xlu);
+    return rc;
+}
+
+void host_config_dispose(struct host_config *host)
+{
+    free(host->nics.standard);
+    *host = (struct host_config){0};
 }

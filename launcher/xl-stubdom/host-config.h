@@ -10,10 +10,12 @@
 
 #include "fault.h"
 #include "flavour.h"
+#include "nics.h"
 
 struct host_config {
     const struct flavour *flavour; /* of HVM guests whose config names none; NULL: none */
     bool require;                  /* an HVM guest without a stub domain is not started */
+    struct nic_scripts nics;       /* the caller says which is the helper */
 };
 
 /*
@@ -21,5 +23,13 @@ struct host_config {
  * read may be what requires a stub domain.
  */
 int host_config_read(struct host_config *host, const char *path, struct fault *fault);
+
+/*
+ * Reads what xl.conf(5), at this path, says of NICs; a file that is not there, or does not parse, says nothing
+ * (xl itself refuses the latter). 0 or -ENOMEM.
+ */
+int host_config_read_xl(struct host_config *host, const char *path);
+
+void host_config_dispose(struct host_config *host);
 
 #endif

@@ -49,6 +49,12 @@
 #ifndef STUBDOM_SCREENSHOT
 #define STUBDOM_SCREENSHOT "/usr/libexec/xen-stubdom/stubdom-screenshot"
 #endif
+#ifndef STUBDOM_VIF
+#define STUBDOM_VIF "/usr/libexec/xen-stubdom/stubdom-vif"
+#endif
+#ifndef XL_CONFIG
+#define XL_CONFIG "/etc/xen/xl.conf"
+#endif
 #ifndef HOST_CONFIG
 #define HOST_CONFIG "/etc/xen/xl-stubdom.conf"
 #endif
@@ -113,6 +119,7 @@ static void job_dispose(struct job *job)
     free(job->uuid);
     settings_dispose(&job->settings);
     config_dispose(&job->config);
+    host_config_dispose(&job->host);
     command_line_dispose(&job->line);
 }
 
@@ -137,14 +144,16 @@ static int pass_to_xl(struct job *job, char **argv)
 
 static int check_files(struct job *job)
 {
+    const char *const programs[] = {places.daemon, STUBDOM_VIF};
     const struct settings *settings = &job->settings;
     struct fault *fault = &job->fault;
     int rc = image_check_kernel(settings->kernel, job->config.flavour, fault);
 
     if (!rc)
         rc = image_check_ramdisk(settings->ramdisk, job->config.flavour, fault);
-    if (!rc && access(places.daemon, X_OK))
-        rc = fault_set(fault, -errno, "%s: %s", places.daemon, strerror(errno));
+    for (size_t i = 0; !rc && i < ARRAY_SIZE(programs); i++)
+        if (access(programs[i], X_OK))
+            rc = fault_set(fault, -errno, "%s: %s", programs[i], strerror(errno));
     return rc;
 }
 
@@ -168,6 +177,9 @@ static int prepare(struct job *job, const char *config, const char *extra)
     /* The wishes for new guests are not for one that is saved, or goes to another host. */
     if (job->line.use == CONFIG_UNUSED || job->line.makes_guest)
         rc = host_config_read(&job->host, HOST_CONFIG, &job->fault);
+    job->host.nics.helper = STUBDOM_VIF;
+    if (!rc && host_config_read_xl(&job->host, XL_CONFIG))
+        rc = fault_set(&job->fault, -ENOMEM, "out of memory");
     if (!rc)
         rc = config_load(config, extra, &job->text, &job->len, &job->fault);
     if (!rc)
@@ -578,6 +590,66 @@ static int ask_qemu(struct job *job, char **argv)
     return refuse(job);
 }
 
+/* The fields of the NIC, as they would stand in a config. */
+static char *join_fields(char **args)
+{
+    char *text = strdup("");
+
+    for (; text && *args; args++) {
+        cleanup_free char *before = text;
+
+        if (asprintf(&text, "%s%s,", before, *args) < 0)
+            text = NULL;
+    }
+    return text;
+}
+
+/* A field more, or two; they follow all others, and the last of a kind counts. */
+static int add_fields(struct job *job, int argc, char **argv, char *more)
+{
+    char *forward = strstr(more, ",forwarddev=");
+    char **longer = calloc(argc + 3, sizeof(*longer));
+
+    if (forward)
+        *forward++ = '\0';
+    if (longer) {
+        memcpy(longer, argv, argc * sizeof(*argv));
+        longer[argc] = more;
+        longer[argc + 1] = forward;
+        job->argv = copy_argv(argc + 1 + !!forward, longer);
+    }
+    free(longer);
+    return job->argv ? 0 : fault_set(&job->fault, -ENOMEM, "out of memory");
+}
+
+/* The guest's new vif gets its firewall from our script. Other guests' are xl's affair. */
+static int attach_nic(struct job *job, int argc, char **argv)
+{
+    cleanup_free char *fields = NULL, *more = NULL;
+    uint32_t guest, stub;
+    int rc;
+
+    if (domains_find(job->line.attached, &guest, &stub, &job->fault))
+        return pass_to_xl(job, argv);
+    for (int i = job->line.nic_arg; i < argc; i++)
+        if (strchr(argv[i], ',')) {
+            fault_set(&job->fault, -EINVAL, "%s: %s: one field, without a comma, is one argument",
+                      job->line.attached, argv[i]);
+            return refuse(job);
+        }
+    job->host.nics.helper = STUBDOM_VIF;
+    fields = join_fields(argv + job->line.nic_arg);
+    rc = fields ? host_config_read_xl(&job->host, XL_CONFIG) : -ENOMEM;
+    if (!rc)
+        rc = nic_script(fields, &job->host.nics, &more);
+    if (rc)
+        fault_set(&job->fault, rc, rc == -EINVAL ? "%s: forwarddev= is for COLO, which needs a QEMU in dom0" :
+                  "%s: out of memory", job->line.attached);
+    if (rc || (more && add_fields(job, argc, argv, more)))
+        return refuse(job);
+    return pass_to_xl(job, job->argv ? job->argv : argv);
+}
+
 static int run_job(struct job *job, int argc, char **argv)
 {
     if (command_line_init(&job->line, argc, argv)) {
@@ -588,6 +660,8 @@ static int run_job(struct job *job, int argc, char **argv)
         return restore_saved(job, argc, argv);
     if (job->line.monitored)
         return ask_qemu(job, argv);
+    if (job->line.attached)
+        return attach_nic(job, argc, argv);
     if (job->line.use == CONFIG_UNUSED)
         return pass_to_xl(job, argv);
     if (prepare(job, job->line.config, job->line.extra))

@@ -6,15 +6,17 @@
 #include "nics.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
+#include "config.h"
 #include "frame-filter.h"
 
 /* What counts of one entry; they point into it. */
 struct nic {
-    const char *model, *ip, *type;
+    const char *model, *ip, *type, *script, *forward, *backend;
 };
 
 static void take(const char *field, const char *key, const char **value)
@@ -35,6 +37,9 @@ static void split(char *entry, struct nic *nic)
         take(field, "model=", &nic->model);
         take(field, "ip=", &nic->ip);
         take(field, "type=", &nic->type);
+        take(field, "script=", &nic->script);
+        take(field, "forwarddev=", &nic->forward);
+        take(field, "backend=", &nic->backend);
     }
 }
 
@@ -63,9 +68,7 @@ static int check(const char *source, int n, const struct nic *nic, bool firewall
     static const char any_mac[] = "00:16:3e:00:00:00";
     struct frame_filter_rules rules;
 
-    if (is_vif_alone(nic))
-        return 0;
-    if (nic->model && !model_known(nic->model))
+    if (!is_vif_alone(nic) && nic->model && !model_known(nic->model))
         return fault_set(fault, -EINVAL,
                          "%s: vif %d: model=%s: QEMU in the stub domain has e1000, rtl8139 and virtio-net",
                          source, n, nic->model);
@@ -77,28 +80,112 @@ static int check(const char *source, int n, const struct nic *nic, bool firewall
     return 0;
 }
 
-int nics_read(XLU_Config *xlu, const char *source, bool firewall, struct nic_count *nics,
-              struct fault *fault)
+/* A config may have our own script: pasted from --print-config. */
+static bool is_helper(const char *script, const struct nic_scripts *scripts)
+{
+    return script && !strcmp(script, scripts->helper);
+}
+
+static int add_script(const struct nic *nic, const struct nic_scripts *scripts, char **more)
+{
+    bool ours = is_helper(nic->script, scripts);
+    const char *theirs = ours ? nic->forward : nic->script ? nic->script : scripts->standard;
+
+    if (nic->forward && !ours)
+        return -EINVAL;
+    if (is_helper(theirs, scripts))
+        theirs = NULL;
+    if (asprintf(more, "script=%s%s%s", scripts->helper, theirs ? ",forwarddev=" : "", theirs ? theirs : "") >= 0)
+        return 0;
+    *more = NULL;
+    return -ENOMEM;
+}
+
+int nic_script(const char *fields, const struct nic_scripts *scripts, char **more)
+{
+    cleanup_free char *copy = strdup(fields);
+    struct nic nic = {0};
+
+    *more = NULL;
+    if (!copy)
+        return -ENOMEM;
+    split(copy, &nic);
+    if (!scripts->helper || scripts->elsewhere || (nic.backend && *nic.backend))
+        return 0;
+    return add_script(&nic, scripts, more);
+}
+
+/* Adds an entry, with the helper, to the list so far: "entry","entry". */
+static int append(char **list, const char *entry, const struct nic_scripts *scripts)
+{
+    cleanup_free char *more = NULL, *text = NULL, *quoted = NULL, *before = *list;
+    int rc = nic_script(entry, scripts, &more);
+
+    *list = NULL;
+    if (rc)
+        return rc;
+    if (asprintf(&text, "%s%s%s", entry, more ? "," : "", more ? more : "") < 0)
+        text = NULL;
+    quoted = text ? config_quote(text) : NULL;
+    if (quoted && asprintf(list, "%s%s%s", before ? before : "", before ? "," : "", quoted) >= 0)
+        return 0;
+    *list = NULL;
+    return -ENOMEM;
+}
+
+static int make_line(XLU_ConfigList *list, int count, const struct nic_scripts *scripts, char **line)
+{
+    cleanup_free char *entries = NULL;
+    int rc = 0;
+
+    for (int i = 0; !rc && i < count; i++) {
+        const char *entry = xlu_cfg_get_listitem(list, i);
+
+        if (entry)
+            rc = append(&entries, entry, scripts);
+    }
+    if (rc || !entries)
+        return rc;
+    if (asprintf(line, "vif=[%s]", entries) >= 0)
+        return 0;
+    *line = NULL;
+    return -ENOMEM;
+}
+
+static int read_one(const char *source, int n, const char *entry, bool firewall, struct nic_count *nics,
+                    struct fault *fault)
+{
+    cleanup_free char *copy = strdup(entry);
+    struct nic nic = {0};
+
+    if (!copy)
+        return fault_set(fault, -ENOMEM, "%s: out of memory", source);
+    split(copy, &nic);
+    nics->all++;
+    nics->emulated += !is_vif_alone(&nic);
+    return check(source, n, &nic, firewall, fault);
+}
+
+int nics_read(XLU_Config *xlu, const char *source, bool firewall, const struct nic_scripts *scripts,
+              struct nic_count *nics, char **line, struct fault *fault)
 {
     XLU_ConfigList *list;
     int count, rc = 0;
 
     memset(nics, 0, sizeof(*nics));
+    *line = NULL;
     if (xlu_cfg_get_list(xlu, "vif", &list, &count, 1))
         return 0;
     for (int i = 0; !rc && i < count; i++) {
         const char *entry = xlu_cfg_get_listitem(list, i);
-        cleanup_free char *copy = entry ? strdup(entry) : NULL;
-        struct nic nic = {0};
 
-        if (!entry)
-            continue;
-        if (!copy)
-            return fault_set(fault, -ENOMEM, "%s: out of memory", source);
-        split(copy, &nic);
-        nics->all++;
-        nics->emulated += !is_vif_alone(&nic);
-        rc = check(source, i, &nic, firewall, fault);
+        if (entry)
+            rc = read_one(source, i, entry, firewall, nics, fault);
     }
-    return rc;
+    if (rc || !scripts || !scripts->helper)
+        return rc;
+    rc = make_line(list, count, scripts, line);
+    if (rc == -EINVAL)
+        return fault_set(fault, rc, "%s: vif: forwarddev= is for COLO, which needs a QEMU in dom0", source);
+    return rc ? fault_set(fault, rc, "%s: out of memory", source) : 0;
 }

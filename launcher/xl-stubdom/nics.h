@@ -13,17 +13,33 @@
 
 #include "fault.h"
 
+/* What dom0 runs for a NIC's vifs. */
+struct nic_scripts {
+    const char *helper; /* ours, stubdom-vif; NULL: the config's list stays as it is */
+    char *standard;     /* vif.default.script of xl.conf, or NULL; malloc'd */
+    bool elsewhere;     /* vif.default.backend: a driver domain has the vifs, and we are not there */
+};
+
 struct nic_count {
     int all;      /* the stub domain has a vif for each */
     int emulated; /* and QEMU a PCI device for each of these */
 };
 
 /*
- * Counts them, and refuses what the stub domain would find out when the guest is half made: a model
- * that its QEMU has not, an ip= of which no firewall can be made (`firewall`: there is one). Returns
- * 0, or a negative errno with the fault described.
+ * Counts them, and refuses what would be found out when the guest is half made: a model that the stub
+ * domain's QEMU has not, an ip= of which no firewall can be made (`firewall`: there is one). *line is
+ * "vif=[...]" that must replace the config's list, so that the helper runs for each (malloc'd), or NULL.
+ * The user's own script goes along as forwarddev=, a word of COLO's that libxl otherwise only stores.
+ * Returns 0, or a negative errno with the fault described.
  */
-int nics_read(XLU_Config *xlu, const char *source, bool firewall, struct nic_count *nics,
-              struct fault *fault);
+int nics_read(XLU_Config *xlu, const char *source, bool firewall, const struct nic_scripts *scripts,
+              struct nic_count *nics, char **line, struct fault *fault);
+
+/*
+ * What is to be added to a NIC that has these fields, between commas, so that the helper runs for it:
+ * "script=...,forwarddev=..." in *more (malloc'd), or NULL: nothing. 0, -ENOMEM, or -EINVAL: it has a
+ * forwarddev= of its own.
+ */
+int nic_script(const char *fields, const struct nic_scripts *scripts, char **more);
 
 #endif

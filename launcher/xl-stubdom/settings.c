@@ -74,12 +74,12 @@ static int add(struct settings *settings, const struct config *config, enum libx
     return 0;
 }
 
-/* The one list among the settings, and only there when the config's own will not do. */
-static int add_disks(struct settings *settings, const struct config *config, struct fault *fault)
+/* A list is only there when the config's own will not do. */
+static int add_list(struct settings *settings, const struct config *config, const char *list, struct fault *fault)
 {
-    if (!config->disks)
+    if (!list)
         return 0;
-    settings->line[settings->count] = strdup(config->disks);
+    settings->line[settings->count] = strdup(list);
     if (!settings->line[settings->count])
         return fault_set(fault, -ENOMEM, "%s: out of memory", config->source);
     settings->count++;
@@ -151,7 +151,9 @@ int settings_init(struct settings *settings, const struct config *config,
         (rc = add(settings, config, KEY_CMDLINE, cmdline, false, fault)))
         return rc;
     rc = add(settings, config, KEY_MEMORY, memory_text, true, fault);
-    return rc ? rc : add_disks(settings, config, fault);
+    if (!rc)
+        rc = add_list(settings, config, config->disks, fault);
+    return rc ? rc : add_list(settings, config, config->vifs, fault);
 }
 
 void settings_dispose(struct settings *settings)

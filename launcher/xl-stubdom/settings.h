@@ -9,7 +9,7 @@
 #include "config.h"
 #include "fault.h"
 
-#define SETTINGS_MAX (KEY_COUNT + 1) /* and the disk list */
+#define SETTINGS_MAX (KEY_COUNT + 2) /* and the lists of disks and NICs */
 
 /* Where the parts of a stub domain are on this host. */
 struct places {

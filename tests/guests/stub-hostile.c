@@ -15,6 +15,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libxenvchan.h>
+#include <net/if.h>
+#include <netpacket/packet.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -24,6 +26,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -605,6 +608,23 @@ static void replace_nodes(const char *argument)
     }
 }
 
+/* -------- its NIC -------- */
+
+/* A frame, in hex, by its own vif: past the tap and the firewall on it. */
+static void send_frame(const char *hex)
+{
+    struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = if_nametoindex("eth0") };
+    uint8_t frame[120] = { 0 };
+    int sock = socket(AF_PACKET, SOCK_RAW, 0);
+
+    for (size_t i = 0; i < sizeof(frame) && hex[2 * i]; i++)
+        if (sscanf(hex + 2 * i, "%2hhx", &frame[i]) != 1)
+            trouble("no hex");
+    if (sock < 0 || sendto(sock, frame, sizeof(frame), 0, (void *)&to, sizeof(to)) != sizeof(frame))
+        trouble("no frame was sent");
+    close(sock);
+}
+
 /* -------- orders -------- */
 
 static const struct {
@@ -630,6 +650,7 @@ static const struct {
     { "fill-store", fill_store },
     { "empty-store", empty_store },
     { "say-running", say_running },
+    { "send-frame", send_frame },
 };
 
 /* "VERB ARGUMENT"; "+VERB ARGUMENT" beside what comes next. */

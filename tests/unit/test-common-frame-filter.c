@@ -74,12 +74,8 @@ static void check_all(const struct expectation *list, size_t count)
 
 static void by_mac(void **state)
 {
-    static const char *const none[] = { NULL, "", " \t" };
-
-    for (size_t i = 0; i < ARRAY_LEN(none); i++) {
-        build(none[i]);
-        check_all(by_mac_list, ARRAY_LEN(by_mac_list));
-    }
+    build(NULL);
+    check_all(by_mac_list, ARRAY_LEN(by_mac_list));
 }
 
 static void ip4(void **state)
@@ -165,7 +161,8 @@ static void refuses(void **state)
                                         "00-16-3e-01-02-03", "00:16:3e:01:02:0g", "+0:16:3e:01:02:03" };
     static const char *const ips[] = { "nonsense", "192.168.77", "192.168.77.10/33", "::/129", "1.2.3.4/",
                                        "1.2.3.4,1.2.3.5", "2001:db8::1%eth0", "1.2.3.4/-1", "1.2.3.4 x",
-                                       "1234:1234:1234:1234:1234:1234:123.123.123.123/128000" };
+                                       "1234:1234:1234:1234:1234:1234:123.123.123.123/128000",
+                                       "", " \t\n" };
 
     for (size_t i = 0; i < ARRAY_LEN(macs); i++)
         assert_int_equal(frame_filter_rules_init(&rules, macs[i], NULL), -EINVAL);

@@ -9,7 +9,8 @@
  */
 #include "unit.h"
 
-#include "linux.h"
+#include "linux-tc.h"
+#include "util.h"
 
 #include <libmnl/libmnl.h>
 #include <linux/pkt_cls.h>
@@ -162,6 +163,44 @@ static void refused(void **state)
     }
 }
 
+/* In dom0: what passes goes its way, without an action. */
+static void guard(void **state)
+{
+    const struct nlattr *table[16];
+    struct frame_filter filter;
+
+    frame_filter_build_open(&filter);
+    assert_int_equal(linux_tc_guard(5, &filter), 0);
+    assert_int_equal(sent_count, 3);
+    message(0, RTM_NEWQDISC, TC_H_CLSACT);
+    filter_options(1, 2, table);
+    assert_int_equal(mnl_attr_get_u32(table[TCA_BPF_FLAGS]), TCA_BPF_FLAG_ACT_DIRECT);
+    filter_options(2, 1, table);
+    assert_program(table, &filter);
+    assert_null(table[TCA_BPF_ACT]);
+    /* Its result is no verdict: 0, which a frame that is too short ends with, would be TC_ACT_OK. */
+    assert_null(table[TCA_BPF_FLAGS]);
+}
+
+/* Of the hook alone somebody else may have been the maker. */
+static void guard_beside_others(void **state)
+{
+    struct frame_filter filter;
+
+    frame_filter_build_open(&filter);
+    answer_error = -EEXIST;
+    failing = 1;
+    assert_int_equal(linux_tc_guard(5, &filter), 0);
+    assert_int_equal(sent_count, 3);
+    sent_count = 0;
+    assert_int_equal(linux_tc_connect(5, &filter, 9), -EEXIST);
+    for (failing = 2; failing <= 3; failing++) {
+        sent_count = 0;
+        assert_int_equal(linux_tc_guard(5, &filter), -EEXIST);
+        assert_int_equal(sent_count, failing);
+    }
+}
+
 static void strange_answers(void **state)
 {
     struct frame_filter filter;
@@ -180,6 +219,8 @@ int main(void)
         cmocka_unit_test_setup(small, setup),
         cmocka_unit_test_setup(as_large_as_it_gets, setup),
         cmocka_unit_test_setup(refused, setup),
+        cmocka_unit_test_setup(guard, setup),
+        cmocka_unit_test_setup(guard_beside_others, setup),
         cmocka_unit_test_setup(strange_answers, setup),
     };
 

@@ -231,7 +231,17 @@ static void test_refused(void **state)
          "g.cfg: vif 0: ip=192.168.1: the firewall takes up to 16 IPv4 and IPv6 addresses, separated by "
          "blanks (stubdom_firewall = 0 turns it off)"},
         {GUEST "vif = [ \"ip=192.168.1\" ]\nstubdom_firewall = 0\n", ""},
-        {GUEST "vif = [ \"type=vif, model=ne2k_pci, ip=nonsense\" ]\n", ""},
+        {GUEST "vif = [ \"type=vif, model=ne2k_pci, ip=10.0.0.1\" ]\n", ""},
+        /* The guest's own driver has a firewall, too; and no address is not any address. */
+        {GUEST "vif = [ \"type=vif, ip=nonsense\" ]\n",
+         "g.cfg: vif 0: ip=nonsense: the firewall takes up to 16 IPv4 and IPv6 addresses, separated by "
+         "blanks (stubdom_firewall = 0 turns it off)"},
+        {GUEST "vif = [ \"mac=00:16:3e:00:00:01, ip= \" ]\n",
+         "g.cfg: vif 0: ip= : the firewall takes up to 16 IPv4 and IPv6 addresses, separated by "
+         "blanks (stubdom_firewall = 0 turns it off)"},
+        {GUEST "vif = [ \"ip=,bridge=xenbr0\" ]\n",
+         "g.cfg: vif 0: ip=: the firewall takes up to 16 IPv4 and IPv6 addresses, separated by "
+         "blanks (stubdom_firewall = 0 turns it off)"},
         {GUEST "vif = [ \"model=virtio-net, ip=10.0.0.1 fd00::/64\", \"\" ]\n", ""},
         {GUEST "usbdev = [ \"hostbus=1,hostaddr=2\" ]\n",
          "g.cfg: usbdev: a USB device of dom0's, which QEMU in a stub domain cannot reach"},
@@ -540,6 +550,61 @@ static void test_many_devices(void **state)
     settings_dispose(&settings);
 }
 
+/* The config's NICs, and what xl gets instead. */
+static void test_nic_scripts(void **state)
+{
+    static const struct {
+        const char *standard;
+        bool elsewhere;
+        const char *config, *line;
+    } cases[] = {
+        {NULL, false, "vif = [ 'bridge=br0' ]", "vif=[\"bridge=br0,script=/vif\"]"},
+        {NULL, false, "vif = [ '', 'type=vif, mac=00:16:3e:00:00:01' ]",
+         "vif=[\",script=/vif\",\"type=vif, mac=00:16:3e:00:00:01,script=/vif\"]"},
+        {NULL, false, "vif = [ 'script=vif-route, ip=10.0.0.1' ]",
+         "vif=[\"script=vif-route, ip=10.0.0.1,script=/vif,forwarddev=vif-route\"]"},
+        /* The last of a kind counts. */
+        {"std", false, "vif = [ 'script=/a,script=/b \\\"x' ]",
+         "vif=[\"script=/a,script=/b \\\"x,script=/vif,forwarddev=/b \\\"x\"]"},
+        {"vif-openvswitch", false, "vif = [ 'bridge=br0' ]",
+         "vif=[\"bridge=br0,script=/vif,forwarddev=vif-openvswitch\"]"},
+        /* A driver domain's scripts are its own. */
+        {NULL, false, "vif = [ 'backend=net', 'backend=,bridge=b' ]",
+         "vif=[\"backend=net\",\"backend=,bridge=b,script=/vif\"]"},
+        {NULL, true, "vif = [ 'bridge=br0' ]", "vif=[\"bridge=br0\"]"},
+        /* Pasted from --print-config. */
+        {NULL, false, "vif = [ 'script=/vif,forwarddev=vif-route' ]",
+         "vif=[\"script=/vif,forwarddev=vif-route,script=/vif,forwarddev=vif-route\"]"},
+        {"/vif", false, "vif = [ 'script=/vif' ]", "vif=[\"script=/vif,script=/vif\"]"},
+        {"/vif", false, "vif = [ 'bridge=b' ]", "vif=[\"bridge=b,script=/vif\"]"},
+        {NULL, false, "vif = [ 'script=/vif2' ]", "vif=[\"script=/vif2,script=/vif,forwarddev=/vif2\"]"},
+        {NULL, false, "vif = [ ]", NULL},
+        {NULL, false, "memory = 64", NULL},
+    };
+    struct host_config with = {.nics.helper = "/vif"};
+    struct settings settings;
+
+    (void)state;
+    host = &with;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[512];
+
+        with.nics.standard = (char *)cases[i].standard;
+        with.nics.elsewhere = cases[i].elsewhere;
+        snprintf(text, sizeof(text), GUEST "%s\n", cases[i].config);
+        assert_string_equal(work_out(text, &settings), "");
+        if (cases[i].line)
+            assert_string_equal(settings.line[KEY_COUNT], cases[i].line);
+        else
+            assert_int_equal(settings.count, KEY_COUNT);
+        settings_dispose(&settings);
+    }
+    assert_string_equal(work_out(GUEST "vif = [ 'forwarddev=/bin/sh' ]\n", &settings),
+                        "g.cfg: vif: forwarddev= is for COLO, which needs a QEMU in dom0");
+    settings_dispose(&settings);
+    host = NULL;
+}
+
 static void test_room_for_nics(void **state)
 {
     static const struct { const char *more; int room; } cases[] = {
@@ -631,6 +696,7 @@ int main(void)
         cmocka_unit_test(test_boot_files),
         cmocka_unit_test(test_boot_keys),
         cmocka_unit_test(test_many_devices),
+        cmocka_unit_test(test_nic_scripts),
         cmocka_unit_test(test_room_for_nics),
         cmocka_unit_test(test_grant_frames),
     };

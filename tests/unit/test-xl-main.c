@@ -27,6 +27,8 @@
 /* The program looks for everything below the directory that the tests run in. */
 #define XENFIRMWAREDIR "fw"
 #define STUBDOM_DM "./dm"
+#define STUBDOM_VIF "./vif"
+#define XL_CONFIG "xl.conf"
 #define XEN_LOG_DIR "log"
 #define LOCK_DIR "lock"
 #define HOST_CONFIG "host.conf"
@@ -431,6 +433,49 @@ static void test_left_paused(void **state)
     sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
 }
 
+/* A NIC that is attached later has the same script, if there is a stub domain. */
+static void test_attached_nic(void **state)
+{
+    static const struct {
+        const char *fields[2], *given;
+    } cases[] = {
+        {{NULL}, "script=./vif\n"},
+        {{"mac=00:16:3e:00:00:01", "bridge=b"}, "mac=00:16:3e:00:00:01\nbridge=b\nscript=./vif\n"},
+        {{"script=vif-route", "ip=10.0.0.1"}, "script=vif-route\nip=10.0.0.1\nscript=./vif\nforwarddev=vif-route\n"},
+        {{"backend=net", NULL}, "backend=net\n"},
+    };
+
+    (void)state;
+    xl_does("exit 5");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char expected[256];
+
+        has_stub = true;
+        assert_int_equal(RUN("network-attach", "g", cases[i].fields[0], cases[i].fields[1]), 5);
+        snprintf(expected, sizeof(expected), "network-attach\ng\n%s", cases[i].given);
+        assert_string_equal(get("args"), expected);
+    }
+    put("xl.conf", "vif.default.script=\"/s\"\n", 0600);
+    assert_int_equal(RUN("network-a", "g", "bridge=b"), 5);
+    assert_string_equal(get("args"), "network-a\ng\nbridge=b\nscript=./vif\nforwarddev=/s\n");
+    unlink("xl.conf");
+    assert_int_equal(RUN("network-attach", "g", "bridge=b,ip=10.0.0.1"), 1);
+    assert_string_equal(get("err"),
+                        "xl-stubdom: g: bridge=b,ip=10.0.0.1: one field, without a comma, is one argument\n");
+    assert_int_equal(RUN("network-attach", "g", "forwarddev=x"), 1);
+    assert_string_equal(get("err"), "xl-stubdom: g: forwarddev= is for COLO, which needs a QEMU in dom0\n");
+    has_stub = false;
+    assert_int_equal(RUN("network-attach", "g", "bridge=b"), 5);
+    assert_string_equal(get("args"), "network-attach\ng\nbridge=b\n");
+    /* What else xl does with NICs, and its usage. */
+    has_stub = true;
+    assert_int_equal(RUN("network-detach", "g", "0"), 5);
+    assert_string_equal(get("args"), "network-detach\ng\n0\n");
+    assert_int_equal(RUN("network-attach"), 5);
+    assert_string_equal(get("args"), "network-attach\n");
+    has_stub = false;
+}
+
 /* libxl would wait without end. */
 static void test_silent_monitor(void **state)
 {
@@ -668,6 +713,10 @@ static void test_refused_before_xl(void **state)
     rename("dm", "dm.away");
     expect_refused("xl-stubdom: ./dm: No such file or directory\n");
     rename("dm.away", "dm");
+
+    rename("vif", "vif.away");
+    expect_refused("xl-stubdom: ./vif: No such file or directory\n");
+    rename("vif.away", "vif");
     rename("fw/qemu-stubdom-linux-kernel", "kernel");
     expect_refused("xl-stubdom: fw/qemu-stubdom-linux-kernel" MISSING);
     rename("kernel", "fw/qemu-stubdom-linux-kernel");
@@ -691,6 +740,34 @@ static void test_refused_before_xl(void **state)
     xl_does("exit 4");
     assert_int_equal(RUN("list"), 4);
     setenv("XL", "./xl", 1);
+}
+
+/* What xl.conf has for NICs goes through the helper. */
+static void test_xl_conf(void **state)
+{
+    static const struct {
+        const char *conf, *forward;
+    } cases[] = {
+        {"", ""},
+        {"vif.default.script=\"vif-route\"\n", ",forwarddev=vif-route"},
+        {"vifscript=\"/old\"\n", ",forwarddev=/old"},
+        {"vif.default.script=\"new\"\nvifscript=\"old\"\nautoballoon=0\n", ",forwarddev=new"},
+        {"does not parse\n", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char expected[512];
+
+        put("xl.conf", cases[i].conf, 0600);
+        snprintf(expected, sizeof(expected), "%svif=[\"bridge=b,script=./vif%s\"]\n", SETTINGS, cases[i].forward);
+        assert_int_equal(RUN("--print-config", "g.cfg", "vif=['bridge=b']"), 0);
+        assert_string_equal(get("out"), expected);
+    }
+    put("xl.conf", "vif.default.backend=\"net\"\n", 0600);
+    assert_int_equal(RUN("--print-config", "g.cfg", "vif=['bridge=b']"), 0);
+    assert_string_equal(get("out"), SETTINGS "vif=[\"bridge=b\"]\n");
+    unlink("xl.conf");
 }
 
 static void test_print_config(void **state)
@@ -735,6 +812,7 @@ static int set_up(void **state)
     mkdir("log", 0700);
     put("g.cfg", GUEST, 0600);
     put("dm", "", 0755);
+    put("vif", "", 0755);
     put("fw/qemu-stubdom-linux-kernel", "\177ELF", 0600);
     put("fw/qemu-stubdom-linux-rootfs", "070701", 0600);
     setenv("XL", "./xl", 1);
@@ -746,7 +824,8 @@ static int tear_down(void **state)
 {
     static const char *const names[] = {
         "fw/qemu-stubdom-linux-kernel", "fw/qemu-stubdom-linux-rootfs", "fw", "log", "g.cfg", "plain.cfg",
-        "dm", "xl", "out", "err", "args", "seen", "saved", "given", "uuid", "lock/g.lock", "lock", "secret.cfg",
+        "dm", "vif", "xl.conf", "xl", "out", "err", "args", "seen", "saved", "given",
+        "uuid", "lock/g.lock", "lock", "secret.cfg",
     };
 
     (void)state;
@@ -797,6 +876,7 @@ int main(void)
         cmocka_unit_test(test_every_flavour),
         cmocka_unit_test(test_failed_create),
         cmocka_unit_test(test_left_paused),
+        cmocka_unit_test(test_attached_nic),
         cmocka_unit_test(test_silent_monitor),
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_early_death),
@@ -804,6 +884,7 @@ int main(void)
         cmocka_unit_test(test_saved_guest),
         cmocka_unit_test(test_required),
         cmocka_unit_test(test_refused_before_xl),
+        cmocka_unit_test(test_xl_conf),
         cmocka_unit_test(test_print_config),
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_boot_files_and_arguments),

@@ -1,0 +1,147 @@
+/*
+ * vif: one vif, as libxl and xenstore describe it. See vif.h.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "vif.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util.h"
+#include "xs-read.h"
+
+#define DOMID_MAX 0x7fef /* Xen's DOMID_FIRST_RESERVED less one */
+#define DEVID_MAX 0xffff
+#define MTU_MAX 65535
+
+/* backend/vif/DOMID/DEVID */
+static int parse_path(struct vif *vif)
+{
+    static const char start[] = "backend/vif/";
+    char domid[16];
+    const char *p = vif->path, *slash;
+
+    if (!p || strncmp(p, start, strlen(start)))
+        return -EINVAL;
+    p += strlen(start);
+    slash = strchr(p, '/');
+    if (!slash || format_text(domid, sizeof(domid), "%.*s", (int)(slash - p), p) ||
+        parse_uint(domid, DOMID_MAX, &vif->domid) || parse_uint(slash + 1, DEVID_MAX, &vif->devid))
+        return -EINVAL;
+    return 0;
+}
+
+int vif_init(struct vif *vif, int argc, char **argv)
+{
+    memset(vif, 0, sizeof(*vif));
+    vif->action = VIF_OTHER;
+    if (argc < 2)
+        return -EINVAL;
+    if (argc == 3 && !strcmp(argv[2], "type_if=vif"))
+        vif->action = !strcmp(argv[1], "online") ? VIF_ONLINE :
+                      !strcmp(argv[1], "offline") ? VIF_OFFLINE : VIF_OTHER;
+    vif->path = getenv("XENBUS_PATH");
+    vif->device = getenv("vif");
+    if (!vif->device || !*vif->device || strchr(vif->device, '/'))
+        return -EINVAL;
+    return parse_path(vif);
+}
+
+/* 0 as well when there is none: *value stays NULL. */
+PRINTF_LIKE(3, 4) static int read_path(struct xs_handle *xs, char **value, const char *format, ...)
+{
+    char path[XENSTORE_PATH_MAX];
+    va_list args;
+    int len, rc;
+
+    va_start(args, format);
+    len = vsnprintf(path, sizeof(path), format, args);
+    va_end(args);
+    if (len < 0 || (size_t)len >= sizeof(path))
+        return -ENAMETOOLONG;
+    rc = xenstore_read(xs, path, value);
+    return rc == -ENOENT ? 0 : rc;
+}
+
+static int read_mtu(struct vif *vif, struct xs_handle *xs)
+{
+    cleanup_free char *text = NULL;
+    int rc = read_path(xs, &text, "%s/mtu", vif->path);
+
+    return rc || !text || !*text ? rc : parse_uint(text, MTU_MAX, &vif->mtu);
+}
+
+/* The stub domain whose vif it is, or which the guest has. *stub 0: none. */
+static int find_stub_domain(const struct vif *vif, struct xs_handle *xs, unsigned int *stub)
+{
+    cleanup_free char *target = NULL, *model = NULL;
+    int rc = read_path(xs, &target, "/local/domain/%u/target", vif->domid);
+
+    *stub = target ? vif->domid : 0;
+    if (rc || target)
+        return rc;
+    rc = read_path(xs, &model, "/local/domain/%u/image/device-model-domid", vif->domid);
+    return rc || !model ? rc : parse_uint(model, DOMID_MAX, stub);
+}
+
+/* One of the words of the stub domain's kernel command line, which libxl notes. */
+static bool is_off(const char *cmdline)
+{
+    static const char word[] = "stubdom.firewall=0";
+
+    for (const char *p = cmdline; (p = strstr(p, word)); p++)
+        if ((p == cmdline || p[-1] == ' ') && strchr(" ", p[strlen(word)]))
+            return true;
+    return false;
+}
+
+static int read_firewall(struct vif *vif, struct xs_handle *xs)
+{
+    cleanup_free char *vm = NULL, *cmdline = NULL;
+    unsigned int stub = 0;
+    int rc = find_stub_domain(vif, xs, &stub);
+
+    if (rc || !stub)
+        return rc;
+    rc = read_path(xs, &vm, "/local/domain/%u/vm", stub);
+    if (!rc && vm)
+        rc = read_path(xs, &cmdline, "%s/image/cmdline", vm);
+    vif->firewall = !cmdline || !is_off(cmdline);
+    return rc;
+}
+
+int vif_read(struct vif *vif, struct xs_handle *xs)
+{
+    const struct {
+        const char *node;
+        char **value;
+    } texts[] = {
+        { "vifname", &vif->name }, { "bridge", &vif->bridge }, { "mac", &vif->mac },
+        { "ip", &vif->ip }, { "forwarddev", &vif->script },
+    };
+    int rc = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(texts) && !rc; i++)
+        rc = read_path(xs, texts[i].value, "%s/%s", vif->path, texts[i].node);
+    if (!rc)
+        rc = read_mtu(vif, xs);
+    return rc ? rc : read_firewall(vif, xs);
+}
+
+void vif_dispose(struct vif *vif)
+{
+    free(vif->name);
+    free(vif->bridge);
+    free(vif->mac);
+    free(vif->ip);
+    free(vif->script);
+    vif->name = vif->bridge = vif->mac = vif->ip = vif->script = NULL;
+}
+
+int vif_rules(const struct vif *vif, struct frame_filter_rules *rules)
+{
+    return vif->mac ? frame_filter_rules_init(rules, vif->mac, vif->ip) : -EINVAL;
+}
