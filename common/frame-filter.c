@@ -41,6 +41,10 @@ enum {
     MLD2_REPORT = 143,
 };
 
+/* How far a header, with what is in an ICMPv6 message behind it, and an option are looked into. */
+enum { LONGEST_LOOK = ND_TARGET + 16, OPTION_LOOK = 8 };
+_Static_assert(FRAME_FILTER_LEAST_STEADY == IP6_DATA + ND_OPTIONS_NEIGHBOUR + OPTION_LOOK, "one option");
+
 #define MAX_HEADERS 6 /* extension headers of a packet */
 #define MAX_OPTIONS 6 /* options of a neighbour discovery message */
 
@@ -253,6 +257,16 @@ static void check_rarp(struct program *p)
     pass(p);
 }
 
+/* X: so many octets from there on will be looked at. Changes A. */
+static void require_steady(struct program *p, uint32_t count)
+{
+    if (!p->rules->steady)
+        return;
+    emit(p, TXA, 0);
+    emit_jump(p, JGE_K, p->rules->steady - count + 1, 0, 1);
+    drop(p);
+}
+
 /* X: a header; its second octet says how long it is. Then X: the next, A: what it is. */
 static void skip_header(struct program *p, unsigned int add, unsigned int shift)
 {
@@ -263,6 +277,7 @@ static void skip_header(struct program *p, unsigned int add, unsigned int shift)
     emit(p, LSH_K, shift);
     emit(p, ADD_X, 0);
     emit(p, TAX, 0);
+    require_steady(p, LONGEST_LOOK);
     emit(p, LD_MEM, M_NEXT);
 }
 
@@ -310,6 +325,7 @@ static void check_fragment(struct program *p)
     emit(p, TXA, 0);
     emit(p, ADD_K, 8);
     emit(p, TAX, 0);
+    require_steady(p, LONGEST_LOOK);
     emit(p, LD_MEM, M_NEXT);
     drop_extensions(p);
 }
@@ -390,6 +406,7 @@ static void check_options(struct program *p)
         emit(p, LD_MEM, M_END);
         emit_jump(p, JEQ_X, 0, 0, 1);
         go(p, L_SOURCE);
+        require_steady(p, OPTION_LOOK);
         emit(p, LD_B_IND, 0);
         go_if(p, 1, link);
         go_unless(p, 2, skip);

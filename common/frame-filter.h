@@ -24,6 +24,7 @@
 
 #define FRAME_FILTER_MAC 6
 #define FRAME_FILTER_MAX_ADDRESSES 17 /* one of them the link-local one */
+#define FRAME_FILTER_LEAST_STEADY 86 /* the fixed headers, and the longest look behind them */
 #define FRAME_FILTER_MAX_INSNS 1536 /* Linux takes 4096; NetBSD 512: some four addresses */
 
 /* Returned for a frame that may pass: all of it, to those who count. */
@@ -41,6 +42,12 @@ struct frame_filter_rules {
     bool by_address; /* the vif has ip=, even if it names no address of one family */
     struct frame_filter_address addresses[FRAME_FILTER_MAX_ADDRESSES];
     unsigned int address_count;
+    /*
+     * So many octets at the frame's start, at least FRAME_FILTER_LEAST_STEADY, are the kernel's; what follows its
+     * sender may still change, and nothing is decided by it: what cannot be judged without is dropped. 0, as
+     * frame_filter_rules_init() leaves it: all are.
+     */
+    unsigned int steady;
 };
 
 /* One instruction: the layout of Linux's struct sock_filter and BSD's struct bpf_insn. */

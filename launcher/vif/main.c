@@ -34,6 +34,12 @@
 
 #define NAME "stubdom-vif"
 
+/*
+ * Of a frame, netback copies so much; the rest are pages of the sender's, which it can change while dom0
+ * looks. XEN_NETBACK_TX_COPY_LEN of Linux's xen-netback.
+ */
+#define NETBACK_COPIES 128
+
 struct job {
     struct vif vif;
     struct xs_handle *xs;
@@ -87,6 +93,7 @@ static int install_firewall(const struct job *job)
     if (rc)
         return give_up(job, "no firewall can be made of mac %s and ip %s", vif->mac ? vif->mac : "(none)",
                     vif->ip ? vif->ip : "(none)");
+    rules.steady = NETBACK_COPIES;
     rc = frame_filter_build(&rules, true, &filter);
     if (!rc) {
         int interface = bridge_index(vif->device);

@@ -25,11 +25,12 @@ static struct frame_filter_rules rules;
 static struct frame_filter portable, linux_one;
 static int ends[2] = { -1, -1 };
 
-static void build(const char *ip)
+static void build_steady(const char *ip, unsigned int steady)
 {
     struct sock_fprog program = { .filter = (struct sock_filter *)linux_one.insns };
 
     assert_int_equal(frame_filter_rules_init(&rules, MAC, ip), 0);
+    rules.steady = steady;
     assert_int_equal(frame_filter_build(&rules, false, &portable), 0);
     assert_int_equal(frame_filter_build(&rules, true, &linux_one), 0);
     assert_true(bpf_validate((struct bpf_insn *)portable.insns, portable.count));
@@ -37,6 +38,11 @@ static void build(const char *ip)
     if (ends[0] < 0)
         assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), 0);
     assert_int_equal(setsockopt(ends[1], SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)), 0);
+}
+
+static void build(const char *ip)
+{
+    build_steady(ip, 0);
 }
 
 static int teardown(void **state)
@@ -151,8 +157,46 @@ static void as_many_as_fit(void **state)
     build(text);
     assert_true(passes(IP6("11") "20010db8000100020003000400050011 $G 0035"));
     assert_true(passes(IP6("3a") "$L $R 8800 0000 20000000 20010db80001000200030004000500a0"));
+    build_steady(text, 128);
     strcat(text, " 192.168.77.10");
     assert_int_equal(frame_filter_rules_init(&rules, MAC, text), -E2BIG);
+}
+
+/* What the sender can change after the look decides nothing. */
+static void steady_octets(void **state)
+{
+    /* 54 octets of headers, then 8 for each destination options header. */
+    static const struct {
+        const char *frame;
+        bool pass;
+    } cases[] = {
+        { IP6("11") "$G $H 0035", true },
+        { IP6("3a") "$G $R 8800 0000 20000000 $G 0201 $M", true },
+        { IP6("3a") "$G $R 8800 0000 20000000 $G 0201 $M 0201 $M 0e01 000000000000 0e01 000000000000 0e01 000000000000"
+          " 0201 $M", true },
+        { IP6("3c") "$G $R 3a00 0104 00000000 8800 0000 20000000 $G 0201 $M", true },
+        { IP6("3c") "$G $R 3a05 0104 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000"
+          " 00000000 00000000 8800 0000 20000000 $G 0201 $M", false },
+        /* Its options reach the 128th octet, and one more. */
+        { IP6("3c") "$G $R 3a00 0104 00000000 8800 0000 20000000 $G 0e05 0000 00000000 00000000 00000000 00000000 00000000"
+          " 00000000 00000000 00000000 00000000 0201 $M", false },
+        { IP6("3c") "$G $R 1106 0104 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000"
+          " 00000000 00000000 00000000 00000000 0035 0035", false },
+        { IP6("2c") "$G $H 1100 0001 00000001 0035 0035", true },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        /* All would pass if all stayed as it is. */
+        build(both);
+        if (!passes(cases[i].frame))
+            fail_msg("%zu is dropped anyway", i);
+        build_steady(both, 128);
+        if (passes(cases[i].frame) != cases[i].pass)
+            fail_msg("%zu: %s", i, cases[i].pass ? "was dropped" : "was let through");
+    }
+    build_steady(both, FRAME_FILTER_LEAST_STEADY);
+    assert_true(passes(cases[1].frame));
+    assert_false(passes(cases[3].frame));
 }
 
 static void refuses(void **state)
@@ -205,6 +249,7 @@ int main(void)
         cmocka_unit_test_teardown(networks, teardown),
         cmocka_unit_test_teardown(as_many_as_fit, teardown),
         cmocka_unit_test(refuses),
+        cmocka_unit_test_teardown(steady_octets, teardown),
         cmocka_unit_test_teardown(tags_aside, teardown),
         cmocka_unit_test(off),
     };
