@@ -5,7 +5,7 @@
 // cflags: -DSTOCK_SUMS=0xaf63dc4c8601ec8c,0xaf63df4c8601f1a5,0xaf63de4c8601eff2,0xaf63d94c8601e773
 /*
  * The hotplug script of NICs: what it makes of libxl's arguments and of xenstore, in which order it
- * does what, with a kernel and an execv() that the test plays. A unit test of its own for bridge.c.
+ * does what, with a kernel and an execv() that the test plays. bridge.c: test-vif-bridge.c.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
