@@ -263,7 +263,8 @@ static int run(enum child_status (*keeper)(void *, int, int), enum child_status 
     struct loop loop;
     struct supervisor_job job = { .run_keeper = keeper, .run_worker = worker, .files = { file },
                                   .given_up = note_given_up, .inherit = note_inherited,
-                                  .must_end = must_end, .is_over = is_over, .keeper_asks = keeper_asks, .worker_asks = worker_asks,
+                                  .must_end = must_end, .is_over = is_over,
+                                  .keeper_asks = keeper_asks, .worker_asks = worker_asks,
                                   .loop = &loop };
     int in_child, status;
 

@@ -340,7 +340,8 @@ static int serve(struct setup *setup)
 {
     struct supervisor_job job = { .run_keeper = run_keeper, .run_worker = run_worker,
                                   .keeper_asks = keeper_asks, .worker_asks = worker_asks,
-                                  .must_end = must_end, .is_over = is_over, .given_up = given_up, .inherit = inherit, .data = setup,
+                                  .must_end = must_end, .is_over = is_over, .given_up = given_up,
+                                  .inherit = inherit, .data = setup,
                                   .signal_fd = setup->signal_fd, .loop = &setup->loop };
     int in_child, status;
 
