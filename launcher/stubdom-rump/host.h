@@ -45,7 +45,10 @@ struct host_thread {
     void *tcb;
     bool own_tcb;               /* made here, freed at its end */
     int error;                  /* errno */
-    /* rumpuser.c: a sleep in the rump kernel ends at this time at the latest; 0: when it says. */
+    /*
+     * poll-calls.c: a sleep in the rump kernel with a time ends at this one at the latest; 0: when it says. Who
+     * moves it while the thread sleeps wakes the thread.
+     */
     uint64_t deadline;
     /* lwp.c: struct lwpctl of libpthread's, kept up to date here; NULL: none. */
     volatile int *lwpctl;
@@ -56,6 +59,8 @@ struct host_thread {
     struct pv_thread *joiner;
     bool joinable, ended;
 };
+
+#define HOST_AT_ONCE 1 /* a deadline that has passed */
 
 /* Called on a thread that has none: makes it one. Before any thread of the kind is made. */
 void host_threads_init(struct host_thread *first);

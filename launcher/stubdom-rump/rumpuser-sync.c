@@ -27,18 +27,31 @@ static void leave(struct waiters *list, struct waiter *waiter)
     waiter->queued = false;
 }
 
-/* Until somebody wakes this list's first: true; or the time comes: false. */
-static bool wait_in(struct waiters *list, uint64_t until)
+/*
+ * Until somebody wakes this list's first: true; or the time comes: false. deadline: a sooner time, which may
+ * be set while the thread sleeps, if it is woken then; 0: none.
+ */
+static bool wait_before(struct waiters *list, uint64_t until, const uint64_t *deadline)
 {
     struct waiter self = { .thread = pv_thread_self(), .queued = true };
 
     *find(list, NULL) = &self;
-    while (self.queued)
-        if (pv_sleep(until) && self.queued) {
+    while (self.queued) {
+        if (*deadline && *deadline < until)
+            until = *deadline;
+        if ((until <= HOST_AT_ONCE || pv_sleep(until)) && self.queued) {
             leave(list, &self);
             return false;
         }
+    }
     return true;
+}
+
+static void wait_in(struct waiters *list)
+{
+    static const uint64_t none;
+
+    wait_before(list, PV_FOREVER, &none);
 }
 
 static void wake_first(struct waiters *list)
@@ -94,7 +107,7 @@ void rumpuser_mutex_enter_nowrap(struct rumpuser_mtx *mutex)
 {
     PV_ASSERT(mutex->holder != pv_thread_self());
     while (rumpuser_mutex_tryenter(mutex))
-        wait_in(&mutex->waiters, PV_FOREVER);
+        wait_in(&mutex->waiters);
 }
 
 void rumpuser_mutex_enter(struct rumpuser_mtx *mutex)
@@ -165,7 +178,7 @@ static void wait_turn(int how, struct rumpuser_rw *lock)
     struct waiters *list = how == RUMPUSER_RW_WRITER ? &lock->writers : &lock->readers;
 
     do
-        wait_in(list, PV_FOREVER);
+        wait_in(list);
     while (how == RUMPUSER_RW_WRITER ? !may_write(lock) : lock->written);
 }
 
@@ -259,39 +272,38 @@ static void reenter(struct rumpuser_mtx *mutex, int locks)
     }
 }
 
-static bool wait_condition(struct rumpuser_cv *cv, struct rumpuser_mtx *mutex, uint64_t until)
+static bool wait_condition(struct rumpuser_cv *cv, struct rumpuser_mtx *mutex, uint64_t until, const uint64_t *deadline)
 {
     bool woken;
     int locks;
 
     host_unschedule(&locks, mutex);
     rumpuser_mutex_exit(mutex);
-    woken = wait_in(&cv->waiters, until);
+    woken = wait_before(&cv->waiters, until, deadline);
     reenter(mutex, locks);
     return woken;
 }
 
 void rumpuser_cv_wait(struct rumpuser_cv *cv, struct rumpuser_mtx *mutex)
 {
-    wait_condition(cv, mutex, PV_FOREVER);
+    static const uint64_t none;
+
+    wait_condition(cv, mutex, PV_FOREVER, &none);
 }
 
 void rumpuser_cv_wait_nowrap(struct rumpuser_cv *cv, struct rumpuser_mtx *mutex)
 {
     rumpuser_mutex_exit(mutex);
-    wait_in(&cv->waiters, PV_FOREVER);
+    wait_in(&cv->waiters);
     rumpuser_mutex_enter_nowrap(mutex);
 }
 
-/* The kernel counts in ticks of 10 ms; the thread may know the time better (time.c). */
+/* The kernel counts in ticks of 10 ms; the thread may know the time better (poll-calls.c). */
 int rumpuser_cv_timedwait(struct rumpuser_cv *cv, struct rumpuser_mtx *mutex, int64_t sec, int64_t nsec)
 {
     uint64_t until = pv_clock() + (uint64_t)sec * PV_SECOND + (uint64_t)nsec;
-    uint64_t deadline = host_thread_self()->deadline;
 
-    if (deadline && deadline < until)
-        until = deadline;
-    return wait_condition(cv, mutex, until) ? 0 : BSD_ETIMEDOUT;
+    return wait_condition(cv, mutex, until, &host_thread_self()->deadline) ? 0 : BSD_ETIMEDOUT;
 }
 
 void rumpuser_cv_signal(struct rumpuser_cv *cv)

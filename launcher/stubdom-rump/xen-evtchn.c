@@ -1,31 +1,49 @@
 /*
- * libxenevtchn's handles (xen/backend.h): a pipe, from which the library reads the ports that had an
- * event. A port is masked from its event until the library unmasks it, so that it is
- * in the pipe once, and the pipe holds more than there are ports.
+ * libxenevtchn's handles (xen/backend.h). A handle is a descriptor that the rump kernel never finds readable:
+ * poll-calls.c says that it is, and what is read of it. So an event costs no trip through the kernel. A port is
+ * masked from its event until the library unmasks it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include <fcntl.h>
+#include "xen-evtchn.h"
+
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "host.h"
 #include "xen/backend.h"
 
 struct port { struct port *next, *next_ready; struct evtchn *owner; uint32_t number; bool ready; };
 
 struct evtchn {
     struct evtchn *next;
-    int read_end, write_end;
+    int fd;
     bool restricted;
     uint16_t domain;
     struct port *ports;
-    struct port *ready, **last_ready;  /* had an event, not in the pipe yet */
-    struct pump_job job;
+    struct port *ready, **last_ready;  /* had an event that nobody has asked for yet */
 };
 static struct evtchn *handles;
+static struct xen_evtchn_poll *polls;
 
-/* ---- from Xen to the pipe ---- */
+/* ---- from Xen to who waits ---- */
+
+static bool looks_at(const struct xen_evtchn_poll *poll, int fd)
+{
+    for (nfds_t i = 0; i < poll->count; i++)
+        if (poll->fds[i].fd == fd)
+            return true;
+    return false;
+}
+
+static void wake_polls(int fd)
+{
+    for (struct xen_evtchn_poll *poll = polls; poll; poll = poll->next)
+        if (looks_at(poll, fd)) {
+            poll->thread->deadline = HOST_AT_ONCE;
+            pv_wake(poll->thread->thread);
+        }
+}
 
 /* A callback of the layer's. */
 static void happened(void *arg, uint32_t number)
@@ -40,10 +58,10 @@ static void happened(void *arg, uint32_t number)
     port->next_ready = NULL;
     *owner->last_ready = port;
     owner->last_ready = &port->next_ready;
-    pump_post(&owner->job);
+    wake_polls(owner->fd);
 }
 
-static struct port *take_ready(struct evtchn *handle, struct port *port)
+static void take_ready(struct evtchn *handle, struct port *port)
 {
     struct port **at = &handle->ready;
 
@@ -53,49 +71,62 @@ static struct port *take_ready(struct evtchn *handle, struct port *port)
     if (!*at)
         handle->last_ready = at;
     port->ready = false;
-    return port;
 }
-
-/* On the pump's thread. */
-static void write_ports(struct pump_job *job)
-{
-    struct evtchn *handle = (struct evtchn *)((char *)job - offsetof(struct evtchn, job));
-
-    while (handle->ready) {
-        uint32_t number = take_ready(handle, handle->ready)->number;
-
-        if (write(handle->write_end, &number, sizeof(number)) != sizeof(number))
-            pv_log("event channel %u: its event is lost", number);
-    }
-}
-
-/* ---- handles ---- */
 
 static struct evtchn *find(int fd)
 {
     struct evtchn *handle = handles;
 
-    while (handle && handle->read_end != fd)
+    while (handle && handle->fd != fd)
         handle = handle->next;
     return handle;
 }
 
+bool xen_evtchn_is(int fd)
+{
+    return find(fd);
+}
+
+bool xen_evtchn_ready(int fd)
+{
+    struct evtchn *handle = find(fd);
+
+    return handle && handle->ready;
+}
+
+void xen_evtchn_poll_begin(struct xen_evtchn_poll *poll)
+{
+    poll->next = polls;
+    polls = poll;
+}
+
+void xen_evtchn_poll_end(struct xen_evtchn_poll *poll)
+{
+    struct xen_evtchn_poll **at = &polls;
+
+    while (*at != poll)
+        at = &(*at)->next;
+    *at = poll->next;
+}
+
+/* ---- handles ---- */
+
 long host_xen_evtchn_open(int *fd)
 {
     struct evtchn *handle = calloc(1, sizeof(*handle));
-    int ends[2];
 
-    if (!handle || pipe(ends)) {
+    if (!handle)
+        return -PV_ENOMEM;
+    /* Connected to nobody. */
+    handle->fd = socket(AF_LOCAL, SOCK_STREAM, 0);
+    if (handle->fd < 0) {
         free(handle);
         return -PV_ENOMEM;
     }
-    fcntl(ends[1], F_SETFL, O_NONBLOCK);
-    handle->read_end = *fd = ends[0];
-    handle->write_end = ends[1];
     handle->last_ready = &handle->ready;
-    handle->job.run = write_ports;
     handle->next = handles;
     handles = handle;
+    *fd = handle->fd;
     return 0;
 }
 
@@ -132,9 +163,7 @@ long host_xen_evtchn_close(int fd)
     *at = handle->next;
     while (handle->ports)
         drop_port(handle, &handle->ports);
-    pump_cancel(&handle->job);
-    close(handle->read_end);
-    close(handle->write_end);
+    close(handle->fd);
     free(handle);
     return 0;
 }
@@ -244,4 +273,15 @@ long host_xen_evtchn_unmask(int fd, uint32_t number)
         return -PV_EINVAL;
     pv_event_unmask(number);
     return 0;
+}
+
+long xen_evtchn_next(int fd)
+{
+    struct evtchn *handle = find(fd);
+    struct port *port = handle ? handle->ready : NULL;
+
+    if (!port)
+        return handle ? -PV_EAGAIN : -PV_EBADF;
+    take_ready(handle, port);
+    return port->number;
 }

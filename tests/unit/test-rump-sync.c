@@ -384,6 +384,42 @@ static void a_wait_ends_at_the_threads_deadline(void **state)
     rumpuser_mutex_destroy(mutex);
 }
 
+/* ---- and at one that is set meanwhile ---- */
+
+static void patient(int n)
+{
+    rumpuser_mutex_enter(mutex);
+    note(rumpuser_cv_timedwait(cv, mutex, 3600, 0) == BSD_ETIMEDOUT ? "late" : "woken", n);
+    rumpuser_mutex_exit(mutex);
+    current->host.deadline = HOST_AT_ONCE;
+    rumpuser_mutex_enter(mutex);
+    note(rumpuser_cv_timedwait(cv, mutex, 3600, 0) == BSD_ETIMEDOUT ? "late" : "woken", n);
+    rumpuser_mutex_exit(mutex);
+    assert_int_equal(now, 0);
+}
+
+/* As who has an event for a thread that polls. */
+static void hurry(int n)
+{
+    pv_wake(&threads[0]); /* for nothing */
+    yield();
+    note("asleep", 0);
+    threads[0].host.deadline = HOST_AT_ONCE;
+    pv_wake(&threads[0]);
+}
+
+static void a_deadline_can_be_set_for_a_sleeper(void **state)
+{
+    rumpuser_mutex_init(&mutex, 0);
+    rumpuser_cv_init(&cv);
+    start(0, patient);
+    start(1, hurry);
+    run();
+    assert_string_equal(events, "asleep0 late0 late0 ");
+    rumpuser_cv_destroy(cv);
+    rumpuser_mutex_destroy(mutex);
+}
+
 int main(void)
 {
     static int plain = RUMPUSER_MTX_KMUTEX, spin = RUMPUSER_MTX_KMUTEX | RUMPUSER_MTX_SPIN;
@@ -396,6 +432,7 @@ int main(void)
         { "everybody_hears_a_broadcast", everybody_hears_a_broadcast, renew, NULL, &plain },
         cmocka_unit_test_setup(a_signal_wakes_the_first, reset),
         cmocka_unit_test_setup(a_wait_ends_at_the_threads_deadline, reset),
+        cmocka_unit_test_setup(a_deadline_can_be_set_for_a_sleeper, reset),
         { "everybody_hears_a_broadcast, spin", everybody_hears_a_broadcast, renew, NULL, &spin },
     };
     int failed = cmocka_run_group_tests_name("rumpuser-sync", tests, NULL, NULL);
