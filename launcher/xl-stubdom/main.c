@@ -439,7 +439,7 @@ static int start_timer(int seconds)
 
 /*
  * xl ends with 0 even when its last step fails, the one that lets the new guest run: when its
- * connection to QEMU breaks just then (vchan-socket-proxy has died; it is started anew). Tries that
+ * connection to QEMU breaks just then (a process of stubdom-dm has died, and is started anew). Tries that
  * again, once a second. False: the guest still does not run, or somebody has destroyed it meanwhile.
  */
 static bool unpause(struct job *job, struct stub_watch *watch)

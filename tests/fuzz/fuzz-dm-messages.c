@@ -105,7 +105,7 @@ char **xs_check_watch(struct xs_handle *h)
     if (!event)
         return NULL;
     event[XS_WATCH_PATH] = event[XS_WATCH_TOKEN] = (char *)(event + 2);
-    snprintf(event[0], 16, "%c%u", "rcsf"[take(&events, 1) % 4], take(&events, 1) % 13);
+    snprintf(event[0], 16, "%c%u", "rcsfq"[take(&events, 1) % 5], take(&events, 1) % 13);
     return event;
 }
 

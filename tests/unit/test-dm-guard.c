@@ -250,6 +250,24 @@ static void test_a_signal_ends_the_waiting(void **state)
     close(stop);
 }
 
+/* libxl sends a second one to what it takes for its QMP proxy: that is no reason to let the guest alone. */
+static void test_a_second_hangup_is_libxls(void **state)
+{
+    sigset_t set;
+    int stop;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    stop = signalfd(-1, &set, SFD_NONBLOCK);
+    world.stub = ABSENT;
+    raise(SIGHUP);
+    assert_true(guard_see_off(&guard, stop));
+    assert_int_equal(world.crashed, 1);
+    assert_in_range(world.ms, 10000, 11000);
+    close(stop);
+}
+
 static void test_nobody_serves(void **state)
 {
     guard_crash(&guard, "because", -1);
@@ -357,6 +375,7 @@ int main(void)
         TEST(test_paused_guest_is_waited_for),
         TEST(test_stub_stays),
         TEST(test_a_signal_ends_the_waiting),
+        TEST(test_a_second_hangup_is_libxls),
         TEST(test_nobody_serves),
         TEST(test_nobody_serves_the_suspended),
         TEST(test_who_may_save),

@@ -31,17 +31,18 @@
 static struct shared {
     int running, written_id, written_state, writes, reads;
     int exists, broken, checks;
-    int events[EVENTS], event_count, next_event; /* console numbers, or RELEASE */
+    int events[EVENTS], event_count, next_event; /* console numbers, RELEASE or QMP */
 } *shared;
 static int store_pipe[2];
 #define RELEASE 99
+#define QMP 98
 
 int store_domain_exists(struct store *store) { return shared->exists; }
 int store_check(struct store *store) { shared->checks++; return shared->broken; }
 int store_fd(struct store *store) { return store_pipe[0]; }
 
-int store_watch(struct store *store, const struct store_console *consoles, int count, bool vnc,
-                bool files)
+int store_watch(struct store *store, const struct store_console *consoles, int count,
+                const struct store_served *served)
 {
     return 0;
 }
@@ -80,6 +81,12 @@ int store_read_file(struct store *store, unsigned int index, struct message *mes
     return 0;
 }
 
+int store_read_qmp(struct store *store, unsigned int index, struct message *message)
+{
+    *message = (struct message){ .type = MESSAGE_QMP, .ring_ref = 9, .port = 6 };
+    return 0;
+}
+
 enum store_event store_next_event(struct store *store, unsigned int *index)
 {
     char byte;
@@ -87,7 +94,7 @@ enum store_event store_next_event(struct store *store, unsigned int *index)
     if (read(store_pipe[0], &byte, 1) != 1)
         return STORE_EVENT_NONE;
     *index = shared->events[shared->next_event++];
-    return *index == RELEASE ? STORE_EVENT_RELEASE : STORE_EVENT_FRONTEND;
+    return *index == RELEASE ? STORE_EVENT_RELEASE : *index == QMP ? STORE_EVENT_QMP : STORE_EVENT_FRONTEND;
 }
 
 int confine(enum confine_role role) { return 0; }
@@ -223,6 +230,35 @@ static void test_ends_with_the_domain(void **state)
     assert_int_equal(played, 0);
     /* Once, for the first of the two: whether it was ours is the supervisor's to find out. */
     assert_int_equal(read(asked[0], bytes, sizeof(bytes)), 1);
+}
+
+/* What the supervisor says goes on to the worker, and what it does not say is nothing. */
+static int play_ended(int fd)
+{
+    struct message m;
+
+    EXPECT(receive(fd, &m) == 1 && m.type == MESSAGE_FRONTEND);
+    happen(QMP);
+    EXPECT(receive(fd, &m) == 1 && m.type == MESSAGE_QMP && m.ring_ref == 9 && m.port == 6);
+    EXPECT(send(asked[0], "", 1, 0) == 1);
+    EXPECT(receive(fd, &m) == 1 && m.type == MESSAGE_ENDED);
+    close(asked[0]);
+    poll(NULL, 0, 100);
+    EXPECT(receive(fd, &m) == 0);
+    kill(keeper, SIGHUP);
+    EXPECT(receive(fd, &m) == -EPIPE);
+    return 0;
+}
+
+static void test_says_that_it_has_ended(void **state)
+{
+    int cpu = clock();
+
+    close(asked[0]);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, asked), 0);
+    assert_int_equal(run(play_ended), CHILD_DONE);
+    assert_int_equal(played, 0);
+    assert_true(clock() - cpu < CLOCKS_PER_SEC);
 }
 
 /* An error is not an answer: the domain may well be there. */
@@ -380,6 +416,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_honest_run_ended_by_libxl),
         TEST(test_ends_with_the_domain),
+        TEST(test_says_that_it_has_ended),
         TEST(test_no_answer_is_not_the_end),
         TEST(test_a_broken_connection_is_noticed),
         TEST(test_a_stray_signal_is_nothing),

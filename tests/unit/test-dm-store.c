@@ -311,6 +311,21 @@ static void test_slots(void **state)
     assert_int_equal(message.port, 9);
 }
 
+static void test_qmp(void **state)
+{
+    struct message message;
+
+    set_bytes("/local/domain/7/device-model/6/qmp-vchan/ring-ref", "44", 2, 7);
+    assert_int_equal(store_read_qmp(&store, 0, &message), 0);
+    assert_int_equal(message.ring_ref | message.port, 0);
+    set_bytes("/local/domain/7/device-model/6/qmp-vchan/event-channel", "9", 1, 7);
+    assert_int_equal(store_read_qmp(&store, 0, &message), 0);
+    assert_int_equal(message.type, MESSAGE_QMP);
+    assert_int_equal(message.index, 0);
+    assert_int_equal(message.ring_ref, 44);
+    assert_int_equal(message.port, 9);
+}
+
 static void test_backend_state_is_only_changed_where_it_is(void **state)
 {
     assert_int_equal(store_write_backend_state(&store, 3, XenbusStateClosed), -ENOENT);
@@ -371,8 +386,8 @@ static void test_watches(void **state)
     consoles[0].id = 0;
     consoles[1].id = 3;
     consoles[2].id = 11;
-    assert_int_equal(store_watch(&store, consoles, 3, true, true), 0);
-    assert_int_equal(watch_count, 1 + 2 + MESSAGE_MAX_SLOTS + MESSAGE_MAX_FILES);
+    assert_int_equal(store_watch(&store, consoles, 3, &(struct store_served){ true, true, true }), 0);
+    assert_int_equal(watch_count, 1 + 2 + MESSAGE_MAX_SLOTS + MESSAGE_MAX_FILES + 1);
     assert_int_equal(store_next_event(&store, &index), STORE_EVENT_RELEASE);
     assert_int_equal(store_next_event(&store, &index), STORE_EVENT_FRONTEND);
     assert_int_equal(index, 3);
@@ -386,13 +401,15 @@ static void test_watches(void **state)
         assert_int_equal(store_next_event(&store, &index), STORE_EVENT_FILE);
         assert_int_equal(index, i);
     }
+    assert_int_equal(store_next_event(&store, &index), STORE_EVENT_QMP);
     assert_int_equal(store_next_event(&store, &index), STORE_EVENT_NONE);
+    strcpy(tokens[watch_count++], "q1");
     strcpy(tokens[watch_count++], "f2");
     strcpy(tokens[watch_count++], "s9");
     strcpy(tokens[watch_count++], "c12");
     strcpy(tokens[watch_count++], "");
     strcpy(tokens[watch_count++], "x1");
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 6; i++)
         assert_int_equal(store_next_event(&store, &index), STORE_EVENT_OTHER);
 }
 
@@ -454,6 +471,7 @@ int main(void)
         TEST(test_odd_outputs_and_consoles),
         TEST(test_frontend_numbers),
         TEST(test_slots),
+        TEST(test_qmp),
         TEST(test_backend_state_is_only_changed_where_it_is),
         TEST(test_proxy_is_only_named_where_libxl_named_one),
         TEST(test_own_number_is_only_written_where_libxl_wrote_one),

@@ -247,9 +247,10 @@ static enum child_status asks_once(void *data, int peer, int boss)
     return CHILD_DONE;
 }
 
-static void keeper_asks(void *data)
+static void keeper_asks(void *data, int fd)
 {
     shared->asked++;
+    send(fd, "a", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void worker_asks(void *data, int fd)

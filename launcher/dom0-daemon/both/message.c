@@ -26,6 +26,8 @@ static const uint32_t limits[MESSAGE_TYPES] = {
     [MESSAGE_FRONTEND] = MESSAGE_MAX_CONSOLES,
     [MESSAGE_SLOT] = MESSAGE_MAX_SLOTS,
     [MESSAGE_FILE] = MESSAGE_MAX_FILES,
+    [MESSAGE_QMP] = 1,
+    [MESSAGE_ENDED] = 1,
 };
 
 int message_receive(int fd, struct message *message)

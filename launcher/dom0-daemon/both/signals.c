@@ -27,6 +27,16 @@ int signals_open(void)
     return fd < 0 ? -errno : fd;
 }
 
+bool signals_told_by_hand(int signal_fd)
+{
+    struct signalfd_siginfo info;
+    bool told = false;
+
+    while (read(signal_fd, &info, sizeof(info)) == sizeof(info))
+        told |= info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM;
+    return told;
+}
+
 bool signals_told(int signal_fd, pid_t by)
 {
     struct signalfd_siginfo info;

@@ -18,4 +18,7 @@ int signals_open(void);
 /* Takes what is there; whether BY has told us to end. Does not wait. */
 bool signals_told(int signal_fd, pid_t by);
 
+/* The same, of anybody, but for HUP: libxl sends us a second one, in place of its proxy. */
+bool signals_told_by_hand(int signal_fd);
+
 #endif

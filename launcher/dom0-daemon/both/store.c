@@ -8,6 +8,7 @@
  *   /local/domain/S/device/console/N/{state,ring-ref,port}     S's
  *   /local/domain/S/device-model/G/vnc-vchan/SLOT/{ring-ref,event-channel}     S's
  *   /local/domain/S/device-model/G/files/N/{ring-ref,event-channel}            S's
+ *   /local/domain/S/device-model/G/qmp-vchan/{ring-ref,event-channel}          S's
  *   /local/domain/G/memory/videoram                                            dom0's
  *   /local/domain/G/vm, and below it image/dm-argv/NNN                         dom0's
  *   /local/domain/0/device-model/S/state         "running" when all is served
@@ -31,6 +32,7 @@
 #include <xen/io/xenbus.h>
 
 #define STORE_PATH 160
+#define QMP_VCHAN "qmp-vchan"
 #define NUMBER_MAX 16 /* longest number that the stub domain may write */
 
 static int frontend_path(const struct store *store, unsigned int id, const char *leaf,
@@ -42,12 +44,16 @@ static int frontend_path(const struct store *store, unsigned int id, const char 
                        leaf);
 }
 
-/* FOLDER: vnc-vchan or files, with vchan servers by number. */
+/* FOLDER: vnc-vchan or files, with vchan servers by number; or qmp-vchan, which is one. */
 static int offer_path(const struct store *store, const char *folder, unsigned int n,
                       const char *leaf, char path[STORE_PATH])
 {
-    return format_text(path, STORE_PATH, "/local/domain/%d/device-model/%d/%s/%u/%s",
-                       store->domid, store->target, folder, n, leaf);
+    char number[16] = "";
+
+    if (strcmp(folder, QMP_VCHAN))
+        snprintf(number, sizeof(number), "/%u", n);
+    return format_text(path, STORE_PATH, "/local/domain/%d/device-model/%d/%s%s/%s",
+                       store->domid, store->target, folder, number, leaf);
 }
 
 /* A number that may be anything: what is no number of at most MAX reads as -EINVAL. */
@@ -248,6 +254,12 @@ int store_read_file(struct store *store, unsigned int index, struct message *mes
     return read_offer(store, "files", message);
 }
 
+int store_read_qmp(struct store *store, unsigned int index, struct message *message)
+{
+    *message = (struct message){ .type = MESSAGE_QMP };
+    return read_offer(store, QMP_VCHAN, message);
+}
+
 int store_read_dm_argv(struct store *store, struct str_list *argv)
 {
     char path[STORE_PATH];
@@ -409,8 +421,8 @@ static int watch_offers(struct store *store, const char *folder, char kind, unsi
     return rc;
 }
 
-int store_watch(struct store *store, const struct store_console *consoles, int count, bool vnc,
-                bool files)
+int store_watch(struct store *store, const struct store_console *consoles, int count,
+                const struct store_served *served)
 {
     char path[STORE_PATH];
     int rc = watch(store, "@releaseDomain", 'r', 0);
@@ -421,10 +433,12 @@ int store_watch(struct store *store, const struct store_console *consoles, int c
         frontend_path(store, consoles[i].id, "state", path);
         rc = watch(store, path, 'c', consoles[i].id);
     }
-    if (!rc && vnc)
+    if (!rc && served->vnc)
         rc = watch_offers(store, "vnc-vchan", 's', MESSAGE_MAX_SLOTS);
-    if (!rc && files)
+    if (!rc && served->files)
         rc = watch_offers(store, "files", 'f', MESSAGE_MAX_FILES);
+    if (!rc && served->qmp)
+        rc = watch_offers(store, QMP_VCHAN, 'q', 1);
     return rc;
 }
 
@@ -452,6 +466,8 @@ enum store_event store_next_event(struct store *store, unsigned int *index)
         return *index < MESSAGE_MAX_SLOTS ? STORE_EVENT_SLOT : STORE_EVENT_OTHER;
     case 'f':
         return *index < MESSAGE_MAX_FILES ? STORE_EVENT_FILE : STORE_EVENT_OTHER;
+    case 'q':
+        return *index == 0 ? STORE_EVENT_QMP : STORE_EVENT_OTHER;
     default:
         return STORE_EVENT_OTHER;
     }

@@ -37,6 +37,7 @@ enum store_event {
     STORE_EVENT_FRONTEND, /* a console's frontend; index is its number */
     STORE_EVENT_SLOT,     /* a VNC slot */
     STORE_EVENT_FILE,     /* a boot file */
+    STORE_EVENT_QMP,      /* QEMU's QMP */
     STORE_EVENT_RELEASE,  /* some domain went away */
     STORE_EVENT_OTHER,
 };
@@ -58,8 +59,9 @@ int store_read_frontend(struct store *store, unsigned int id, struct message *me
 /* A VNC slot: 0; ring_ref and port are 0 when the stub domain does not offer it. */
 int store_read_slot(struct store *store, unsigned int slot, struct message *message);
 
-/* A boot file's vchan, likewise. */
+/* A boot file's vchan, likewise; QMP's, where INDEX says nothing. */
 int store_read_file(struct store *store, unsigned int index, struct message *message);
+int store_read_qmp(struct store *store, unsigned int index, struct message *message);
 
 /*
  * What libxl wants of the guest's QEMU, into ARGV (initialised, empty); nothing when the
@@ -86,19 +88,19 @@ int store_write_running(struct store *store);
 #define STORE_SEED_BYTES 32
 int store_write_seed(struct store *store);
 
-/* The process that libxl reaches the stub domain's QMP by: its number, which must exist. */
+/* The process that libxl takes for its way to QEMU, and signals: its number, which must exist. */
 int store_read_proxy_pid(struct store *store, unsigned int *pid);
 int store_write_proxy_pid(struct store *store, unsigned int pid);
 
 /* Whom libxl is to signal; -ENOENT when the stub domain is going. */
 int store_write_own_pid(struct store *store, unsigned int pid);
 
-/*
- * Watches the frontends of consoles 1 to COUNT - 1, the VNC slots, the boot files, and
- * domains ending.
- */
-int store_watch(struct store *store, const struct store_console *consoles, int count, bool vnc,
-                bool files);
+/* Watches the frontends of consoles 1 to COUNT - 1, what else is served, and domains ending. */
+struct store_served {
+    bool vnc, files, qmp;
+};
+int store_watch(struct store *store, const struct store_console *consoles, int count,
+                const struct store_served *served);
 int store_fd(struct store *store); /* readable: call store_next_event() until it says NONE */
 enum store_event store_next_event(struct store *store, unsigned int *index);
 

@@ -38,11 +38,11 @@ struct subject {
 struct keeper {
     const struct keeper_job *job;
     struct loop loop;
-    struct loop_fd store_io, worker_io, signal_io;
+    struct loop_fd store_io, worker_io, signal_io, ask_io;
     struct loop_timer tell, check;
     struct tokens words; /* each costs xenstore up to three reads */
     struct subject consoles[MESSAGE_MAX_CONSOLES], slots[MESSAGE_MAX_SLOTS],
-        files[MESSAGE_MAX_FILES];
+        files[MESSAGE_MAX_FILES], qmp, ended;
     enum child_status status;
 };
 
@@ -77,6 +77,12 @@ static int64_t tell_one(struct keeper *keeper, struct subject *subject, unsigned
     return COALESCE_MS;
 }
 
+static int read_ended(struct store *store, unsigned int index, struct message *message)
+{
+    *message = (struct message){ .type = MESSAGE_ENDED };
+    return 0;
+}
+
 static void tell_worker(void *data)
 {
     struct keeper *keeper = data;
@@ -94,6 +100,10 @@ static void tell_worker(void *data)
         w = tell_one(keeper, &keeper->files[i], i, store_read_file);
         wait = w > 0 && (!wait || w < wait) ? w : wait;
     }
+    w = tell_one(keeper, &keeper->qmp, 0, store_read_qmp);
+    wait = w > 0 && (!wait || w < wait) ? w : wait;
+    w = tell_one(keeper, &keeper->ended, 0, read_ended);
+    wait = w > 0 && (!wait || w < wait) ? w : wait;
     if (wait)
         loop_start_timer(&keeper->loop, &keeper->tell, wait);
 }
@@ -105,6 +115,17 @@ static void ask_supervisor(struct keeper *keeper)
 {
     /* Where no room is, it was asked already. */
     (void)!send(keeper->job->ask_fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void supervisor_says(void *data, short revents)
+{
+    struct keeper *keeper = data;
+    int said = message_take_requests(keeper->job->ask_fd);
+
+    if (said < 0)
+        loop_remove_fd(&keeper->loop, &keeper->ask_io);
+    keeper->ended.changed |= said > 0;
+    tell_worker(keeper);
 }
 
 /* -------- from xenstore -------- */
@@ -150,6 +171,8 @@ static void store_ready(void *data, short revents)
             keeper->slots[index].changed = true;
         else if (event == STORE_EVENT_FILE)
             keeper->files[index].changed = true;
+        else if (event == STORE_EVENT_QMP)
+            keeper->qmp.changed = true;
         else if (event == STORE_EVENT_RELEASE)
             released = true;
     }
@@ -231,7 +254,7 @@ static int keeper_start(struct keeper *keeper)
     tokens_init(&keeper->words, MAX_WORDS, WORDS_A_SECOND, clock_now_ms());
     keeper->tell = (struct loop_timer){ .fired = tell_worker, .data = keeper };
     keeper->check = (struct loop_timer){ .fired = check_store, .data = keeper };
-    rc = store_watch(job->store, job->consoles, job->console_count, job->vnc, job->files);
+    rc = store_watch(job->store, job->consoles, job->console_count, &job->served);
     if (rc)
         return rc;
     keeper->store_io = (struct loop_fd){ .fd = store_fd(job->store), .events = POLLIN,
@@ -240,10 +263,13 @@ static int keeper_start(struct keeper *keeper)
                                           .ready = worker_ready, .data = keeper };
     keeper->signal_io = (struct loop_fd){ .fd = job->signal_fd, .events = POLLIN,
                                           .ready = signal_ready, .data = keeper };
+    keeper->ask_io = (struct loop_fd){ .fd = job->ask_fd, .events = POLLIN,
+                                       .ready = supervisor_says, .data = keeper };
     /* Signals first: what libxl does after its SIGHUP is not for us to react to. */
     rc = loop_add_fd(&keeper->loop, &keeper->signal_io);
     rc = rc ?: loop_add_fd(&keeper->loop, &keeper->worker_io);
     rc = rc ?: loop_add_fd(&keeper->loop, &keeper->store_io);
+    rc = rc ?: loop_add_fd(&keeper->loop, &keeper->ask_io);
     rc = rc ?: loop_start_timer(&keeper->loop, &keeper->check, CHECK_MS);
     rc = rc ?: confine(CONFINE_KEEPER);
     /* Console 0 has no frontend state to watch; its ring is ready. */

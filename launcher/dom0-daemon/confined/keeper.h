@@ -14,10 +14,10 @@ struct keeper_job {
     struct store *store; /* open, no watches set yet */
     const struct store_console *consoles;
     int console_count;
-    bool vnc;      /* watch the VNC slots */
-    bool files;    /* watch the boot files */
+    struct store_served served;
     int worker_fd; /* the socket pair's end */
-    int ask_fd;    /* a packet here asks the supervisor to look at the stub domain */
+    int ask_fd;    /* a packet here asks the supervisor to look at the stub domain; one from it says
+                      that this has ended, and is kept */
     int signal_fd; /* HUP, INT, TERM are blocked and come here */
     pid_t boss;    /* who may send them */
 };

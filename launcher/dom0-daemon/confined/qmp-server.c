@@ -108,7 +108,7 @@ static void listener_ready(void *data, short revents)
         client_close(client);
 }
 
-static int listen_at_path(const char *path)
+int qmp_listen(const char *path)
 {
     cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -147,7 +147,7 @@ int qmp_server_open(struct qmp_server *server, struct loop *loop, const struct o
     for (unsigned int i = 0; i < options->monitor_count; i++) {
         const struct options_monitor *monitor = &options->monitors[i];
         struct qmp_listener *listener = &server->listeners[i];
-        int fd = monitor->fd >= 0 ? adopt_fd(monitor->fd) : listen_at_path(monitor->path);
+        int fd = monitor->fd >= 0 ? adopt_fd(monitor->fd) : qmp_listen(monitor->path);
 
         if (fd < 0) {
             log_error("QMP socket %s (%s): %s", monitor->id,

@@ -35,6 +35,9 @@ struct qmp_server {
     void *data;
 };
 
+/* A listening unix socket at PATH, for root alone, in the place of a file that is there; or -errno. */
+int qmp_listen(const char *path);
+
 /*
  * Listens at every monitor of OPTIONS; a file in the way of a path is removed, as
  * QEMU does. 0 or -errno after logging a line. SERVER starts zeroed but for

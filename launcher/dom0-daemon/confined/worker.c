@@ -36,6 +36,7 @@ void worker_init(struct worker *worker)
     worker->boss = SIGNALS_ANYBODY;
     worker->state_max = OUTPUT_STATE_MAX;
     file_server_init(&worker->files, &worker->loop);
+    qmp_relay_init(&worker->relay, &worker->loop);
 }
 
 void worker_dispose(struct worker *worker)
@@ -44,6 +45,7 @@ void worker_dispose(struct worker *worker)
         pv_console_dispose(&worker->consoles[i]);
     worker->console_count = 0;
     qmp_server_close(&worker->qmp);
+    qmp_relay_close(&worker->relay);
     vnc_server_close(&worker->vnc);
     file_server_close(&worker->files);
     xen_close(&worker->xen);
@@ -107,6 +109,10 @@ static void hear(struct worker *worker, const struct message *message)
         vnc_server_offer(&worker->vnc, message);
     if (message->type == MESSAGE_FILE)
         file_server_offer(&worker->files, message);
+    if (message->type == MESSAGE_QMP)
+        qmp_relay_offer(&worker->relay, message);
+    if (message->type == MESSAGE_ENDED)
+        qmp_relay_end(&worker->relay);
     for (int i = 0; i < worker->console_count; i++)
         if (message->type == MESSAGE_FRONTEND && worker->consoles[i].id == message->index)
             pv_console_frontend(&worker->consoles[i], message);
@@ -155,6 +161,7 @@ static int worker_start(struct worker *worker, int domid, int signal_fd)
     rc = rc ?: watch_fd(worker, &worker->keeper_io, worker->keeper_fd, keeper_ready);
     rc = rc ?: xen_open(&worker->xen, &worker->loop, domid);
     rc = rc ?: vnc_server_start(&worker->vnc, &worker->xen);
+    rc = rc ?: qmp_relay_start(&worker->relay, &worker->xen);
     if (rc)
         return rc;
     file_server_start(&worker->files, &worker->xen);

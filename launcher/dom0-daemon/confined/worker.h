@@ -11,6 +11,7 @@
 #include "message.h"
 #include "options.h"
 #include "pv-console.h"
+#include "qmp-relay.h"
 #include "qmp-server.h"
 #include "supervisor.h"
 #include "vnc-server.h"
@@ -20,6 +21,7 @@ struct worker {
     struct loop loop;
     struct xen_handles xen;
     struct qmp_server qmp;
+    struct qmp_relay relay;
     struct vnc_server vnc;
     struct file_server files;
     struct pv_console consoles[MESSAGE_MAX_CONSOLES];

@@ -193,13 +193,18 @@ bool guard_stub_exists(const struct guard *guard)
     return look_at_stub(guard) != GONE;
 }
 
-/* Returns whether a signal says that the waiting is over. */
-static bool pass(int stop, int ms)
+static void pass(int stop, int ms)
 {
     struct pollfd p = { .fd = stop, .events = POLLIN };
 
     poll(&p, 1, ms);
-    return signals_told(stop, SIGNALS_ANYBODY);
+}
+
+/* libxl has told us to end: whether somebody else says so, too. */
+static bool pass_away(int stop, int ms)
+{
+    pass(stop, ms);
+    return signals_told_by_hand(stop);
 }
 
 void guard_crash(const struct guard *guard, const char *why, int stop)
@@ -213,7 +218,8 @@ void guard_crash(const struct guard *guard, const char *why, int stop)
         if (!said)
             say_suspended(guard, why);
         said = true;
-        if (pass(stop, PAUSED_STEP_MS))
+        pass(stop, PAUSED_STEP_MS);
+        if (signals_told(stop, SIGNALS_ANYBODY))
             break;
     }
     xc_interface_close(xc);
@@ -225,7 +231,7 @@ static bool wait_for_stub(xc_interface *xc, const struct guard *guard, int stop)
     unsigned int reason;
 
     while (look_at(xc, guard->stub, guard->stub_uuid, &reason) != GONE)
-        if (clock_now_ms() >= until || pass(stop, STEP_MS))
+        if (clock_now_ms() >= until || pass_away(stop, STEP_MS))
             return false;
     return true;
 }
@@ -239,7 +245,7 @@ static void wait_for_guest(xc_interface *xc, const struct guard *guard, int stop
         enum sight guest = look_at(xc, guard->guest, guard->guest_uuid, &reason);
         bool waits = guest == PAUSED || guest == SUSPENDED;
 
-        if (guest == GONE || guest == ENDED || pass(stop, waits ? PAUSED_STEP_MS : STEP_MS))
+        if (guest == GONE || guest == ENDED || pass_away(stop, waits ? PAUSED_STEP_MS : STEP_MS))
             return;
         ran += waits ? 0 : STEP_MS;
     }

@@ -4,8 +4,7 @@
  *
  * Opens everything as root, then splits: the keeper (keeper.c), which has xenstore,
  * and the worker (worker.c), which has the stub domain's rings, both confined;
- * supervisor.c watches over them, guard.c over the two domains, qmp-proxy.c over
- * libxl's way to QEMU.
+ * supervisor.c watches over them, guard.c over the two domains.
  *
  * Exit status: 0 the stub domain is gone or libxl is done, 1 failure, 100 usage.
  *
@@ -37,6 +36,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #define EXIT_USAGE 100
@@ -59,7 +59,6 @@ struct setup {
     /* The supervisor's own. */
     struct loop loop;
     struct guard guard;
-    struct qmp_proxy proxy;
     struct loop_timer look_again;
 };
 
@@ -130,15 +129,19 @@ static int open_consoles(struct setup *setup)
     return 0;
 }
 
-static void look(void *data)
+/* Whether the stub domain has ended, and is kept. */
+static bool look(struct setup *setup)
 {
-    struct setup *setup = data;
     struct guard_sight sight = guard_look(&setup->guard);
 
-    if (sight.stub_ended)
-        qmp_proxy_stop(&setup->proxy);
     if (sight.look_again)
         loop_start_timer(&setup->loop, &setup->look_again, LOOK_AGAIN_MS);
+    return sight.stub_ended;
+}
+
+static void look_is_due(void *data)
+{
+    look(data);
 }
 
 /* -kernel and -initrd of the guest's QEMU: the stub domain fetches them from us. */
@@ -163,6 +166,15 @@ static int open_files(struct setup *setup)
 }
 _Static_assert(DM_FILES == MESSAGE_MAX_FILES, "a message for each file");
 
+/* From here on nothing but our worker reads what the stub domain will say. */
+static int serve_qmp(struct setup *setup)
+{
+    char path[QMP_PROXY_PATH];
+    int rc = qmp_proxy_replace(&setup->store, path);
+
+    return rc || !path[0] ? rc : qmp_relay_listen(&setup->worker.relay, path);
+}
+
 static void give_seed(struct store *store)
 {
     int rc = store_write_seed(store);
@@ -179,15 +191,15 @@ static int open_all(struct setup *setup)
     rc = rc ?: open_consoles(setup);
     rc = rc ?: open_files(setup);
     rc = rc ?: worker_listen(&setup->worker, &setup->options);
+    rc = rc ?: serve_qmp(setup);
     if (!rc && setup->worker.vnc.io.fd >= 0)
         rc = store_write_guest_vnc(&setup->store, setup->worker.vnc.host, setup->worker.vnc.port);
     if (!rc) {
-        setup->look_again = (struct loop_timer){ .fired = look, .data = setup };
+        setup->look_again = (struct loop_timer){ .fired = look_is_due, .data = setup };
         /* All are better than nothing, but the guest starts without them, too. */
         guard_init(&setup->guard, setup->store.domid, setup->store.target);
         stub_clock_set(setup->store.domid);
         give_seed(&setup->store);
-        qmp_proxy_find(&setup->proxy, &setup->loop, &setup->store);
     }
     store_close(&setup->store);
     return rc;
@@ -202,9 +214,11 @@ static const char *save_path(const struct setup *setup)
 }
 
 /* The keeper has seen a domain end; which one, and how, only the hypervisor knows. */
-static void keeper_asks(void *data)
+static void keeper_asks(void *data, int fd)
 {
-    look(data);
+    /* xl, which may wait for QEMU's answer, is to hear at once that there is none. */
+    if (look(data))
+        (void)!send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /* For the file to save to. */
@@ -241,7 +255,6 @@ static int leave_supervisor(struct setup *setup)
     int rc = stderr_sink_open_anew();
 
     oom_score_set(OOM_SCORE_CHILD);
-    qmp_proxy_forget(&setup->proxy);
     setup->signal_fd = signals_open();
     if (rc)
         log_error("cannot open the log anew: %s", strerror(-rc));
@@ -253,8 +266,9 @@ static enum child_status run_keeper(void *data, int peer_fd, int boss_fd)
     struct setup *setup = data;
     struct keeper_job job = { .store = &setup->store, .consoles = setup->consoles,
                               .console_count = setup->console_count,
-                              .vnc = setup->worker.vnc.io.fd >= 0,
-                              .files = file_server_has_any(&setup->worker.files),
+                              .served = { .vnc = setup->worker.vnc.io.fd >= 0,
+                                          .files = file_server_has_any(&setup->worker.files),
+                                          .qmp = qmp_relay_listens(&setup->worker.relay) },
                               .worker_fd = peer_fd, .ask_fd = boss_fd, .boss = getppid() };
 
     stderr_sink_init("keeper", setup->options.domid);
@@ -322,16 +336,16 @@ static bool is_over(void *data)
     return is_wanted(setup) == 0 || !guard_stub_exists(&setup->guard);
 }
 
-/* We were a copy that waited: from now on libxl must find us, and we the proxy. */
+/* We were a copy that waited: from now on libxl must find us. */
 static void inherit(void *data)
 {
     struct setup *setup = data;
     int rc = store_open(&setup->store, setup->options.domid);
 
     rc = rc ?: store_write_own_pid(&setup->store, getpid());
-    if (!rc)
-        qmp_proxy_follow(&setup->proxy, &setup->store);
-    else
+    if (!rc && qmp_relay_listens(&setup->worker.relay))
+        rc = store_write_proxy_pid(&setup->store, getpid());
+    if (rc)
         log_warning("xenstore does not take our number: %s", strerror(-rc));
     store_close(&setup->store);
 }
@@ -354,8 +368,8 @@ static int serve(struct setup *setup)
     if (in_child)
         return status;
     worker_dispose(&setup->worker);
-    if (status == 0 && guard_see_off(&setup->guard, setup->signal_fd))
-        qmp_proxy_stop(&setup->proxy);
+    if (status == 0)
+        guard_see_off(&setup->guard, setup->signal_fd);
     return status;
 }
 

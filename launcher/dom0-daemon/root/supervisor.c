@@ -109,7 +109,7 @@ static void line_ready(void *data, short revents)
     int asked = message_take_requests(line->io.fd);
 
     if (asked > 0 && line->which == KEEPER)
-        line->job->keeper_asks(line->job->data);
+        line->job->keeper_asks(line->job->data, line->io.fd);
     else if (asked > 0)
         line->job->worker_asks(line->job->data, line->io.fd);
     loop_remove_fd(line->job->loop, &line->io);

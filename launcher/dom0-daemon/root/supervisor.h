@@ -62,8 +62,8 @@ struct supervisor_job {
     enum child_status (*run_keeper)(void *data, int peer_fd, int boss_fd);
     enum child_status (*run_worker)(void *data, int peer_fd, int boss_fd);
     /* The supervisor's side: asked, many times or once, but 20 times a second at most. */
-    void (*keeper_asks)(void *data);
-    void (*worker_asks)(void *data, int fd); /* may answer at fd */
+    void (*keeper_asks)(void *data, int fd); /* may answer at fd */
+    void (*worker_asks)(void *data, int fd); /* likewise */
     bool (*must_end)(void *data); /* a signal came that may tell us to end: does it? */
     bool (*is_over)(void *data);  /* a child, which may be taken over, says so: is it? */
     void (*given_up)(void *data); /* they die over and over: nobody will serve any more */

@@ -4,7 +4,7 @@
 #   daemon_of GUEST         pid of its stubdom-dm, the supervisor
 #   daemon_parts GUEST      pids of its four processes: supervisor, stand-by, keeper, worker
 #   daemon_whole GUEST      all four are there, and no other guest's
-#   kill_part PART [GUEST]  SIGKILL for one of those, or proxy; stub: xl destroy; of a stub_hostile:
+#   kill_part PART [GUEST]  SIGKILL for one of those; stub: xl destroy; of a stub_hostile:
 #                           qemu, init, crash. Fails when it is not there (yet). GUEST: tiny
 #   daemon_well WORDS       after that, tiny's stubdom-dm are the processes $daemon still, have
 #                           not grown and do not spin, and xl list answers
@@ -31,7 +31,6 @@ kill_part() {
     heir) pid=$(daemon_parts "$guest" | sed -n 2p) ;;
     keeper) pid=$(daemon_parts "$guest" | sed -n 3p) ;;
     worker) pid=$(daemon_parts "$guest" | sed -n 4p) ;;
-    proxy) pid=$(xenstore-read "/local/domain/$(domid "$guest-dm")/image/qmp-proxy-pid") ;;
     stub) xl destroy "$guest-dm"; return ;;
     qemu | init | crash)
         xenstore-ls "/local/domain/$(domid "$guest-dm")/data" >/dev/null || return
