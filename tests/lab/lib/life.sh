@@ -2,7 +2,8 @@
 # A Linux guest at work, of which all is checked. What it does itself: tests/guests/life.
 #
 #   life_guest NAME [LINE...]      hvm_config of a Linux guest for that, which has vnc=1 and a NIC; its
-#                                  command line has what LIFE_CMDLINE says (default nopv)
+#                                  command line has what LIFE_CMDLINE says (default nopv); of two guests
+#                                  one has another LIFE_HOST than 10, the last number of its addresses
 #   life_begin GUEST               it begins to check its memory, to write to its disk, to ping dom0, and
 #                                  shows a picture: ${life_screen[GUEST]}
 #   life_check GUEST [no-screen]   it says, after whatever happened, that all of it is whole and goes on (but
@@ -10,20 +11,23 @@
 #   life_write [GUEST]             it begins again, before the next thing happens
 #   life_disk GUEST                a guest that is no more has left its file whole on its disk; the file's sum is
 #                                  ${life_sum[GUEST]}, while it lives its name is /mnt/before
+#   life_rename GUEST NEW          xl gives it another name, by which it is spoken of from now on
 
-declare -A life_sum=() life_screen=() life_round=()
+declare -A life_sum=() life_screen=() life_round=() life_host=()
 
 # Booted without GRUB, which takes longer than its kernel.
 life_guest() {
-    local name=$1
+    local name=$1 mac
     shift
-    hvm_config "$name" linux.img 'vnc = 1' 'vif = [ "mac=00:16:3e:00:00:0a, bridge=xenbr0, model=e1000" ]' \
+    life_host[$name]=${LIFE_HOST:-10}
+    mac=00:16:3e:00:00:$(printf %02x "${life_host[$name]}")
+    hvm_config "$name" linux.img 'vnc = 1' "vif = [ \"mac=$mac, bridge=xenbr0, model=e1000\" ]" \
         "kernel = \"$GUESTS/linux-vmlinuz\"" "ramdisk = \"$GUESTS/linux-initrd\"" \
         "cmdline = \"console=tty0 console=ttyS0,115200 quiet ${LIFE_CMDLINE-nopv}\"" "$@"
 }
 life_begin() {
     serial_use "$1"
-    guest_run "life begin 192.168.77.${LIFE_HOST:-10}"
+    guest_run "life begin 192.168.77.${life_host[$1]}"
     life_sum[$1]=${guest_output##*$'\n'} life_round[$1]=0 life_screen[$1]=$scratch/screen-$1.jpg
     screen_of "$1" "${life_screen[$1]}"
 }
@@ -45,8 +49,19 @@ life_check() {
     guest_run 'life has-written'
     [ "${guest_output##*$'\n'}" = same ] || fail "disk: no pass was written whole after it: $guest_output"
     [ "${2:-}" != no-screen ] || return 0
-    screen_of "$1" "$OUT/screen-after.jpg"
-    cmp "${life_screen[$1]}" "$OUT/screen-after.jpg" || fail "the screen has changed"
+    screen_of "$1" "$OUT/screen-after-$1.jpg"
+    cmp "${life_screen[$1]}" "$OUT/screen-after-$1.jpg" || fail "the screen has changed"
+}
+life_rename() {
+    local of
+    xl rename "$1" "$2"
+    ln "$(disk_of "$1")" "$(disk_of "$2")"
+    for of in serial_{pid,fd,from,logs} life_{sum,screen,round,host}; do
+        local -n value=$of
+        value[$2]=${value[$1]}
+        unset "value[$1]"
+        unset -n value
+    done
 }
 life_disk() {
     local loop

@@ -16,11 +16,11 @@
 
 limit=60 # seconds that a wait may take when it does not say
 serial_name='' serial_log='' serial_line=''
-declare -A serial_pid=() serial_fd=() serial_from=()
+declare -A serial_pid=() serial_fd=() serial_from=() serial_logs=()
 
 serial_use() {
     [ -n "${serial_pid[$1]:-}" ] || fail "nobody is attached to the serial port of $1"
-    serial_name=$1 serial_log=$OUT/serial-$1.txt
+    serial_name=$1 serial_log=${serial_logs[$1]}
 }
 serial_close() {
     local name=${1:-$serial_name} fd
@@ -28,7 +28,6 @@ serial_close() {
     { kill "${serial_pid[$name]}" && wait "${serial_pid[$name]}"; } 2>/dev/null || true
     fd=${serial_fd[$name]}
     exec {fd}>&-
-    rm -f "$scratch/serial-$name.in"
     unset "serial_pid[$name]" "serial_fd[$name]"
 }
 serial_close_all() {
@@ -43,13 +42,14 @@ serial_open() {
     serial_close "$1"
     mkfifo "$input"
     exec {fd}<>"$input"
+    rm "$input"
     [ -z "$there" ] || address=$(peer_console "$address")
     # What an earlier guest had begun to say is no line of this one's.
     touch "$log"
     [ -z "$(tail -c 1 "$log")" ] || echo >>"$log"
     serial_from[$1]=$(($(wc -l <"$log") + 1))
     socat - "$address" <&"$fd" >>"$log" 2>>"$OUT/serial-errors.txt" {fd}>&- &
-    serial_pid[$1]=$! serial_fd[$1]=$fd
+    serial_pid[$1]=$! serial_fd[$1]=$fd serial_logs[$1]=$log
     serial_use "$1"
 }
 
