@@ -5,7 +5,7 @@
 #   guest.sh     configs, guests, their disks               life.sh    a Linux guest at work
 #   daemon.sh    what serves a guest in dom0, and kills     stub.sh    another image in the stub domain
 #   display.sh   what a viewer sees                         peer.sh    the second machine
-#   measure.sh   figures
+#   measure.sh   figures                                    frames.sh  what a hostile guest sends
 #
 #   fail TEXT / skip TEXT / say TEXT     end with that detail / likewise / note it
 #   run CMD...                           runs CMD: $status, and its lines in $output
