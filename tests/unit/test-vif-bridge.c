@@ -76,7 +76,8 @@ static int setup(void **state)
 static void join(void **state)
 {
     assert_int_equal(bridge_join("br0", "vif7.0", 9000), 0);
-    assert_string_equal(calls, "flags vif7.0 1002;mac vif7.0;set-mtu vif7.0 9000;index vif7.0;add br0 7;flags vif7.0 1003;");
+    assert_string_equal(calls, "flags vif7.0 1002;mac vif7.0;set-mtu vif7.0 9000;index vif7.0;add br0 7;"
+                               "flags vif7.0 1003;");
     setup(state);
     flags |= IFF_UP;
     assert_int_equal(bridge_join("br0", "vif7.0", 0), 0);

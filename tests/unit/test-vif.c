@@ -349,7 +349,8 @@ static void strange_callers(void **state)
     static const char *const paths[] = { "", "backend/vif/", "backend/vif/7", "backend/vif//0", "backend/vif/7/",
                                          "backend/vif/7/0/x", "backend/vif/-7/0", "backend/vif/7/0x1",
                                          "/local/domain/0/backend/vif/7/0", "backend/vif/../7/0",
-                                         "backend/vif/99999999999999999999/0", "backend/vbd/7/0", "backend/vif/7/65536" };
+                                         "backend/vif/99999999999999999999/0", "backend/vbd/7/0",
+                                         "backend/vif/7/65536" };
     char *alone[] = {(char *)"stubdom-vif", NULL};
 
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
