@@ -19,7 +19,6 @@
 int __real__sys___pollts50(struct pollfd *fds, nfds_t count, const struct timespec *ts, const sigset_t *mask);
 int __wrap__sys___pollts50(struct pollfd *fds, nfds_t count, const struct timespec *ts, const sigset_t *mask);
 int __wrap__sys_poll(struct pollfd *fds, nfds_t count, int ms);
-int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *ts, const sigset_t *mask);
 ssize_t __real_read(int fd, void *to, size_t size);
 ssize_t __wrap_read(int fd, void *to, size_t size);
 
@@ -96,11 +95,6 @@ int __wrap__sys_poll(struct pollfd *fds, nfds_t count, int ms)
 int __wrap__sys___pollts50(struct pollfd *fds, nfds_t count, const struct timespec *ts, const sigset_t *mask)
 {
     return poll_for(fds, count, ts ? (uint64_t)ts->tv_sec * PV_SECOND + (uint64_t)ts->tv_nsec : PV_FOREVER);
-}
-
-int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *ts, const sigset_t *mask)
-{
-    return __wrap__sys___pollts50(fds, count, ts, mask);
 }
 
 /* The library reads a port at a time; it waits where the descriptor blocks. */
