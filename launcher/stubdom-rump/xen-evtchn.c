@@ -31,7 +31,7 @@ static struct xen_evtchn_poll *polls;
 static bool looks_at(const struct xen_evtchn_poll *poll, int fd)
 {
     for (nfds_t i = 0; i < poll->count; i++)
-        if (poll->fds[i].fd == fd)
+        if (poll->fds[i].fd == fd && poll->fds[i].events & (POLLIN | POLLRDNORM))
             return true;
     return false;
 }

@@ -204,6 +204,7 @@ static void one_that_came_before_needs_no_sleep(void **state)
 static int other_event(struct pollfd *fds, nfds_t count)
 {
     event(1);
+    event(2);
     assert_int_equal(self.deadline, now + 5 * PV_MS);
     return 0;
 }
@@ -215,6 +216,7 @@ static void who_does_not_ask_is_not_woken(void **state)
 
     assert_int_equal(host_xen_evtchn_open(&second), 0);
     assert_int_equal(host_xen_evtchn_alloc(second, 1), 1);
+    assert_int_equal(host_xen_evtchn_alloc(fd, 1), 2);
     kernel = other_event;
     assert_int_equal(__wrap__sys_poll(fds, 2, 5), 0);
     assert_int_equal(wakes, 0);
