@@ -7,7 +7,7 @@ export XENFIRMWAREDIR ?= /usr/lib/xen-4.20/boot
 export DESTDIR ?=
 .DEFAULT_GOAL := all
 
-.PHONY: help all prepare qemu kernel launcher micro rump image demo check check-all bench fuzz install deb lint clean distclean
+.PHONY: help all prepare qemu kernel launcher micro rump image demo check check-all bench fuzz install deb reproducible lint clean distclean
 .NOTPARALLEL:
 
 help: ## this list
@@ -65,8 +65,11 @@ lint: prepare ## scripts, man pages, layout, form of the last commit
 install: ## install into $(DESTDIR)/ (after make)
 	@launcher/install "$(DESTDIR)"
 
-deb: image ## build a Debian package
+deb: image ## build the Debian packages
 	@packaging/deb
+
+reproducible: deb ## build a second time, elsewhere and later, and compare (FULL=1: QEMU and the kernel, too)
+	@tests/reproducible $(if $(FULL),--full)
 
 clean: ## remove build/
 	@rm -rf build 2>/dev/null || sudo rm -rf build
