@@ -203,7 +203,7 @@ static int init_services(struct device_model *dm)
 
     if (rc)
         return rc;
-    snprintf(path, sizeof(path), "/local/domain/%u/device-model/%u/qmp-vchan", self, dm->guest);
+    snprintf(path, sizeof(path), "/local/domain/%u/device-model/%u/" WIRE_QMP, self, dm->guest);
     rc = vchan_bridge_init(&dm->qmp, &(struct vchan_bridge_config){
         .loop = dm->loop, .xs = dm->xs, .path = path, .name = "QMP",
         .client = 0, .connect = connect_qmp, .held = qmp_is_held, .data = dm,
@@ -213,7 +213,7 @@ static int init_services(struct device_model *dm)
     rc = read_vnc_password(dm, display);
     if (rc)
         return rc;
-    snprintf(path, sizeof(path), "/local/domain/%u/device-model/%u/vnc-vchan", self, dm->guest);
+    snprintf(path, sizeof(path), "/local/domain/%u/device-model/%u/" WIRE_VNC, self, dm->guest);
     return vnc_slots_init(&dm->vnc, dm->loop, dm->xs, path, connect_vnc, dm);
 }
 
@@ -574,7 +574,7 @@ static int init_files(struct device_model *dm)
 
     if (rc)
         return rc;
-    snprintf(path, sizeof(path), "/local/domain/%u/device-model/%u/files", self, dm->guest);
+    snprintf(path, sizeof(path), "/local/domain/%u/device-model/%u/" WIRE_FILES, self, dm->guest);
     return boot_files_init(&dm->files, &(struct boot_files_config){
         .loop = dm->loop, .platform = dm->platform, .wanted = dm->needs.files,
         .folder = path, .done = files_arrived, .failed = files_failed, .data = dm,

@@ -13,13 +13,11 @@
 
 #include "frame-filter.h"
 #include "loop.h"
+#include "stubdom-wire.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* The consoles that libxl gives a stub domain; the guest's serial ports follow. */
-enum { CONSOLE_LOG, CONSOLE_SAVE, CONSOLE_RESTORE, CONSOLE_SERIAL };
 
 #define DISK_NONE (-1)
 

@@ -11,9 +11,10 @@
 #ifndef VNC_SLOTS_H
 #define VNC_SLOTS_H
 
+#include "stubdom-wire.h"
 #include "vchan-bridge.h"
 
-#define VNC_SLOTS 8
+#define VNC_SLOTS WIRE_VNC_SLOTS
 
 /* Bytes towards the viewer that are under way at once; its own are few. */
 #define VNC_WRITE_RING 65536

@@ -11,7 +11,8 @@
  */
 #include "entropy.h"
 
-#define SEED_NODE "stubdom-seed"
+#include "../../common/stubdom-wire.h"
+
 #define SEED_DIGITS_MIN 32 /* 128 bits; less is no seed */
 #define SEED_DIGITS_MAX 1024
 #define KEY_WORDS 8
@@ -120,17 +121,17 @@ static size_t mix_seed(const char *seed)
 static bool take_seed(void)
 {
     char seed[SEED_DIGITS_MAX + 1];
-    int rc = pv_store_read(SEED_NODE, seed, sizeof(seed)), gone;
+    int rc = pv_store_read(WIRE_SEED, seed, sizeof(seed)), gone;
     bool given = rc >= 0 && mix_seed(seed);
 
     pv_zero(seed, sizeof(seed));
     if (rc == -PV_ENOENT)
         return false;
     if (!given)
-        pv_log("entropy: " SEED_NODE " in xenstore is no seed: ignored");
-    gone = pv_store_remove(SEED_NODE);
+        pv_log("entropy: " WIRE_SEED " in xenstore is no seed: ignored");
+    gone = pv_store_remove(WIRE_SEED);
     if (gone)
-        pv_log("entropy: " SEED_NODE " stays in xenstore, where programs can read it: error %d", -gone);
+        pv_log("entropy: " WIRE_SEED " stays in xenstore, where programs can read it: error %d", -gone);
     return given;
 }
 

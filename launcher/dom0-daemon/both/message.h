@@ -9,10 +9,12 @@
 #ifndef DM_MESSAGE_H
 #define DM_MESSAGE_H
 
+#include "stubdom-wire.h"
+
 #include <stdint.h>
 
 #define MESSAGE_MAX_CONSOLES 12
-#define MESSAGE_MAX_SLOTS 8
+#define MESSAGE_MAX_SLOTS WIRE_VNC_SLOTS
 #define MESSAGE_MAX_FILES 2
 
 enum message_type {

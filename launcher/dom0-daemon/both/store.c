@@ -32,7 +32,6 @@
 #include <xen/io/xenbus.h>
 
 #define STORE_PATH 160
-#define QMP_VCHAN "qmp-vchan"
 #define NUMBER_MAX 16 /* longest number that the stub domain may write */
 
 static int frontend_path(const struct store *store, unsigned int id, const char *leaf,
@@ -50,7 +49,7 @@ static int offer_path(const struct store *store, const char *folder, unsigned in
 {
     char number[16] = "";
 
-    if (strcmp(folder, QMP_VCHAN))
+    if (strcmp(folder, WIRE_QMP) != 0)
         snprintf(number, sizeof(number), "/%u", n);
     return format_text(path, STORE_PATH, "/local/domain/%d/device-model/%d/%s%s/%s",
                        store->domid, store->target, folder, number, leaf);
@@ -245,19 +244,19 @@ static int read_offer(struct store *store, const char *folder, struct message *m
 int store_read_slot(struct store *store, unsigned int slot, struct message *message)
 {
     *message = (struct message){ .type = MESSAGE_SLOT, .index = slot };
-    return read_offer(store, "vnc-vchan", message);
+    return read_offer(store, WIRE_VNC, message);
 }
 
 int store_read_file(struct store *store, unsigned int index, struct message *message)
 {
     *message = (struct message){ .type = MESSAGE_FILE, .index = index };
-    return read_offer(store, "files", message);
+    return read_offer(store, WIRE_FILES, message);
 }
 
 int store_read_qmp(struct store *store, unsigned int index, struct message *message)
 {
     *message = (struct message){ .type = MESSAGE_QMP };
-    return read_offer(store, QMP_VCHAN, message);
+    return read_offer(store, WIRE_QMP, message);
 }
 
 int store_read_dm_argv(struct store *store, struct str_list *argv)
@@ -356,7 +355,7 @@ int store_write_seed(struct store *store)
         return -EIO;
     for (size_t i = 0; i < sizeof(seed); i++)
         snprintf(text + 2 * i, 3, "%02x", seed[i]);
-    snprintf(path, sizeof(path), "/local/domain/%d/stubdom-seed", store->domid);
+    snprintf(path, sizeof(path), "/local/domain/%d/" WIRE_SEED, store->domid);
     rc = write_text(store, path, text);
     explicit_bzero(seed, sizeof(seed));
     explicit_bzero(text, sizeof(text));
@@ -434,11 +433,11 @@ int store_watch(struct store *store, const struct store_console *consoles, int c
         rc = watch(store, path, 'c', consoles[i].id);
     }
     if (!rc && served->vnc)
-        rc = watch_offers(store, "vnc-vchan", 's', MESSAGE_MAX_SLOTS);
+        rc = watch_offers(store, WIRE_VNC, 's', MESSAGE_MAX_SLOTS);
     if (!rc && served->files)
-        rc = watch_offers(store, "files", 'f', MESSAGE_MAX_FILES);
+        rc = watch_offers(store, WIRE_FILES, 'f', MESSAGE_MAX_FILES);
     if (!rc && served->qmp)
-        rc = watch_offers(store, QMP_VCHAN, 'q', 1);
+        rc = watch_offers(store, WIRE_QMP, 'q', 1);
     return rc;
 }
 

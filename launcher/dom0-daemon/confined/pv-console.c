@@ -28,9 +28,9 @@ static const struct { uint32_t bytes, events; } budgets[] = {
 
 static enum output_role pv_console_role(unsigned int id)
 {
-    /* STUBDOM_CONSOLE_LOGGING, _SAVE, _RESTORE, _SERIAL in libxl_internal.h */
-    static const enum output_role roles[] = { OUTPUT_ROLE_LOG, OUTPUT_ROLE_SAVE,
-                                              OUTPUT_ROLE_RESTORE };
+    static const enum output_role roles[] = {
+        [CONSOLE_LOG] = OUTPUT_ROLE_LOG, [CONSOLE_SAVE] = OUTPUT_ROLE_SAVE, [CONSOLE_RESTORE] = OUTPUT_ROLE_RESTORE,
+    };
 
     return id < ARRAY_SIZE(roles) ? roles[id] : OUTPUT_ROLE_SERIAL;
 }

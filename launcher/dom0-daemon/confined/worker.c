@@ -65,7 +65,7 @@ int worker_add_console(struct worker *worker, unsigned int id, const struct outp
     worker->console_count++;
     /* QEMU's labels: libxl takes the name of a pty from "serialN". */
     snprintf(facts->chardevs[facts->chardev_count].label, sizeof(facts->chardevs[0].label),
-             id < 3 ? "xencons%u" : "serial%u", id < 3 ? id : id - 3);
+             id < CONSOLE_SERIAL ? "xencons%u" : "serial%u", id < CONSOLE_SERIAL ? id : id - CONSOLE_SERIAL);
     snprintf(facts->chardevs[facts->chardev_count].filename, sizeof(facts->chardevs[0].filename),
              "%s%.70s", console->output.tty[0] ? "pty:" : "", console->output.tty[0] ?
              console->output.tty : console->output.name);

@@ -1,0 +1,25 @@
+/*
+ * What the stub domain and dom0's daemon must agree on, but for bytes: state-stream.h has a saved state's,
+ * boot-file-wire.h a boot file's. Either side takes what the other one says for hostile: no number here is a promise.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef STUBDOM_WIRE_H
+#define STUBDOM_WIRE_H
+
+/* libxl's consoles of a stub domain (STUBDOM_CONSOLE_… in libxl_internal.h); the guest's serial ports follow. */
+enum { CONSOLE_LOG, CONSOLE_SAVE, CONSOLE_RESTORE, CONSOLE_SERIAL };
+
+/*
+ * The stub domain's vchan servers, for dom0 alone, below /local/domain/<stub>/device-model/<guest>. One is there
+ * while it waits for its client; the next one has a new one.
+ */
+#define WIRE_QMP "qmp-vchan"   /* QEMU's QMP */
+#define WIRE_VNC "vnc-vchan"   /* its VNC: <slot> below it */
+#define WIRE_VNC_SLOTS 8
+#define WIRE_FILES "files"     /* the guest's boot files: enum dm_file_kind (dm-argv.h) below it */
+
+/* In the stub domain's own folder, hexadecimal: a seed for its random numbers. */
+#define WIRE_SEED "stubdom-seed"
+
+#endif
