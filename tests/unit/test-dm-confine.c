@@ -123,12 +123,29 @@ static int old_abi(void)
     return rc > 0 ? WRONG : FINE;
 }
 
+static const char *const namespaces[] = { "/proc/self/ns/net", "/proc/self/ns/ipc", "/proc/self/ns/uts" };
+static char hosts[3][64];
+
+static int look_at_namespaces(void)
+{
+    for (int i = 0; i < 3; i++) {
+        char own[64] = "";
+
+        if (readlink(namespaces[i], own, sizeof(own) - 1) <= 0 || !strcmp(own, hosts[i]))
+            return WRONG;
+    }
+    return FINE;
+}
+
 static void test_work_goes_on(void **state)
 {
     assert_int_equal(confined(worker, ordinary_work), FINE);
     assert_int_equal(confined(probe, ordinary_work), FINE);
     assert_int_equal(confined(supervised_worker, ordinary_work), FINE);
     assert_int_equal(confined(confine_supervisor, give_a_file_away), FINE);
+    for (int i = 0; i < 3; i++)
+        assert_true(readlink(namespaces[i], hosts[i], sizeof(hosts[i]) - 1) > 0);
+    assert_int_equal(confined(confine_supervisor, look_at_namespaces), FINE);
     assert_int_equal(confined(keeper, ordinary_work), FINE);
     assert_int_equal(confined(viewer, ordinary_work), FINE);
     assert_int_equal(confined(worker, signal_itself), FINE);

@@ -17,6 +17,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -188,6 +189,15 @@ static int install_filter(enum confine_role role)
     return 0;
 }
 
+/*
+ * No network, no System V IPC: what is open stays open. Neither a namespace of mounts, since nothing takes a
+ * path, nor one of processes, since nothing names one.
+ */
+static int leave_namespaces(void)
+{
+    return unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) ? -errno : 0;
+}
+
 /* An empty folder that nobody can find: made, entered, and removed at once. */
 static int enter_empty_root(void)
 {
@@ -285,8 +295,10 @@ static int end_with(pid_t parent)
 int confine(enum confine_role role)
 {
     pid_t parent = getppid();
-    int rc = become_user();
+    /* Worker and keeper have the supervisor's. */
+    int rc = role == CONFINE_VIEWER ? leave_namespaces() : 0;
 
+    rc = rc ?: become_user();
     if (rc) {
         log_error("cannot become an unprivileged user in an empty folder: %s", strerror(-rc));
         return rc;
@@ -320,7 +332,7 @@ int confine_supervisor(void)
                           1u << CAP_SYS_CHROOT;
     struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
     struct __user_cap_data_struct data[2] = { { .effective = kept, .permitted = kept } };
-    int rc = 0;
+    int rc = leave_namespaces();
 
     for (int cap = 0; cap <= CAP_LAST_CAP && !rc; cap++)
         if ((cap >= 32 || !(kept & 1u << cap)) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) &&
@@ -329,6 +341,6 @@ int confine_supervisor(void)
     if (!rc && syscall(SYS_capset, &header, data))
         rc = -errno;
     if (rc)
-        log_error("cannot give up capabilities: %s", strerror(-rc));
+        log_error("cannot give up network and capabilities: %s", strerror(-rc));
     return rc;
 }

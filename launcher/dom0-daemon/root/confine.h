@@ -27,7 +27,7 @@ enum confine_role {
 };
 
 /*
- * An unprivileged user, an empty root folder, resource limits, and a system call
+ * An unprivileged user, an empty root folder, no network, resource limits, and a system call
  * filter for the role; all but the probe end with their parent. Everything that will
  * be needed must be open, and threads started. 0 or -errno after logging a line: the
  * process must then not go on.
@@ -36,7 +36,7 @@ int confine(enum confine_role role);
 
 /*
  * The supervisor stays root, with the capabilities alone that it takes to end and to
- * confine its children. 0 or -errno after logging a line.
+ * confine its children, and without a network; its children inherit that. 0 or -errno after logging a line.
  */
 int confine_supervisor(void);
 

@@ -10,6 +10,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "cgroup.h"
 #include "clock.h"
 #include "confine.h"
 #include "dm-argv.h"
@@ -24,6 +25,7 @@
 #include "signals.h"
 #include "store.h"
 #include "stub-clock.h"
+#include "stubdom-wire.h"
 #include "stderr-sink.h"
 #include "supervisor.h"
 #include "util.h"
@@ -40,8 +42,6 @@
 #include <sys/stat.h>
 
 #define EXIT_USAGE 100
-#define SAVE_CONSOLE 1 /* STUBDOM_CONSOLE_SAVE in libxl */
-#define FIRST_SERIAL 3 /* STUBDOM_CONSOLE_SERIAL */
 #define LOOK_AGAIN_MS 1000
 
 #ifndef VERSION
@@ -117,8 +117,8 @@ static int open_consoles(struct setup *setup)
         tty = setup->worker.consoles[i].output.tty;
         if (*tty)
             rc = store_write_tty(&setup->store, console->id, tty);
-        if (*tty && !rc && console->id >= FIRST_SERIAL)
-            rc = store_write_guest_tty(&setup->store, console->id - FIRST_SERIAL, tty);
+        if (*tty && !rc && console->id >= CONSOLE_SERIAL)
+            rc = store_write_guest_tty(&setup->store, console->id - CONSOLE_SERIAL, tty);
         if (rc) {
             log_error("console %u: cannot write its tty to xenstore: %s", console->id,
                       strerror(-rc));
@@ -208,7 +208,7 @@ static int open_all(struct setup *setup)
 static const char *save_path(const struct setup *setup)
 {
     for (int i = 0; i < setup->console_count; i++)
-        if (setup->consoles[i].id == SAVE_CONSOLE && setup->specs[i].kind == OUTPUT_FILE)
+        if (setup->consoles[i].id == CONSOLE_SAVE && setup->specs[i].kind == OUTPUT_FILE)
             return setup->specs[i].path;
     return NULL;
 }
@@ -357,9 +357,12 @@ static int serve(struct setup *setup)
                                   .must_end = must_end, .is_over = is_over, .given_up = given_up,
                                   .inherit = inherit, .data = setup,
                                   .signal_fd = setup->signal_fd, .loop = &setup->loop };
-    int in_child, status;
+    int in_child, status, rc;
 
     list_files(setup, &job);
+    rc = cgroup_enter(CGROUP_ROOT, setup->options.domid);
+    if (rc)
+        log_warning("no control group of its own: %s", strerror(-rc));
     if (oom_score_set(OOM_SCORE_SUPERVISOR))
         log_warning("oom_score_adj stays as it is: %s", strerror(errno));
     if (confine_supervisor())
@@ -370,6 +373,7 @@ static int serve(struct setup *setup)
     worker_dispose(&setup->worker);
     if (status == 0)
         guard_see_off(&setup->guard, setup->signal_fd);
+    cgroup_leave(CGROUP_ROOT, setup->options.domid);
     return status;
 }
 

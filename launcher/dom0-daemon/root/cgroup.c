@@ -1,0 +1,94 @@
+/*
+ * The daemon's control group (see cgroup.h).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "cgroup.h"
+
+#include "util.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FOLDER "xen-stubdom"
+#define PATH_MAX_LENGTH 160
+
+/* Why these numbers: docs/dom0-daemon.md. */
+static const struct { const char *file, *value; } limits[] = {
+    { "memory.max", "134217728" },
+    { "pids.max", "16" },
+};
+
+static int write_file(const char *folder, const char *file, const char *text)
+{
+    char path[PATH_MAX_LENGTH];
+    cleanup_close int fd = -1;
+
+    if (format_text(path, sizeof(path), "%s/%s", folder, file))
+        return -ENAMETOOLONG;
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    return fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
+/* Processor time is shared among groups by weight: each guest's daemon has a guest's share. */
+static int enable_controllers(const char *folder)
+{
+    static const char *const controllers[] = { "+memory", "+pids", "+cpu" };
+    int rc = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(controllers) && !rc; i++)
+        rc = write_file(folder, "cgroup.subtree_control", controllers[i]);
+    return rc;
+}
+
+/* Of daemons that were killed, with all that waited for their end. One in use is not removed. */
+static void remove_unused(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+
+    while (dir && (entry = readdir(dir)))
+        if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9')
+            unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
+    if (dir)
+        closedir(dir);
+}
+
+static int make_group(const char *root, const char *folder, const char *group)
+{
+    int rc = enable_controllers(root);
+
+    if (!rc && mkdir(folder, 0755) && errno != EEXIST)
+        rc = -errno;
+    rc = rc ?: enable_controllers(folder);
+    if (rc)
+        return rc;
+    remove_unused(folder);
+    return mkdir(group, 0755) && errno != EEXIST ? -errno : 0;
+}
+
+int cgroup_enter(const char *root, int domid)
+{
+    char folder[PATH_MAX_LENGTH], group[PATH_MAX_LENGTH];
+    int rc = format_text(folder, sizeof(folder), "%s/" FOLDER, root);
+
+    rc = rc ?: format_text(group, sizeof(group), "%s/%d", folder, domid);
+    rc = rc ?: make_group(root, folder, group);
+    for (size_t i = 0; i < ARRAY_SIZE(limits) && !rc; i++)
+        rc = write_file(group, limits[i].file, limits[i].value);
+    return rc ?: write_file(group, "cgroup.procs", "0");
+}
+
+void cgroup_leave(const char *root, int domid)
+{
+    char group[PATH_MAX_LENGTH];
+
+    if (!format_text(group, sizeof(group), "%s/" FOLDER "/%d", root, domid) &&
+        !write_file(root, "cgroup.procs", "0"))
+        rmdir(group);
+}

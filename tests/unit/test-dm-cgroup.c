@@ -1,0 +1,122 @@
+// sources: launcher/dom0-daemon/root/cgroup.c common/util.c
+/*
+ * The daemon's control group, in a folder of plain files: what is written where. Plain files do not go
+ * away with their folder, as Linux's do; so a group in use is one with files in it.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include "cgroup.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+
+static char root[64];
+
+static char *path_of(const char *file)
+{
+    static char path[160];
+
+    snprintf(path, sizeof(path), "%s/%s", root, file);
+    return path;
+}
+
+static void put(const char *file)
+{
+    close(open(path_of(file), O_CREAT | O_WRONLY, 0600));
+}
+
+static const char *text_of(const char *file)
+{
+    static char text[64];
+    int fd = open(path_of(file), O_RDONLY);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+    if (fd >= 0)
+        close(fd);
+    text[n < 0 ? 0 : n] = '\0';
+    return n < 0 ? "no file" : text;
+}
+
+static void put_group(const char *group)
+{
+    static const char *const files[] = { "memory.max", "pids.max", "cgroup.procs" };
+    char file[100];
+
+    mkdir(path_of(group), 0700);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        snprintf(file, sizeof(file), "%s/%s", group, files[i]);
+        put(file);
+    }
+}
+
+static int start(void **state)
+{
+    strcpy(root, "/tmp/dm-cgroup-XXXXXX");
+    assert_non_null(mkdtemp(root));
+    put("cgroup.procs");
+    put("cgroup.subtree_control");
+    mkdir(path_of("xen-stubdom"), 0700);
+    put("xen-stubdom/cgroup.subtree_control");
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    return remove(path);
+}
+
+static int finish(void **state)
+{
+    return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void test_entered_and_left(void **state)
+{
+    put_group("xen-stubdom/7");
+    assert_int_equal(cgroup_enter(root, 7), 0);
+    assert_string_equal(text_of("xen-stubdom/7/memory.max"), "134217728");
+    assert_string_equal(text_of("xen-stubdom/7/pids.max"), "16");
+    assert_string_equal(text_of("xen-stubdom/7/cgroup.procs"), "0");
+    /* Each on its own, at the beginning of the file: "+memory", and over it the others. */
+    assert_string_equal(text_of("cgroup.subtree_control"), "+cpusry");
+    assert_string_equal(text_of("xen-stubdom/cgroup.subtree_control"), "+cpusry");
+    cgroup_leave(root, 7);
+    assert_string_equal(text_of("cgroup.procs"), "0");
+}
+
+static void test_old_groups_are_removed(void **state)
+{
+    put_group("xen-stubdom/7");
+    put_group("xen-stubdom/8");
+    mkdir(path_of("xen-stubdom/9"), 0700);
+    mkdir(path_of("xen-stubdom/of-somebody"), 0700);
+    assert_int_equal(cgroup_enter(root, 7), 0);
+    assert_int_equal(access(path_of("xen-stubdom/8"), F_OK), 0);
+    assert_int_equal(access(path_of("xen-stubdom/9"), F_OK), -1);
+    assert_int_equal(access(path_of("xen-stubdom/of-somebody"), F_OK), 0);
+}
+
+static void test_there_is_no_such_thing(void **state)
+{
+    assert_int_equal(cgroup_enter("/no/such/folder", 7), -ENOENT);
+    cgroup_leave("/no/such/folder", 7);
+    /* No limits, no group: half of it is none. */
+    mkdir(path_of("xen-stubdom/7"), 0700);
+    assert_int_equal(cgroup_enter(root, 7), -ENOENT);
+    assert_string_equal(text_of("cgroup.procs"), "");
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
+    const struct CMUnitTest tests[] = {
+        TEST(test_entered_and_left),
+        TEST(test_old_groups_are_removed),
+        TEST(test_there_is_no_such_thing),
+    };
+
+    return cmocka_run_group_tests_name("dm-cgroup", tests, NULL, NULL);
+}
