@@ -240,6 +240,7 @@ static int add(struct list *list, const char *spec)
         rc = check_read_only(list, &disk, &vdev);
     if (!rc) {
         list->count.all++;
+        list->count.written += disk.readwrite;
         list->count.scsi |= vdev.kind == VDEV_SCSI && !disk.is_cdrom;
         rc = append(list, spec, &disk);
     }

@@ -19,6 +19,7 @@
 
 struct disk_count {
     int all;   /* each is one of the stub domain's, too */
+    int written; /* of them, those that the guest may write to */
     bool scsi; /* QEMU has a SCSI adapter, for some */
 };
 

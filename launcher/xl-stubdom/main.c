@@ -21,6 +21,7 @@
 #include "audit.h"
 #include "cleanup.h"
 #include "command-line.h"
+#include "compare.h"
 #include "config.h"
 #include "dm-args.h"
 #include "domains.h"
@@ -36,6 +37,7 @@
 #include "screenshot.h"
 #include "settings.h"
 #include "stub-watch.h"
+#include "uuid.h"
 
 #ifndef VERSION
 #define VERSION "unknown"
@@ -89,6 +91,7 @@ static const char usage[] =
     "usage: xl-stubdom SUBCOMMAND [ARGUMENTS]    as xl, see xl(1)\n"
     "       xl-stubdom screenshot GUEST FILE.png\n"
     "       xl-stubdom audit\n"
+    "       xl-stubdom compare [OPTION...] CONFIG [KEY=VALUE...]\n"
     "       xl-stubdom --print-config CONFIG [KEY=VALUE...]\n"
     "       xl-stubdom --version | --help\n"
     "\n"
@@ -169,8 +172,8 @@ static void note_unknown(struct job *job)
     fault_print(&note, stderr);
 }
 
-/* Everything that can be wrong is found here, before there is a domain. */
-static int prepare(struct job *job, const char *config, const char *extra)
+/* The config and what it asks for, but for the files of its flavour. */
+static int prepare_config(struct job *job, const char *config, const char *extra)
 {
     int rc = 0;
 
@@ -189,35 +192,43 @@ static int prepare(struct job *job, const char *config, const char *extra)
     rc = dm_args_check(&job->config, &job->fault);
     if (!rc)
         rc = guest_files_measure(&job->config, &job->config.files, &job->fault);
-    if (rc)
+    return rc ? rc : settings_init(&job->settings, &job->config, &places, &job->fault);
+}
+
+/* Everything that can be wrong is found here, before there is a domain. */
+static int prepare(struct job *job, const char *config, const char *extra)
+{
+    int rc = prepare_config(job, config, extra);
+
+    if (rc || !job->config.flavour)
         return rc;
-    rc = settings_init(&job->settings, &job->config, &places, &job->fault);
-    if (!rc)
-        rc = check_files(job);
+    rc = check_files(job);
     if (!rc)
         note_unknown(job);
     return rc;
 }
 
+/* "KEY=VALUE" arguments as lines of a config, malloc'd. NULL: no memory, or one is none of these. */
+static char *join_settings(int count, char **args)
+{
+    char *joined = strdup("");
+
+    for (int i = 0; joined && i < count; i++) {
+        cleanup_free char *before = joined;
+
+        if (!strchr(args[i], '=') || asprintf(&joined, "%s%s\n", before, args[i]) < 0)
+            joined = NULL;
+    }
+    return joined;
+}
+
 static int print_config(struct job *job, int count, char **args)
 {
-    cleanup_free char *extra = strdup("");
+    cleanup_free char *extra = count < 1 ? NULL : join_settings(count - 1, args + 1);
 
-    if (count < 1) {
+    if (!extra) {
         fputs(usage, stderr);
         return EXIT_USAGE;
-    }
-    for (int i = 1; i < count; i++) {
-        char *joined;
-
-        if (!strchr(args[i], '=')) {
-            fputs(usage, stderr);
-            return EXIT_USAGE;
-        }
-        if (asprintf(&joined, "%s%s\n", extra, args[i]) < 0)
-            return EXIT_REFUSED;
-        free(extra);
-        extra = joined;
     }
     if (prepare(job, args[0], extra))
         return refuse(job);
@@ -270,16 +281,105 @@ static int screenshot(struct job *job, int count, char **args)
                                                                               : EXIT_SUCCESS;
 }
 
+/*
+ * Whether the guest can be made with that flavour, or, DOM0, with its QEMU in dom0. What is wrong with the config is a
+ * fault; what is not installed or not allowed on this host is only missing.
+ */
+static int judge_subject(struct compare *compare, const char *subject, struct fault *fault)
+{
+    const struct compare_options *options = &compare->options;
+    cleanup_free char *settings = join_settings(options->setting_count, options->settings);
+    cleanup_free char *extra = NULL;
+    bool in_dom0 = !strcmp(subject, DOM0);
+    struct job job = {.line.makes_guest = true};
+    bool missing;
+    int rc;
+
+    if (!settings || asprintf(&extra, "%sstubdom_flavor=\"%s\"\n", settings, in_dom0 ? "none" : subject) < 0) {
+        extra = NULL;
+        return fault_set(fault, -ENOMEM, "out of memory");
+    }
+    rc = prepare_config(&job, options->config, extra);
+    /* -EPERM: this host requires a stub domain. */
+    missing = rc == -EPERM || (!rc && !in_dom0 && check_files(&job));
+    if (missing)
+        rc = compare_missing(compare, subject, job.fault.text);
+    else if (!rc)
+        rc = compare_subject(compare, subject);
+    if (rc)
+        fault_set(fault, rc, "%s", rc == -ENOMEM ? "out of memory" : job.fault.text);
+    if (!compare->guest && job.config.name) {
+        compare->guest = steal(job.config.name);
+        compare->uuid = steal(job.config.uuid);
+        compare->written_disks = job.config.devices.disks.written;
+    }
+    job_dispose(&job);
+    return rc;
+}
+
+static int plan_compare(struct compare *compare, struct fault *fault)
+{
+    const struct compare_options *options = &compare->options;
+    int rc = 0;
+
+    for (size_t i = 0; !rc && i < options->subjects; i++)
+        rc = judge_subject(compare, options->subject[i], fault);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < SUBJECTS_MAX && compare->report.missing[i]; i++)
+        fprintf(stderr, "missing: %s\n", compare->report.missing[i]);
+    if (!compare->guest)
+        return fault_set(fault, -EINVAL, "%s: nothing to compare: no flavour of stub domain among them",
+                         options->config);
+    if (!compare->subjects)
+        return fault_set(fault, -ENOENT, "%s: nothing to compare: all are missing", options->config);
+    return 0;
+}
+
+/* What was measured is reported even when a run failed, which is said last. */
+static int measure_all(struct compare *compare, int *signal, struct fault *fault)
+{
+    cleanup_free char *xl = NULL;
+    struct fault other;
+    int rc = plan_compare(compare, fault);
+
+    rc = rc ? rc : xl_find(getenv("XL"), &xl, fault);
+    if (rc)
+        return rc;
+    rc = compare_run(compare, xl, signal, fault);
+    if (!rc)
+        return compare_finish(compare, fault);
+    if (compare->report.figures.count && compare_finish(compare, &other))
+        fault_print(&other, stderr);
+    return rc;
+}
+
+static int run_compare(int argc, char **argv)
+{
+    struct compare compare = {0};
+    struct fault fault;
+    int signal = 0, status = EXIT_REFUSED, rc = compare_options_init(&compare.options, argc, argv, &fault);
+
+    if (rc)
+        status = EXIT_USAGE;
+    else if (compare.options.from)
+        rc = report_read_json(&compare.report, compare.options.from, &fault) ?: compare_finish(&compare, &fault);
+    else
+        rc = measure_all(&compare, &signal, &fault);
+    if (rc)
+        fault_print(&fault, stderr);
+    compare_dispose(&compare);
+    if (signal)
+        xl_mirror_status(signal);
+    return rc ? status : EXIT_SUCCESS;
+}
+
 /* The guest's uuid is ours to choose when the config does not: by it we know later what our xl made. */
 static int choose_uuid(struct job *job)
 {
-    char text[37] = "";
-    int fd = open("/proc/sys/kernel/random/uuid", O_RDONLY | O_CLOEXEC);
-    ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    char text[UUID_SIZE];
 
-    if (fd >= 0)
-        close(fd);
-    if (len != sizeof(text) - 1)
+    if (uuid_make(text))
         return fault_set(&job->fault, -EIO, "no random uuid");
     job->uuid = strdup(text);
     return job->uuid ? 0 : fault_set(&job->fault, -ENOMEM, "out of memory");
@@ -689,6 +789,8 @@ int main(int argc, char **argv)
         status = print_config(&job, argc - 2, argv + 2);
     } else if (!strcmp(first, "audit")) {
         status = run_audit(&job, argc - 2);
+    } else if (!strcmp(first, "compare")) {
+        status = run_compare(argc - 1, argv + 1);
     } else if (!strcmp(first, "screenshot")) {
         status = screenshot(&job, argc - 2, argv + 2);
     } else {

@@ -24,6 +24,7 @@
 #include "../screenshot/screenshot.h"
 #include "cleanup.h"
 #include "domains.h"
+#include "xs-get.h"
 
 #define HEARD_MAX 200
 #ifndef GRACE_SECONDS
@@ -39,30 +40,14 @@ struct picture {
 
 /* -------- where the guest's screen is -------- */
 
-/* What no other domain could have written. False: there is no such thing, or it is too long. */
-__attribute__((format(printf, 4, 5)))
-static bool read_own(struct xs_handle *xs, char *text, size_t size, const char *format, ...)
+/* What no other domain could have written; VALUE is ours to free. False: there is no such thing, or it is too long. */
+static bool take_own(char *text, size_t size, char *value)
 {
-    cleanup_free struct xs_permissions *perms = NULL;
-    cleanup_free char *value = NULL;
-    unsigned int len, count = 0;
-    char path[128];
-    va_list args;
+    cleanup_free char *own = value;
 
-    va_start(args, format);
-    vsnprintf(path, sizeof(path), format, args);
-    va_end(args);
-    perms = xs_get_permissions(xs, XBT_NULL, path, &count);
-    if (!perms || !count || perms[0].id)
+    if (!own || !*own || strlen(own) >= size)
         return false;
-    for (unsigned int i = 0; i < count; i++)
-        if (perms[i].perms & XS_PERM_WRITE)
-            return false;
-    value = xs_read(xs, XBT_NULL, path, &len);
-    if (!value || !len || len >= size)
-        return false;
-    memcpy(text, value, len);
-    text[len] = '\0';
+    strcpy(text, own);
     return true;
 }
 
@@ -77,13 +62,13 @@ static int find_screen(struct picture *picture)
     xs = xs_open(0);
     if (!xs)
         return fault_set(picture->fault, -EIO, "cannot connect to xenstore: %s", strerror(errno));
-    if (!read_own(xs, picture->port, sizeof(picture->port), "/local/domain/%u/console/vnc-port", guest) ||
-        !read_own(xs, picture->host, sizeof(picture->host), "/local/domain/%u/console/vnc-listen", guest))
+    if (!take_own(picture->port, sizeof(picture->port), xs_get_own(xs, "/local/domain/%u/console/vnc-port", guest)) ||
+        !take_own(picture->host, sizeof(picture->host), xs_get_own(xs, "/local/domain/%u/console/vnc-listen", guest)))
         rc = fault_set(picture->fault, -ENOENT, "%s: no picture without VNC (vnc = 0 in its config)",
                        picture->guest);
     else
-        read_own(xs, picture->password, sizeof(picture->password),
-                 "/local/domain/0/backend/vfb/%u/0/vncpasswd", stub);
+        take_own(picture->password, sizeof(picture->password),
+                 xs_get_own(xs, "/local/domain/0/backend/vfb/%u/0/vncpasswd", stub));
     xs_close(xs);
     return rc;
 }

@@ -12,4 +12,8 @@
 __attribute__((format(printf, 2, 3)))
 char *xs_get(struct xs_handle *xs, const char *format, ...);
 
+/* Likewise what no other domain could have written: else NULL. */
+__attribute__((format(printf, 2, 3)))
+char *xs_get_own(struct xs_handle *xs, const char *format, ...);
+
 #endif

@@ -6,10 +6,15 @@
 // sources: launcher/xl-stubdom/settings.c launcher/xl-stubdom/saved-guest.c
 // sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/nics.c launcher/xl-stubdom/devices.c
 // sources: common/frame-filter.c launcher/xl-stubdom/screenshot.c
-// sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/guest-lock.c
+// sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/guest-lock.c launcher/xl-stubdom/uuid.c
 // sources: launcher/xl-stubdom/host-config.c launcher/xl-stubdom/audit.c launcher/xl-stubdom/xs-get.c
+// sources: launcher/xl-stubdom/compare.c launcher/xl-stubdom/compare-guest.c launcher/xl-stubdom/compare-exec.c
+// sources: launcher/xl-stubdom/compare-options.c launcher/xl-stubdom/compare-report.c
+// sources: launcher/xl-stubdom/compare-json.c launcher/xl-stubdom/compare-plot.c launcher/xl-stubdom/child.c
+// sources: launcher/xl-stubdom/figures.c
+// sources: launcher/xl-stubdom/made-guest.c launcher/xl-stubdom/marked.c launcher/xl-stubdom/serial-line.c
 // cflags: -DGUEST_LOCK_SECONDS=2
-// libs: xlutil xenlight xenstore xentoollog json-c
+// libs: xlutil xenlight xenstore xenctrl xentoollog json-c
 /*
  * The whole of xl-stubdom, run as a process, with a script in the place of xl and a scripted view
  * of the stub domain in the place of Xen.
@@ -865,6 +870,32 @@ static void test_boot_files_and_arguments(void **state)
     }
 }
 
+/* What can be known before a guest is made; the rest is test-xl-compare's. There is no Xen here. */
+static void test_compare(void **state)
+{
+    xl_does("exit 0");
+    assert_int_equal(RUN("compare"), 2);
+    assert_non_null(strstr(get("err"), "either a guest's config or --from=FILE"));
+    assert_int_equal(RUN("compare", "--from=no.json"), 1);
+    assert_non_null(strstr(get("err"), "no.json: not what"));
+    put("host.conf", "require = 1\n", 0600);
+    assert_int_equal(RUN("compare", "--of=rump,linux,dom0", "--yes", "g.cfg"), 1);
+    assert_non_null(strstr(get("err"), "missing: rump: fw/qemu-stubdom-rump-kernel"));
+    assert_non_null(strstr(get("err"), "missing: dom0: g.cfg: this host requires a stub domain"));
+    assert_null(strstr(get("err"), "missing: linux"));
+    assert_non_null(strstr(get("err"), "xl-stubdom: no Xen here"));
+    unlink("host.conf");
+    assert_int_equal(RUN("compare", "--of=rump", "--yes", "g.cfg"), 1);
+    assert_non_null(strstr(get("err"), "g.cfg: nothing to compare: all are missing"));
+    assert_int_equal(RUN("compare", "--of=dom0", "--yes", "g.cfg"), 1);
+    assert_non_null(strstr(get("err"), "no flavour of stub domain among them"));
+    /* A mistake in the config is no flavour's. */
+    assert_int_equal(RUN("compare", "--yes", "g.cfg", "stubdom_memory=1"), 1);
+    assert_non_null(strstr(get("err"), "stubdom_memory"));
+    assert_null(strstr(get("err"), "missing"));
+    assert_string_equal(get("args"), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -887,6 +918,7 @@ int main(void)
         cmocka_unit_test(test_xl_conf),
         cmocka_unit_test(test_print_config),
         cmocka_unit_test(test_version),
+        cmocka_unit_test(test_compare),
         cmocka_unit_test(test_boot_files_and_arguments),
     };
 

@@ -1,4 +1,4 @@
-// sources: launcher/xl-stubdom/screenshot.c launcher/xl-stubdom/fault.c
+// sources: launcher/xl-stubdom/screenshot.c launcher/xl-stubdom/fault.c launcher/xl-stubdom/xs-get.c
 // cflags: -DSCREENSHOT_SECONDS=1 -DGRACE_SECONDS=1
 // wrap: xs_open xs_close xs_read xs_get_permissions
 // libs: xenstore
