@@ -1,17 +1,17 @@
-# Prints the figures and writes them as JSON.
+# Writes the figures as JSON, in the schema of xl-stubdom compare, and says which targets are not met.
 # Input: table.tsv (name, unit, targets, meaning), then lines WHO NAME VALUE, one a repetition.
-# Variables: json, the file to write; order, those that are compared, the last being the reference.
+# Variables: json, the file to write; order, those that are compared, the last being the reference; title, date.
 # A target is WHO<=VALUE or WHO>=VALUE; VALUE may be N*OTHER: so many times OTHER's median.
 
-function is_number(text) { return text ~ /^[0-9.]+$/ }
-
-# measure WHO NAME: sets median, low, high; 0 when it was not measured.
+# measure WHO NAME: sets median, low, high and list; 0 when it was not measured.
 function measure(who, name,   v, n, i, j, t) {
     n = split(all[who, name], v, " ")
     if (!n) return 0
     for (i = 2; i <= n; i++) for (j = i; j > 1 && v[j] + 0 < v[j-1] + 0; j--) { t = v[j]; v[j] = v[j-1]; v[j-1] = t }
     low = v[1]; high = v[n]
     median = n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2
+    list = all[who, name]
+    sub(/^ /, "", list); gsub(/ /, ", ", list)
     return n
 }
 
@@ -21,7 +21,7 @@ function limit_of(text, name,   part) {
     return measure(part[2], name) ? part[1] * median : ""
 }
 
-# verdict WHO NAME TARGETS VALUE: sets target; met, NOT MET, or nothing.
+# verdict WHO NAME TARGETS VALUE: sets target; "true", "false", or "null".
 function verdict(who, name, targets, value,   list, n, i, op, limit) {
     target = ""
     n = split(targets, list, " ")
@@ -31,10 +31,10 @@ function verdict(who, name, targets, value,   list, n, i, op, limit) {
         target = substr(list[i], length(who) + 3)
         limit = limit_of(target, name)
         target = op target
-        if (limit == "") return ""
-        return (op == "<=" ? value <= limit : value >= limit) ? "met" : "NOT MET"
+        if (limit == "") return "null"
+        return (op == "<=" ? value <= limit : value >= limit) ? "true" : "false"
     }
-    return ""
+    return "null"
 }
 
 FNR == NR {
@@ -50,23 +50,23 @@ FNR == NR {
 }
 END {
     n = split(order, who, " ")
-    printf "[" > json
+    printf "{\"version\": 1, \"date\": \"%s\", \"title\": \"%s\", \"complete\": true, \"missing\": [],\n\"measures\": [", date, title > json
     for (i = 1; i <= count; i++) {
         name = names[i]
         shown = 0
-        reference = measure(who[n], name) ? median : ""
+        reference = measure(who[n], name) ? median : 0
         for (k = 1; k <= n; k++) {
-            if (!(times = measure(who[k], name))) continue
-            if (!shown++) printf "%s%s: %s\n", name, unit[name] == "" ? "" : " (" unit[name] ")", meaning[name]
-            value = median; from = low; to = high
-            ratio = reference && k < n ? sprintf("%.2f of %s's", value / reference, who[n]) : ""
-            word = verdict(who[k], name, targets[name], value)
-            printf "    %-6s %10.3f   %.3f-%.3f of %d   %-14s %s\n", who[k], value, from, to, times, ratio,
-                word == "" ? "" : target ": " word
-            printf "%s\n  {\"name\": \"%s\", \"of\": \"%s\", \"unit\": \"%s\", \"median\": %s, \"min\": %s, \"max\": %s, \"repetitions\": %d, \"target\": %s, \"met\": %s}",
-                lines++ ? "," : "", name, who[k], unit[name], value, from, to, times,
-                target == "" ? "null" : "\"" target "\"", word == "" ? "null" : word == "met" ? "true" : "false" > json
+            if (!measure(who[k], name)) continue
+            if (!shown++) printf "%s\n {\"name\": \"%s\", \"unit\": \"%s\", \"meaning\": \"%s\", \"results\": [",
+                (measures++ ? "," : ""), name, unit[name], meaning[name] > json
+            value = median
+            printf "%s\n  {\"of\": \"%s\", \"median\": %s, \"min\": %s, \"max\": %s, \"ratio\": %s, \"values\": [%s], ",
+                (shown > 1 ? "," : ""), who[k], value, low, high, (reference && k < n ? value / reference : "null"), list > json
+            met = verdict(who[k], name, targets[name], value)
+            printf "\"target\": %s, \"met\": %s}", (target == "" ? "null" : "\"" target "\""), met > json
+            if (met == "false") printf "NOT MET: %s of %s is %s, target %s\n", name, who[k], value, target
         }
+        if (shown) printf "]}" > json
     }
-    printf "\n]\n" > json
+    printf "\n]}\n" > json
 }

@@ -3,11 +3,37 @@
 #
 #   kib_of KEY FILE                  the KiB of that line of /proc/meminfo or of a status in /proc
 #   xen_free                         MiB of memory that Xen has free
+#   compare NAME [ARG...]          xl-stubdom compare of $cfg's guest, LAB_REPEAT times on $FLAVOUR and, where the
+#                                  reference is wanted, with QEMU in dom0: $OUT/NAME.json
+#   compared FILE NAME[=FIGURE]... those measures in a JSON file of xl-stubdom compare go to $OUT/figures, dom0's
+#                                  as FIGURE_dom0
 #   profile_begin, profile_end NAME  with run --profile: counts what the whole machine executes in
 #                                    between, as NAME
 
 kib_of() { awk -v key="$1:" '$1 == key { print $2 }' "$2"; }
 xen_free() { xl info | awk '$1 == "free_memory" { print $3 }'; }
+
+compare() {
+    local name=$1 of=$FLAVOUR
+    shift
+    [ "${LAB_REFERENCE:-1}" != 1 ] || of+=,dom0
+    run xl-stubdom compare --of="$of" --dom0-qemu=/lab/reference-qemu --runs="${LAB_REPEAT:-5}" --yes \
+        --output="$OUT/$name" "$@" "$cfg"
+    expect_status 0
+}
+compared() {
+    perl -MJSON::PP -e '
+        my $file = shift;
+        open my $in, "<", $file or die "$file: $!\n";
+        my %figure = map { /^(.*)=(.*)$/ ? ($1, $2) : ($_, $_) } @ARGV;
+        for my $measure (@{decode_json(join "", <$in>)->{measures}}) {
+            my $figure = $figure{$measure->{name}} or next;
+            for my $result (@{$measure->{results}}) {
+                my $suffix = $result->{of} eq "dom0" ? "_dom0" : "";
+                print "$figure$suffix $_\n" for @{$result->{values}};
+            }
+        }' "$@" >>"$OUT/figures"
+}
 
 # To the runner's events. Its names of addresses are dom0's alone.
 profile_mark() { [ -z "${LAB_PROFILE:-}" ] || (. /lab/plan && echo "$NONCE profile $1" >&3); }
