@@ -343,7 +343,7 @@ static int measure_all(struct compare *compare, int *signal, struct fault *fault
     struct fault other;
     int rc = plan_compare(compare, fault);
 
-    rc = rc ? rc : xl_find(getenv("XL"), &xl, fault);
+    rc = rc ? rc : xl_find(getenv("XL"), DIVERTED_XL, &xl, fault);
     if (rc)
         return rc;
     rc = compare_run(compare, xl, signal, fault);
