@@ -1,7 +1,7 @@
 /*
- * poll() to the nanosecond, and event channels, which are no business of the rump kernel's. The rump kernel counts in ticks of 10 ms, but a thread that
- * sleeps in it wakes at its own deadline (rumpuser_cv_timedwait()): at the time that poll() was given, or
- * at once, when an event channel has an event.
+ * poll() to the nanosecond, and event channels, which are no business of the rump kernel's. It counts in ticks
+ * of 10 ms, but a thread that sleeps in it wakes at its own deadline (rumpuser_cv_timedwait()): at the time that
+ * poll() was given, or at once, when an event channel has an event.
  *
  * The linker has these calls wrapped (--wrap): __real_X is the rump kernel's. Nobody calls select().
  *

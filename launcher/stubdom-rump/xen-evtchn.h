@@ -22,7 +22,12 @@ long xen_evtchn_next(int fd);
  * Between begin and end an event of one of these handles ends the thread's sleep in the rump kernel, now
  * or when it begins one: its deadline becomes HOST_AT_ONCE.
  */
-struct xen_evtchn_poll { struct xen_evtchn_poll *next; struct host_thread *thread; const struct pollfd *fds; nfds_t count; };
+struct xen_evtchn_poll {
+    struct xen_evtchn_poll *next;
+    struct host_thread *thread;
+    const struct pollfd *fds;
+    nfds_t count;
+};
 void xen_evtchn_poll_begin(struct xen_evtchn_poll *poll);
 void xen_evtchn_poll_end(struct xen_evtchn_poll *poll);
 
