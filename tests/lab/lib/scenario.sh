@@ -6,6 +6,7 @@
 #   daemon.sh    what serves a guest in dom0, and kills     stub.sh    another image in the stub domain
 #   display.sh   what a viewer sees                         peer.sh    the second machine
 #   measure.sh   figures                                    frames.sh  what a hostile guest sends
+#   pci.sh       devices for guests
 #
 #   fail TEXT / skip TEXT / say TEXT     end with that detail / likewise / note it
 #   run CMD...                           runs CMD: $status, and its lines in $output

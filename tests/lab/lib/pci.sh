@@ -1,0 +1,83 @@
+# shellcheck shell=bash disable=SC2034
+# Devices of the machine's that guests are given (# machine: iommu). Slots 10 and 13 have NVMe disks (MSI-X), 11 an
+# e1000e, 12 an rtl8139 (INTx); the NICs are on dom0's network.
+#
+#   pci_disk SLOT         dom0's node of the NVMe disk in 00:SLOT.0
+#   pci_random SLOT       dom0 fills 16 MiB of that disk
+#   pci_give SLOT         the device may be given to guests, until the scenario ends
+#   pci_assignable SLOT   it is in xl's list
+#   pci_take_back SLOT    dom0's driver has it again
+#   pci_guest [LINE...]   hvm_config of "linux", with the distribution's kernel and its NVMe driver
+#   pci_up GUEST          serial_open of such a guest, once it runs and has loaded that
+#   pci_read              the guest reads what pci_random wrote, and writes 4 MiB, by DMA and interrupts:
+#                         $pci_interrupts, lines of its /proc/interrupts, $pci_count
+#   pci_written SLOT      dom0 takes the disk back and finds what the guest has written
+
+pci_disk() {
+    local node
+    modprobe nvme
+    for _ in $(seq 50); do
+        node=$(find "/sys/bus/pci/devices/0000:00:$1.0/nvme/" -name 'nvme*n1' -printf '/dev/%f\n' -quit 2>/dev/null) || true
+        [ -z "$node" ] || [ ! -b "$node" ] || { echo "$node"; return; }
+        sleep 0.2
+    done
+    fail "dom0 has no NVMe disk in slot $1"
+}
+pci_assignable() { xl pci-assignable-list | grep -q "00:$1\.0"; }
+pci_give() {
+    modprobe xen-pciback
+    run xl pci-assignable-add "00:$1.0"
+    expect_status 0
+    on_exit pci_take_back "$1"
+    pci_assignable "$1" || fail "00:$1.0 is not assignable"
+}
+# libxl leaves the folder where it noted the driver.
+pci_take_back() {
+    ! pci_assignable "$1" || xl pci-assignable-remove -r "00:$1.0"
+    [ -n "$(xl pci-assignable-list)" ] || xenstore-rm /libxl/pci
+}
+# The distribution's kernel has the drivers, as modules: an archive of them behind the guest's own.
+pci_initrd() {
+    local tree=$scratch/drivers file module
+    mkdir -p "$tree/modules"
+    for file in $(modprobe -D nvme | awk '$1 == "insmod" { print $2 }'); do
+        module=$(basename "${file%.xz}")
+        case $file in *.xz) busybox xzcat "$file" ;; *) cat "$file" ;; esac >"$tree/modules/$module"
+        echo "insmod /modules/$module" >>"$tree/modules/load"
+    done
+    cp "$GUESTS/linux-initrd" "$1"
+    truncate -s %4 "$1"
+    (cd "$tree" && find . | busybox cpio -o -H newc 2>/dev/null) >>"$1"
+}
+pci_guest() {
+    [ -e "$scratch/pci-initrd" ] || pci_initrd "$scratch/pci-initrd"
+    hvm_config linux boot-sector.img 'memory = 256' "kernel = \"$(echo /boot/vmlinuz-*)\"" \
+        "ramdisk = \"$scratch/pci-initrd\"" 'cmdline = "console=ttyS0,115200 quiet nopv"' "$@"
+}
+pci_up() {
+    up "$1" 200
+    guest_run 'sh /modules/load 2>&1; cat /proc/modules' 60
+}
+pci_random() {
+    local disk
+    disk=$(pci_disk "$1")
+    dd if=/dev/urandom of="$disk" bs=1M count=16 conv=fsync status=none
+    pci_sum=$(dd if="$disk" bs=1M count=16 status=none | md5sum)
+}
+pci_read() {
+    guest_run 'for i in $(seq 50); do [ -b /dev/nvme0n1 ] && break; sleep 0.2; done; grep nvme /proc/interrupts' 60
+    pci_interrupts=$guest_output
+    guest_run 'dd if=/dev/nvme0n1 bs=1M count=16 2>/dev/null | md5sum' 120
+    [ "${guest_output##*$'\n'}" = "$pci_sum" ] || fail "read by DMA: $guest_output, not $pci_sum"
+    guest_run 'dd if=/dev/urandom of=/tmp/written bs=1M count=4 && dd if=/tmp/written of=/dev/nvme0n1 bs=1M seek=32 conv=fsync && md5sum </tmp/written && rm /tmp/written && awk "/nvme/ { n += \$2 } END { print n }" /proc/interrupts' 120
+    pci_count=${guest_output##*$'\n'}
+    guest_output=${guest_output%$'\n'*}
+    pci_wrote=${guest_output##*$'\n'}
+    [ "$pci_count" -gt 20 ] || fail "only $pci_count interrupts arrived"
+}
+pci_written() {
+    local disk
+    pci_take_back "$1"
+    disk=$(pci_disk "$1")
+    [ "$(dd if="$disk" bs=1M skip=32 count=4 status=none | md5sum)" = "$pci_wrote" ] || fail "dom0 does not find what the guest wrote"
+}
