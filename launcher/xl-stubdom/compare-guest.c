@@ -194,6 +194,7 @@ static int start_create(struct guest *guest, struct child *child)
 static int create(struct guest *guest)
 {
     struct child child;
+    int64_t end_ns;
     int status, rc;
 
     guest->begin_ns = clock_now_ns();
@@ -202,8 +203,7 @@ static int create(struct guest *guest)
         return rc;
     while (!has_ended(&child))
         wait_once(guest, &child, INT64_MAX);
-    rc = record(guest, "create", "s", "xl-stubdom create, start -> return",
-                (double)(clock_now_ns() - guest->begin_ns) / NS);
+    end_ns = clock_now_ns();
     status = child_reap(&child);
     look(guest);
     if (guest->run->signal)
@@ -212,7 +212,7 @@ static int create(struct guest *guest)
         return fault_set(guest->fault, -ECHILD, "%s: xl-stubdom create failed", subject_name(guest));
     if (!guest->made.guest.domid)
         return fault_set(guest->fault, -ENOENT, "%s: created, but no domain has its uuid", subject_name(guest));
-    return rc;
+    return record(guest, "create", "s", "xl-stubdom create, start -> return", (double)(end_ns - guest->begin_ns) / NS);
 }
 
 static int record_start(struct guest *guest)
@@ -379,7 +379,7 @@ static int run_script(struct guest *guest)
     while (!has_ended(&child) && clock_now_ns() < end)
         wait_once(guest, &child, end);
     if (!has_ended(&child)) {
-        kill(child.pid, SIGTERM);
+        kill(child.pid, SIGKILL);
         rc = fault_set(guest->fault, -ETIMEDOUT, "%s: no end after %u s", options->script, options->timeout_s);
     }
     status = child_reap(&child);

@@ -3,10 +3,9 @@
 #
 #   kib_of KEY FILE                  the KiB of that line of /proc/meminfo or of a status in /proc
 #   xen_free                         MiB of memory that Xen has free
-#   compare NAME [ARG...]            xl-stubdom compare of $cfg's guest, LAB_REPEAT times on $FLAVOUR and, where the
-#                                    reference is wanted, with QEMU in dom0: $OUT/NAME.json
-#   compared FILE NAME[=FIGURE]...   those measures in a JSON file of xl-stubdom compare go to $OUT/figures,
-#                                    dom0's as FIGURE_dom0
+#   compare NAME [ARG...]            xl-stubdom compare of $cfg's guest, LAB_REPEAT times on $FLAVOUR and, where
+#                                    the reference is wanted, with QEMU in dom0: $OUT/NAME.json
+#   compared FILE NAME[=FIGURE]...   those measures in such a file go to $OUT/figures, dom0's as FIGURE_dom0
 #   profile_begin, profile_end NAME  with run --profile: counts what the whole machine executes in
 #                                    between, as NAME
 
