@@ -40,7 +40,7 @@ const struct flavour flavours[] = {
         .origin = OF_MAKE_INSTALL,
         .unpacker = UNPACKED_BY_NOBODY,
         .arguments = "",
-        .memory = {.without_vnc = 32, .with_vnc = 64, .least = 26, A_DEVICE},
+        .memory = {.without_vnc = 32, .with_vnc = 64, .least = 20, A_DEVICE},
     },
     {
         .name = "rump",
