@@ -14,10 +14,10 @@
 #   pci_written SLOT      dom0 takes the disk back and finds what the guest has written
 
 pci_disk() {
-    local node
+    local node nvme=/sys/bus/pci/devices/0000:00:$1.0/nvme/
     modprobe nvme
     for _ in $(seq 50); do
-        node=$(find "/sys/bus/pci/devices/0000:00:$1.0/nvme/" -name 'nvme*n1' -printf '/dev/%f\n' -quit 2>/dev/null) || true
+        node=$(find "$nvme" -name 'nvme*n1' -printf '/dev/%f\n' -quit 2>/dev/null) || true
         [ -z "$node" ] || [ ! -b "$node" ] || { echo "$node"; return; }
         sleep 0.2
     done
@@ -69,15 +69,18 @@ pci_read() {
     pci_interrupts=$guest_output
     guest_run 'dd if=/dev/nvme0n1 bs=1M count=16 2>/dev/null | md5sum' 120
     [ "${guest_output##*$'\n'}" = "$pci_sum" ] || fail "read by DMA: $guest_output, not $pci_sum"
-    guest_run 'dd if=/dev/urandom of=/tmp/written bs=1M count=4 && dd if=/tmp/written of=/dev/nvme0n1 bs=1M seek=32 conv=fsync && md5sum </tmp/written && rm /tmp/written && awk "/nvme/ { n += \$2 } END { print n }" /proc/interrupts' 120
-    pci_count=${guest_output##*$'\n'}
-    guest_output=${guest_output%$'\n'*}
+    guest_run 'dd if=/dev/urandom of=/tmp/written bs=1M count=4'
+    guest_run 'dd if=/tmp/written of=/dev/nvme0n1 bs=1M seek=32 conv=fsync' 120
+    guest_run 'md5sum </tmp/written && rm /tmp/written'
     pci_wrote=${guest_output##*$'\n'}
+    guest_run 'awk "/nvme/ { n += \$2 } END { print n }" /proc/interrupts'
+    pci_count=${guest_output##*$'\n'}
     [ "$pci_count" -gt 20 ] || fail "only $pci_count interrupts arrived"
 }
 pci_written() {
     local disk
     pci_take_back "$1"
     disk=$(pci_disk "$1")
-    [ "$(dd if="$disk" bs=1M skip=32 count=4 status=none | md5sum)" = "$pci_wrote" ] || fail "dom0 does not find what the guest wrote"
+    [ "$(dd if="$disk" bs=1M skip=32 count=4 status=none | md5sum)" = "$pci_wrote" ] ||
+        fail "dom0 does not find what the guest wrote"
 }
