@@ -234,7 +234,8 @@ static void test_runs(void **state)
     assert_int_equal(count_of(&compare, "stub_ready", 1), 0);
     assert_int_equal(count_of(&compare, "idle_stub", 1), 0);
     assert_true(value_of(&compare, "stub_memory", 0) == 32);
-    assert_true(value_of(&compare, "dom0_processes", 0) == 1);
+    /* Domain 7's, and perhaps the one that has just said the line. */
+    assert_in_range((int)value_of(&compare, "dom0_processes", 0), 1, 2);
     assert_true(value_of(&compare, "dom0_memory", 0) > 0);
     assert_true(value_of(&compare, "dom0_descriptors", 0) >= 3);
     assert_true(value_of(&compare, "until", 1) > value_of(&compare, "create", 1));
@@ -274,7 +275,7 @@ static void test_failures(void **state)
         {"#!/bin/sh\n" NODE ARGS GUEST STUB READY "exit 0", NULL, -ENOENT, "has no serial console", "destroy 7\n"},
         {NULL, "#!/bin/sh\nexit 3\n", -ECHILD, "./load: it failed for micro", "destroy 7\n"},
         {NULL, "#!/bin/sh\necho Speed: 3\n", -EINVAL, "not NAME VALUE [UNIT]: Speed:", "destroy 7\n"},
-        {NULL, "#!/bin/sh\ntrap '' TERM; exec sleep 30\n", -ETIMEDOUT, "./load: no end after 1 s", "destroy 7\n"},
+        {NULL, "#!/bin/sh\ntrap '' TERM; exec sleep 30\n", -ETIMEDOUT, "./load: no end after 2 s", "destroy 7\n"},
         /* The stub domain stays when its guest goes: it is destroyed by itself. */
         {NULL, "#!/bin/sh\nrm -r store/local/domain/7; exit 1\n", -ECHILD, "it failed", "destroy 8\n"},
     };
@@ -289,15 +290,18 @@ static void test_failures(void **state)
             put("create", rows[i].create);
         if (rows[i].load)
             put("load", rows[i].load);
-        MAKE(&compare, "--of=micro", "--runs=2", "--until=login", "--timeout=1", "--idle=0", "--exec=./load", "--yes",
-             "g.cfg");
+        /* A busy machine may take long for the rest. */
+        MAKE(&compare, "--of=micro", "--runs=2", "--until=login",
+             rows[i].rc == -ETIMEDOUT ? "--timeout=2" : "--timeout=60", "--idle=0", "--exec=./load", "--yes", "g.cfg");
         assert_int_equal(compare_run(&compare, "./xl", &signal, &fault), rows[i].rc);
         if (!strstr(fault.text, rows[i].says))
             fail_msg("%zu: %s", i, fault.text);
         assert_string_equal(get("destroyed"), rows[i].destroyed);
         assert_false(compare.report.complete);
         /* A create that failed took no time that anybody wants to know. */
-        assert_int_equal(compare.report.figures.count > 0, strstr(fault.text, "create") == NULL);
+        if ((compare.report.figures.count > 0) == !!strstr(fault.text, "create"))
+            fail_msg("%zu: %zu figures, first %s: %s", i, compare.report.figures.count,
+                     compare.report.figures.count ? compare.report.figures.measure[0].name : "", fault.text);
         compare_dispose(&compare);
         assert_int_equal(system("kill $(cat pid 2>/dev/null) 2>/dev/null || true"), 0);
     }
