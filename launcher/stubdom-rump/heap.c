@@ -73,7 +73,10 @@ static size_t size_of(const void *p)
     return pages * PV_PAGE;
 }
 
-/* A piece that became much too large moves, too. */
+/*
+ * A piece that became much too large moves, too. What is address space of its own and stays that is not copied: both
+ * would be there at once, with pages that nobody had touched.
+ */
 void *realloc(void *p, size_t size)
 {
     size_t old;
@@ -84,6 +87,8 @@ void *realloc(void *p, size_t size)
     old = size_of(p);
     if (size <= old && size > old / 2)
         return p;
+    if (space_contains(p) && size >= LARGE && (moved = (void *)space_resize((uintptr_t)p, pages_of(size))))
+        return moved;
     moved = malloc(size);
     if (!moved)
         return size <= old ? p : NULL;

@@ -96,6 +96,11 @@ uintptr_t space_map(size_t pages, enum space_kind kind);
 int space_remap(uintptr_t va, size_t pages, enum space_kind kind);
 /* Any part of what space_map() gave. 0, -PV_EINVAL, -PV_ENOMEM. */
 int space_unmap(uintptr_t va, size_t pages);
+/*
+ * A piece of lazy memory, all of it, gets another length: where it is now, with the same pages, of which none
+ * is touched. 0: no memory, or no such piece; it is as it was.
+ */
+uintptr_t space_resize(uintptr_t va, size_t pages);
 /* Gives lazy memory its pages now: stacks need that. 0, -PV_EINVAL, -PV_ENOMEM. */
 int space_back(uintptr_t va, size_t pages);
 /* The piece that holds va: where it begins, how long it is; false: none. */

@@ -156,6 +156,40 @@ int space_remap(uintptr_t va, size_t pages, enum space_kind kind)
     return 0;
 }
 
+/* The page at `from`, if there is one; the tables for `to` are there. */
+static void move_page(uintptr_t from, uintptr_t to)
+{
+    uint64_t frame;
+
+    if (!pv_mapped(NULL, from, &frame, NULL))
+        return;
+    PV_ASSERT(pv_map(NULL, to, frame, PV_PROT_WRITE, PV_SELF) == 0);
+    pv_unmap(NULL, from, 1);
+}
+
+uintptr_t space_resize(uintptr_t va, size_t pages)
+{
+    struct piece *piece = piece_of(va);
+    size_t kept = piece && piece->pages < pages ? piece->pages : pages;
+    uintptr_t to;
+
+    if (!piece || piece->first != va || piece->kind != SPACE_LAZY)
+        return 0;
+    if (pages < piece->pages)
+        return space_unmap(va + pages * PV_PAGE, piece->pages - pages) ? 0 : va;
+    to = space_map(pages, SPACE_LAZY);
+    if (!to)
+        return 0;
+    if (pv_map_prepare(NULL, to, kept)) {
+        space_unmap(to, pages);
+        return 0;
+    }
+    for (size_t i = 0; i < kept; i++)
+        move_page(va + i * PV_PAGE, to + i * PV_PAGE);
+    PV_ASSERT(space_unmap(va, kept) == 0);
+    return to;
+}
+
 static int back_page(uintptr_t va)
 {
     void *page = pv_pages_alloc(1, 1);

@@ -53,6 +53,11 @@ int pv_map(pv_root *root, uintptr_t va, uint64_t frame, unsigned int prot, uint1
     return 0;
 }
 
+int pv_map_prepare(pv_root *root, uintptr_t va, size_t pages)
+{
+    return fake_alloc_fails == 0 ? -PV_ENOMEM : 0;
+}
+
 void pv_unmap(pv_root *root, uintptr_t va, size_t pages)
 {
     for (size_t i = 0; i < pages; i++) {
@@ -228,6 +233,36 @@ static void without_memory_nothing_changes(void **state)
     assert_int_equal(space_map(1, SPACE_LAZY), 0);
 }
 
+static void a_piece_gets_another_length(void **state)
+{
+    uintptr_t va = space_map(4, SPACE_LAZY), to;
+    uint64_t second, last, frame;
+
+    assert_true(touch(va + PV_PAGE) && touch(va + 3 * PV_PAGE));
+    assert_true(pv_mapped(NULL, va + PV_PAGE, &second, NULL) && pv_mapped(NULL, va + 3 * PV_PAGE, &last, NULL));
+    to = space_resize(va, 9);
+    assert_true(to && to != va);
+    assert_int_equal(fake_pages_used, 2);
+    assert_false(touch(va));
+    assert_true(pv_mapped(NULL, to + PV_PAGE, &frame, NULL) && frame == second);
+    assert_true(pv_mapped(NULL, to + 3 * PV_PAGE, &frame, NULL) && frame == last);
+    assert_true(touch(to + 8 * PV_PAGE));
+    assert_int_equal(space_resize(to, 2), to);
+    assert_int_equal(fake_pages_used, 1);
+    assert_false(touch(to + 2 * PV_PAGE));
+    assert_int_equal(space_resize(to + PV_PAGE, 1), 0); /* not a piece */
+    for (long i = 0; i < 2; i++) {
+        fake_alloc_fails = i;
+        assert_int_equal(space_resize(to, 4), 0);
+        assert_true(pv_mapped(NULL, to + PV_PAGE, &frame, NULL) && frame == second);
+    }
+    fake_alloc_fails = -1;
+    assert_int_equal(space_unmap(to, 2), 0);
+    va = space_map(2, SPACE_FOREIGN);
+    assert_int_equal(space_resize(va, 4), 0);
+    assert_int_equal(space_unmap(va, 2), 0);
+}
+
 /* ---- the heap ---- */
 
 static void large_pieces_are_lazy(void **state)
@@ -274,6 +309,20 @@ static void realloc_keeps_what_fits(void **state)
     host_free(p);
 }
 
+static void realloc_touches_nothing_of_a_large_piece(void **state)
+{
+    uintptr_t p = (uintptr_t)host_malloc(1 << 20), q;
+
+    assert_true(touch(p + 5 * PV_PAGE));
+    q = (uintptr_t)host_realloc((void *)p, 4 << 20);
+    assert_true(q && q != p);
+    assert_true(pv_mapped(NULL, q + 5 * PV_PAGE, NULL, NULL));
+    assert_int_equal(fake_pages_used, 1);
+    assert_ptr_equal(host_realloc((void *)q, 256 << 10), (void *)q);
+    assert_int_equal(fake_pages_used, 1);
+    host_free((void *)q);
+}
+
 static void alignment_is_checked(void **state)
 {
     void *p;
@@ -292,7 +341,8 @@ int main(void)
         TEST(pages_come_when_they_are_touched), TEST(other_domains_pages_are_not_ours), TEST(any_part_can_go),
         TEST(what_is_not_ours_is_refused), TEST(a_part_can_become_something_else),
         TEST(without_memory_nothing_changes), TEST(large_pieces_are_lazy), TEST(too_much_is_refused),
-        TEST(realloc_keeps_what_fits), TEST(alignment_is_checked),
+        TEST(realloc_keeps_what_fits), TEST(alignment_is_checked), TEST(a_piece_gets_another_length),
+        TEST(realloc_touches_nothing_of_a_large_piece),
     };
 
     return cmocka_run_group_tests_name("space and heap", tests, NULL, NULL);
