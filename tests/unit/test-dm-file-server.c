@@ -188,13 +188,28 @@ static void sent_once(void **state)
     assert_int_equal(peer.used, 3000 + BOOT_FILE_HEADER);
 }
 
+/* As xenstore does, in the middle of it. */
+static void an_offer_told_twice_is_one(void **state)
+{
+    fill(3000);
+    assert_int_equal(file_server_add(&server, 1, path), 0);
+    peer.room = 1000;
+    offer(1);
+    offer(1);
+    assert_int_equal(peer.opens, 1);
+    take(70000);
+    assert_sent(3000);
+}
+
 static void begun_a_few_times(void **state)
 {
     fill(3000);
     assert_int_equal(file_server_add(&server, 1, path), 0);
-    for (int i = 0; i < 30; i++) {
+    for (unsigned int i = 0; i < 30; i++) {
+        struct message message = { .type = MESSAGE_FILE, .index = 1, .ring_ref = 9 + i, .port = 4 };
+
         peer.room = 1000;
-        offer(1);
+        file_server_offer(&server, &message);
     }
     assert_in_range(peer.opens, 2, 10);
 }
@@ -282,7 +297,8 @@ static void events_are_limited(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(whole_through_any_ring), TEST(offered_again), TEST(sent_once), TEST(begun_a_few_times),
+        TEST(whole_through_any_ring), TEST(offered_again), TEST(sent_once),
+        TEST(an_offer_told_twice_is_one), TEST(begun_a_few_times),
         TEST(others_count), TEST(nothing_for_nobody),
         TEST(wrong_files), TEST(comes_to_an_end), TEST(events_are_limited),
     };

@@ -166,6 +166,9 @@ void file_server_offer(struct file_server *server, const struct message *message
     /* An offer that is withdrawn is one that is used up: the vchan itself tells more. */
     if (sender->fd < 0 || !message->port)
         return;
+    /* xenstore tells of a node, and of its permissions: the same offer comes twice, and is being served. */
+    if (sender->vchan.page && message->ring_ref == sender->ring_ref && message->port == sender->port)
+        return;
     if (sender->served || sender->starts == MAX_STARTS) {
         log_warning("boot file %u: %s: not sent again", sender->index,
                     sender->served ? "was sent" : "was begun too often");
@@ -180,6 +183,8 @@ void file_server_offer(struct file_server *server, const struct message *message
                         message->ring_ref, message->port, strerror(-rc));
         return;
     }
+    sender->ring_ref = message->ring_ref;
+    sender->port = message->port;
     sender->starts++;
     sender_pump(sender);
 }

@@ -27,6 +27,7 @@ struct file_sender {
     bool served;           /* once, to its end: a stub domain starts one QEMU */
     unsigned int starts;
     struct vchan_client vchan;
+    uint32_t ring_ref, port; /* what it was connected with */
     struct throttle throttle;
 };
 
