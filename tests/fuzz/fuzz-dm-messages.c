@@ -156,7 +156,7 @@ static size_t make_packet(struct input *in, uint8_t packet[256])
 static void run_keeper(struct input *in)
 {
     struct store store;
-    struct keeper_job job = { .store = &store, .consoles = consoles, .vnc = true, .files = true,
+    struct keeper_job job = { .store = &store, .consoles = consoles, .served = { true, true, true },
                               .console_count = ARRAY_SIZE(consoles),
                               .ask_fd = open("/dev/null", O_WRONLY),
                               .signal_fd = eventfd(0, EFD_NONBLOCK) };

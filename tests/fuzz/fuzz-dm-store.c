@@ -170,8 +170,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
         store_read_slot(&store, left % MESSAGE_MAX_SLOTS, &message);
         MUST(message.type == MESSAGE_SLOT && message.index < MESSAGE_MAX_SLOTS);
         store_read_file(&store, left % MESSAGE_MAX_FILES, &message);
-        store_read_qmp(&store, 0, &message);
         MUST(message.type == MESSAGE_FILE && message.index < MESSAGE_MAX_FILES);
+        store_read_qmp(&store, 0, &message);
+        MUST(message.type == MESSAGE_QMP);
         read_dm_argv(&store);
         read_event(&store);
         if (store_read_proxy_pid(&store, &index) == 0)
