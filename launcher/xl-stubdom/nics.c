@@ -101,6 +101,11 @@ static int add_script(const struct nic *nic, const struct nic_scripts *scripts, 
     return -ENOMEM;
 }
 
+bool nic_backend_is_elsewhere(const char *backend)
+{
+    return *backend && strcmp(backend, "0") != 0 && strcmp(backend, "Domain-0") != 0;
+}
+
 int nic_script(const char *fields, const struct nic_scripts *scripts, char **more)
 {
     cleanup_free char *copy = strdup(fields);
@@ -110,7 +115,7 @@ int nic_script(const char *fields, const struct nic_scripts *scripts, char **mor
     if (!copy)
         return -ENOMEM;
     split(copy, &nic);
-    if (!scripts->helper || scripts->elsewhere || (nic.backend && *nic.backend))
+    if (!scripts->helper || (nic.backend && *nic.backend ? nic_backend_is_elsewhere(nic.backend) : scripts->elsewhere))
         return 0;
     return add_script(&nic, scripts, more);
 }

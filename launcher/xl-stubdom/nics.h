@@ -35,6 +35,9 @@ struct nic_count {
 int nics_read(XLU_Config *xlu, const char *source, bool firewall, const struct nic_scripts *scripts,
               struct nic_count *nics, char **line, struct fault *fault);
 
+/* Whether backend= names a driver domain, not dom0 (xl.conf's example is "0"). */
+bool nic_backend_is_elsewhere(const char *backend);
+
 /*
  * What is to be added to a NIC that has these fields, between commas, so that the helper runs for it:
  * "script=...,forwarddev=..." in *more (malloc'd), or NULL: nothing. 0, -ENOMEM, or -EINVAL: it has a

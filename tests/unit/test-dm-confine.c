@@ -98,6 +98,10 @@ static int do_not_block(void) { return fcntl(1, F_SETFL, fcntl(1, F_GETFL) | O_N
 static int type_for_others(void) { return ioctl(1, TIOCSTI, "x") ? FINE : WRONG; }
 static int own_a_socket(void) { return ioctl(1, FIOSETOWN, &(int){ 1 }) ? FINE : WRONG; }
 
+static int wipe_the_log(void) { return ftruncate(2, 0) ? FINE : WRONG; }
+/* No such file, and says so. */
+static int cut_a_file(void) { return ftruncate(99, 0) < 0 && errno == EBADF ? FINE : WRONG; }
+
 /* 1 is no such device, and says so: that is not death. */
 static int map_a_grant(void)
 {
@@ -151,6 +155,7 @@ static void test_work_goes_on(void **state)
     assert_int_equal(confined(worker, signal_itself), FINE);
     assert_int_equal(confined(keeper, signal_itself), FINE);
     assert_int_equal(confined(worker, map_a_grant), FINE);
+    assert_int_equal(confined(worker, cut_a_file), FINE);
     assert_int_equal(confined(viewer, do_not_block), FINE);
     large_file = memfd_create("large", 0);
     assert_int_equal(confined(worker, fill_the_disk), FINE);
@@ -166,6 +171,7 @@ static void test_the_rest_is_death(void **state)
         { worker, become_root },   { worker, trace },          { worker, signal_others },
         { worker, kill_another },  { keeper, kill_another },   { viewer, kill_another },
         { probe, kill_another },   { viewer, take_a_signal_over }, { viewer, ask_for_signals },
+        { worker, wipe_the_log },  { keeper, wipe_the_log },
         { worker, type_for_others }, { worker, own_a_socket }, { keeper, map_a_grant },
         { probe, map_a_grant },    { viewer, map_a_grant },
         { worker, change_a_flag }, { worker, end_a_socket },   { keeper, change_a_flag },

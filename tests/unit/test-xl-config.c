@@ -572,6 +572,10 @@ static void test_nic_scripts(void **state)
         {NULL, false, "vif = [ 'backend=net', 'backend=,bridge=b' ]",
          "vif=[\"backend=net\",\"backend=,bridge=b,script=/vif\"]"},
         {NULL, true, "vif = [ 'bridge=br0' ]", "vif=[\"bridge=br0\"]"},
+        /* That is dom0. */
+        {NULL, false, "vif = [ 'backend=0', 'backend=Domain-0' ]",
+         "vif=[\"backend=0,script=/vif\",\"backend=Domain-0,script=/vif\"]"},
+        {NULL, true, "vif = [ 'backend=0' ]", "vif=[\"backend=0,script=/vif\"]"},
         /* Pasted from --print-config. */
         {NULL, false, "vif = [ 'script=/vif,forwarddev=vif-route' ]",
          "vif=[\"script=/vif,forwarddev=vif-route,script=/vif,forwarddev=vif-route\"]"},

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,8 +42,9 @@ static int enable_controllers(const char *folder)
     static const char *const controllers[] = { "+memory", "+pids", "+cpu" };
     int rc = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(controllers) && !rc; i++)
-        rc = write_file(folder, "cgroup.subtree_control", controllers[i]);
+    /* The one that cannot be had does not keep the others away. */
+    for (size_t i = 0; i < ARRAY_SIZE(controllers); i++)
+        rc = write_file(folder, "cgroup.subtree_control", controllers[i]) ?: rc;
     return rc;
 }
 
@@ -59,26 +61,38 @@ static void remove_unused(const char *folder)
         closedir(dir);
 }
 
-static int make_group(const char *root, const char *folder, const char *group)
+/* A descriptor that keeps other daemons' remove_unused() away from a group that nobody is in yet. */
+static int lock_folder(const char *root, const char *folder)
 {
     int rc = enable_controllers(root);
+    cleanup_close int fd = -1;
 
     if (!rc && mkdir(folder, 0755) && errno != EEXIST)
         rc = -errno;
     rc = rc ?: enable_controllers(folder);
     if (rc)
         return rc;
-    remove_unused(folder);
-    return mkdir(group, 0755) && errno != EEXIST ? -errno : 0;
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_EX))
+        return -errno;
+    return steal_fd(&fd);
 }
 
 int cgroup_enter(const char *root, int domid)
 {
     char folder[PATH_MAX_LENGTH], group[PATH_MAX_LENGTH];
     int rc = format_text(folder, sizeof(folder), "%s/" FOLDER, root);
+    cleanup_close int lock = -1;
 
     rc = rc ?: format_text(group, sizeof(group), "%s/%d", folder, domid);
-    rc = rc ?: make_group(root, folder, group);
+    if (rc)
+        return rc;
+    lock = lock_folder(root, folder);
+    if (lock < 0)
+        return lock;
+    remove_unused(folder);
+    if (mkdir(group, 0755) && errno != EEXIST)
+        return -errno;
     for (size_t i = 0; i < ARRAY_SIZE(limits) && !rc; i++)
         rc = write_file(group, limits[i].file, limits[i].value);
     return rc ?: write_file(group, "cgroup.procs", "0");

@@ -60,7 +60,7 @@
 
 /* Only reached by names that glibc or the kernel headers of Debian 12 and 13 know. */
 static const uint32_t worker_calls[] = {
-    COMMON_CALLS, SYS_pread64, SYS_pwrite64, SYS_ftruncate, SYS_lseek, SYS_accept4,
+    COMMON_CALLS, SYS_pread64, SYS_pwrite64, SYS_lseek, SYS_accept4,
     SYS_fstat, SYS_newfstatat, SYS_getsockopt, SYS_setsockopt,
 };
 
@@ -144,6 +144,16 @@ static void emit_allow_values(struct filter *filter, uint32_t call, int arg, con
     emit_return(filter, SECCOMP_RET_KILL_PROCESS);
 }
 
+/* Not of the daemon's own log, which is standard output and error: what stands there stays. */
+static void emit_allow_truncation(struct filter *filter)
+{
+    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ftruncate, 0, 4));
+    emit_load(filter, ARG(0));
+    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, STDERR_FILENO, 0, 1));
+    emit_return(filter, SECCOMP_RET_ALLOW);
+    emit_return(filter, SECCOMP_RET_KILL_PROCESS);
+}
+
 /* No F_SETOWN and no O_ASYNC: who has both sends signals to others. */
 static void emit_allow_flags(struct filter *filter)
 {
@@ -171,8 +181,10 @@ static int install_filter(enum confine_role role)
     for (size_t i = 0; i < roles[role].count; i++)
         emit_allow(&filter, roles[role].calls[i]);
     emit_allow_values(&filter, SYS_tgkill, 0, &self, 1);
-    if (roles[role].xen)
+    if (roles[role].xen) {
         emit_allow_values(&filter, SYS_ioctl, 1, worker_requests, ARRAY_SIZE(worker_requests));
+        emit_allow_truncation(&filter);
+    }
     if (roles[role].flags)
         emit_allow_flags(&filter);
     emit_allow_no_exec(&filter, SYS_mmap);

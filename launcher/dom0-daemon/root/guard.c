@@ -174,7 +174,7 @@ static enum sight look_at_stub(const struct guard *guard)
 {
     xc_interface *xc = guard->guest < 0 ? NULL : open_xen();
     unsigned int reason;
-    enum sight stub = GONE;
+    enum sight stub = UNKNOWN;
 
     if (xc) {
         stub = look_at(xc, guard->stub, guard->stub_uuid, &reason);
