@@ -95,7 +95,7 @@ netfront_guest() {
         "ramdisk = \"$scratch/netfront.initrd\"" 'cmdline = "console=ttyS0,115200 quiet"' "$@"
 }
 netfront_up() {
-    guest_run 'insmod /xen-netfront.ko; sleep 1; '\
+    guest_run 'insmod /xen-netfront.ko 2>/dev/null; sleep 1; '\
 'for n in /sys/class/net/e*; do echo "$(cat $n/address) ${n##*/} $(cat $n/device/modalias)"; done | sort'
     ! grep -v ' xen:vif$' <<<"$guest_output" || fail "not a driver of Xen's: $guest_output"
     mapfile -t nics < <(cut -d' ' -f2 <<<"$guest_output")
