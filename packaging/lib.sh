@@ -5,6 +5,7 @@
 # builds and clones (default: $XDG_CACHE_HOME/xen-stubdom or ~/.cache/xen-stubdom).
 
 set -euo pipefail
+umask 022 # whoever calls: modes are a part of images and packages
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${XEN_STUBDOM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/xen-stubdom}
