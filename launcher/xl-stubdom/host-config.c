@@ -145,7 +145,8 @@ int host_config_read_xl(struct host_config *host, const char *path)
     int rc = 0;
 
     if (out && !parse(path, out, &xlu, &text, &len, &ignored) && xlu) {
-        host->nics.elsewhere = !xlu_cfg_get_string(xlu, "vif.default.backend", &backend, 1) && nic_backend_is_elsewhere(backend);
+        host->nics.elsewhere = !xlu_cfg_get_string(xlu, "vif.default.backend", &backend, 1) &&
+                               nic_backend_is_elsewhere(backend);
         rc = take_script(host, xlu);
     }
     if (xlu)
