@@ -13,33 +13,6 @@
 
 #define PATH_SIZE 200
 
-static char *read_path(struct xs_handle *xs, const char *path)
-{
-    unsigned int len;
-
-    return xs_read(xs, XBT_NULL, path, &len);
-}
-
-/* False: it does not fit, and is nothing that Xen has. */
-static bool make_path(char path[PATH_SIZE], const char *format, va_list args)
-{
-    int n = vsnprintf(path, PATH_SIZE, format, args);
-
-    return n >= 0 && n < PATH_SIZE;
-}
-
-char *xs_get(struct xs_handle *xs, const char *format, ...)
-{
-    char path[PATH_SIZE];
-    va_list args;
-    bool fits;
-
-    va_start(args, format);
-    fits = make_path(path, format, args);
-    va_end(args);
-    return fits ? read_path(xs, path) : NULL;
-}
-
 static bool is_own(struct xs_handle *xs, const char *path)
 {
     unsigned int count = 0;
@@ -53,14 +26,36 @@ static bool is_own(struct xs_handle *xs, const char *path)
     return true;
 }
 
-char *xs_get_own(struct xs_handle *xs, const char *format, ...)
+static char *get(struct xs_handle *xs, bool own, const char *format, va_list args)
 {
     char path[PATH_SIZE];
+    int n = vsnprintf(path, sizeof(path), format, args);
+    unsigned int len;
+
+    /* What does not fit is nothing that Xen has. */
+    if (n < 0 || n >= PATH_SIZE || (own && !is_own(xs, path)))
+        return NULL;
+    return xs_read(xs, XBT_NULL, path, &len);
+}
+
+char *xs_get(struct xs_handle *xs, const char *format, ...)
+{
     va_list args;
-    bool fits;
+    char *value;
 
     va_start(args, format);
-    fits = make_path(path, format, args);
+    value = get(xs, false, format, args);
     va_end(args);
-    return fits && is_own(xs, path) ? read_path(xs, path) : NULL;
+    return value;
+}
+
+char *xs_get_own(struct xs_handle *xs, const char *format, ...)
+{
+    va_list args;
+    char *value;
+
+    va_start(args, format);
+    value = get(xs, true, format, args);
+    va_end(args);
+    return value;
 }
