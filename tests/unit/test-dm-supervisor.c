@@ -1,6 +1,6 @@
 // sources: launcher/dom0-daemon/root/supervisor.c launcher/dom0-daemon/both/signals.c
 // sources: launcher/dom0-daemon/both/message.c common/loop.c common/util.c common/log.c
-// wrap: fork
+// wrap: fork waitid
 // cflags: -DSUPERVISOR_WINDOW_MS=2500 -DMIN_LIFE_MS=200
 /*
  * The supervisor with keepers and workers that end in every way: who ends with
@@ -24,7 +24,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
-static struct { int starts, lines, inherited, ended, asked, answered, told, strays, untrue; pid_t old; } *shared;
+static struct {
+    int starts, lines, inherited, ended, asked, answered, told, strays, untrue;
+    pid_t old, confined;
+} *shared;
 static int given_up;
 static char file[] = "/tmp/dm-supervisor-XXXXXX";
 
@@ -68,6 +71,18 @@ pid_t __wrap_fork(void)
         return __real_fork();
     errno = ENOMEM;
     return -1;
+}
+
+int __real_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
+
+/* The child of that number has given up its user: here none is root. */
+int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
+{
+    int rc = __real_waitid(type, id, info, options);
+
+    if (!rc && info->si_pid && info->si_pid == shared->confined)
+        info->si_uid = getuid() + 1;
+    return rc;
 }
 
 static void no_forks(void *data, enum log_level level, const char *line)
@@ -378,6 +393,36 @@ static void test_what_is_missing_is_waited_for(void **state)
     assert_int_equal(given_up, 0);
 }
 
+/* But a worker that serves already, and may be taken over, is not believed. */
+static enum child_status later_when_confined(void *data, int peer, int boss)
+{
+    shared->starts++;
+    shared->confined = getpid();
+    poll(NULL, 0, 250);
+    return CHILD_LATER;
+}
+
+static enum child_status later_at_first(void *data, int peer, int boss)
+{
+    if (++shared->starts == SUPERVISOR_MAX_RESTARTS + 2)
+        return CHILD_DONE;
+    shared->confined = getpid();
+    return CHILD_LATER;
+}
+
+static void test_a_confined_worker_lacks_nothing(void **state)
+{
+    log_set_sink(NULL, NULL);
+    assert_int_equal(run(patient, later_when_confined), 1);
+    assert_int_equal(shared->starts, SUPERVISOR_MAX_RESTARTS + 1);
+    assert_int_equal(given_up, 1);
+    /* The keeper may lose xenstore at any time. */
+    shared->starts = 0;
+    assert_int_equal(run(later_at_first, patient), 0);
+    assert_int_equal(shared->starts, SUPERVISOR_MAX_RESTARTS + 2);
+    assert_int_equal(given_up, 0);
+}
+
 /* Many deaths over a long time are not many. */
 static enum child_status crashes_seldom(void *data, int peer, int boss)
 {
@@ -546,6 +591,7 @@ int main(void)
         TEST(test_unless_it_was_killed),
         TEST(test_a_shortage_passes),
         TEST(test_what_is_missing_is_waited_for),
+        TEST(test_a_confined_worker_lacks_nothing),
         TEST(test_old_deaths_do_not_count),
         TEST(test_stray_signals_end_nothing),
         TEST(test_a_dead_child_is_replaced),

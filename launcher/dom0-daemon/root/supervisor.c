@@ -40,6 +40,7 @@ enum { KEEPER, WORKER, HEIR, CHILDREN };
 struct child {
     pid_t pid; /* 0: has ended, or there is none */
     int status;
+    bool confined; /* had given up its user when it ended: what it says may be an attacker's word */
 };
 
 /* Where one of the pair says something to the supervisor. */
@@ -201,16 +202,22 @@ static enum child_status be_child(const struct supervisor_job *job, struct team 
 static void reap(struct child children[CHILDREN])
 {
     int status;
-    pid_t pid;
 
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+    for (;;) {
+        siginfo_t end = { .si_pid = 0 };
+
+        /* Whose user it was is known as long as it is not reaped. */
+        if (waitid(P_ALL, 0, &end, WEXITED | WNOHANG | WNOWAIT) || !end.si_pid ||
+            waitpid(end.si_pid, &status, WNOHANG) != end.si_pid)
+            return;
         for (int i = 0; i < CHILDREN; i++) {
-            if (children[i].pid != pid)
+            if (children[i].pid != end.si_pid)
                 continue;
-            children[i] = (struct child){ .status = status };
+            children[i] = (struct child){ .status = status, .confined = end.si_uid != getuid() };
             if (WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM)
                 log_error("the %s was killed by signal %d", names[i], WTERMSIG(status));
         }
+    }
 }
 
 static bool have_ended(const struct child children[CHILDREN], int count)
@@ -274,20 +281,34 @@ static int start_pair(const struct supervisor_job *job, struct team *team, int *
     return rc;
 }
 
+/*
+ * What its exit status says, as far as it is believed. What dom0 lacks, a worker finds before it is confined;
+ * the keeper, which asks xenstore, at any time.
+ */
+static enum child_status say_of(const struct child *child, int which)
+{
+    int said = WEXITSTATUS(child->status);
+
+    if (!WIFEXITED(child->status) || said > CHILD_LATER)
+        return CHILD_FAILED;
+    return said == CHILD_LATER && which == WORKER && child->confined ? CHILD_FAILED : said;
+}
+
 /* What the end of a child means for the whole; the other one may still run. */
 static enum child_status judge(struct child children[CHILDREN])
 {
     enum child_status verdict = CHILD_ALONE;
 
     for (int i = 0; i < PAIR; i++) {
-        int status = children[i].status;
+        enum child_status said;
 
         if (children[i].pid)
             continue;
-        if (!WIFEXITED(status) || WEXITSTATUS(status) == CHILD_FAILED || WEXITSTATUS(status) > CHILD_LATER)
+        said = say_of(&children[i], i);
+        if (said == CHILD_FAILED)
             return CHILD_FAILED;
-        if (WEXITSTATUS(status) != CHILD_ALONE && verdict != CHILD_DONE)
-            verdict = WEXITSTATUS(status);
+        if (said != CHILD_ALONE && verdict != CHILD_DONE)
+            verdict = said;
     }
     return verdict;
 }
