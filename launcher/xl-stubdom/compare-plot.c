@@ -10,8 +10,11 @@
 
 #include <errno.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 
@@ -95,14 +98,20 @@ static void put_script(const struct report *report, const char *prefix, FILE *ou
     fputs("unset multiplot\nset output\n}\n", out);
 }
 
-/* 0; 1: it is not installed; or -EIO. */
-static int run_gnuplot(const char *script)
+/* SCRIPT is its standard input. 0; 1: it is not installed; or -EIO. */
+static int run_gnuplot(int script)
 {
-    char *argv[] = {"gnuplot", (char *)script, NULL};
+    char *argv[] = {"gnuplot", "-", NULL};
+    posix_spawn_file_actions_t actions;
     int status;
     pid_t pid;
-    int e = posix_spawnp(&pid, "gnuplot", NULL, NULL, argv, environ);
+    int e = posix_spawn_file_actions_init(&actions);
 
+    if (e)
+        return -EIO;
+    e = posix_spawn_file_actions_adddup2(&actions, script, STDIN_FILENO);
+    e = e ? e : posix_spawnp(&pid, "gnuplot", &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
     if (e)
         return e == ENOENT ? 1 : -EIO;
     while (waitpid(pid, &status, 0) < 0)
@@ -111,23 +120,63 @@ static int run_gnuplot(const char *script)
     return status ? -EIO : 0;
 }
 
+static char *make_script(const struct report *report, const char *prefix, size_t *len)
+{
+    char *script = NULL;
+    FILE *out = open_memstream(&script, len);
+
+    if (!out)
+        return NULL;
+    put_script(report, prefix, out);
+    if (!fclose(out))
+        return script;
+    free(script);
+    return NULL;
+}
+
+/* A file of no name, to be read from its beginning; or -errno. */
+static int hold(const char *text, size_t len)
+{
+    cleanup_close int fd = memfd_create("gnuplot", MFD_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    /* Only memory may be short. */
+    if (write(fd, text, len) != (ssize_t)len || lseek(fd, 0, SEEK_SET))
+        return -ENOMEM;
+    return steal_fd(&fd);
+}
+
+static int write_file(const char *path, const char *text, size_t len)
+{
+    FILE *out = fopen(path, "we");
+    bool written;
+
+    if (!out)
+        return -errno;
+    written = fwrite(text, 1, len, out) == len;
+    return fclose(out) || !written ? -EIO : 0;
+}
+
+/* We are root: gnuplot gets what we made, not what a file of that name, in anybody's folder, has in it by then. */
 int report_plot(const struct report *report, const char *prefix, struct fault *fault)
 {
-    cleanup_free char *path = NULL;
-    FILE *out;
+    cleanup_free char *path = NULL, *script = NULL;
+    cleanup_close int fd = -1;
+    size_t len;
     int rc;
 
     if (asprintf(&path, "%s.gnuplot", prefix) < 0) {
         path = NULL;
         return fault_set(fault, -ENOMEM, "out of memory");
     }
-    out = fopen(path, "we");
-    if (!out)
-        return fault_set(fault, -errno, "%s: %s", path, strerror(errno));
-    put_script(report, prefix, out);
-    rc = ferror(out) ? -EIO : 0;
-    if (fclose(out) || rc)
-        return fault_set(fault, -EIO, "%s: not written", path);
-    rc = run_gnuplot(path);
+    script = make_script(report, prefix, &len);
+    fd = script ? hold(script, len) : -ENOMEM;
+    if (fd < 0)
+        return fault_set(fault, fd, "%s: %s", path, strerror(-fd));
+    rc = write_file(path, script, len);
+    if (rc)
+        return fault_set(fault, rc, "%s: %s", path, strerror(-rc));
+    rc = run_gnuplot(fd);
     return rc < 0 ? fault_set(fault, rc, "gnuplot does not make a plot of %s", path) : rc;
 }

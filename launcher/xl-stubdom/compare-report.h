@@ -31,8 +31,8 @@ int report_write_json(const struct report *report, const char *path, struct faul
 int report_read_json(struct report *report, const char *path, struct fault *fault);
 
 /*
- * Writes PREFIX.gnuplot and has gnuplot make PREFIX.svg and PREFIX.png of it. 0; 1: there is no gnuplot here; or a
- * negative errno with the fault described.
+ * Writes PREFIX.gnuplot and has gnuplot, which gets the same by its standard input, make PREFIX.svg and PREFIX.png
+ * of it. 0; 1: there is no gnuplot here; or a negative errno with the fault described.
  */
 int report_plot(const struct report *report, const char *prefix, struct fault *fault);
 

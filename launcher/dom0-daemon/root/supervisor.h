@@ -33,7 +33,7 @@ enum child_status {
     CHILD_DONE = 0,   /* nothing more is to be done: the stub domain is gone, or we were told to end */
     CHILD_FAILED = 1,
     CHILD_ALONE = 3,  /* the other one has ended; its status counts */
-    CHILD_LATER = 4,  /* what it needs is not there now (memory, xenstore): no fault; not believed of a confined worker */
+    CHILD_LATER = 4,  /* what it needs is not there now (memory, xenstore): no fault; a confined worker may lie */
 };
 
 /* What an -errno of a child's start is. */
