@@ -190,6 +190,19 @@ static int start_create(struct guest *guest, struct child *child)
     return rc;
 }
 
+/*
+ * A create that failed may have lost the name to somebody who makes the same guest. A uuid that we chose tells whose a
+ * domain is; the config's own does not.
+ */
+static void judge_remains(struct guest *guest)
+{
+    if (!guest->run->compare->uuid || !guest->made.guest.domid)
+        return;
+    fprintf(stderr, "xl-stubdom: %s: domain %d has the config's uuid and may be somebody else's: it is left\n",
+            guest->run->compare->guest, guest->made.guest.domid);
+    made_guest_disown(&guest->made);
+}
+
 /* create cleans up after itself when it fails or is interrupted: it is waited for in any case. */
 static int create(struct guest *guest)
 {
@@ -206,12 +219,15 @@ static int create(struct guest *guest)
     end_ns = clock_now_ns();
     status = child_reap(&child);
     look(guest);
+    if (status)
+        judge_remains(guest);
     if (guest->run->signal)
         return interrupted(guest);
     if (status)
         return fault_set(guest->fault, -ECHILD, "%s: xl-stubdom create failed", subject_name(guest));
     if (!guest->made.guest.domid)
-        return fault_set(guest->fault, -ENOENT, "%s: created, but no domain has its uuid", subject_name(guest));
+        return fault_set(guest->fault, -ENOENT, "%s: created, but no domain has its name and uuid",
+                         subject_name(guest));
     return record(guest, "create", "s", "xl-stubdom create, start -> return", (double)(end_ns - guest->begin_ns) / NS);
 }
 
@@ -445,6 +461,7 @@ static int destroy(struct guest *guest, int rc)
 static int guest_init(struct guest *guest)
 {
     const struct compare *compare = guest->run->compare;
+    int32_t other;
     int rc;
 
     guest->serial.fd = -1;
@@ -454,15 +471,15 @@ static int guest_init(struct guest *guest)
         return fault_set(guest->fault, -EIO, "no random uuid");
     snprintf(guest->mark, sizeof(guest->mark), MARK_NAME "=%s", guest->uuid);
     rc = compare->options.until ? serial_line_init(&guest->serial, compare->options.until, guest->fault) : 0;
-    rc = rc ? rc : made_guest_init(&guest->made, guest->uuid, guest->fault);
+    rc = rc ? rc : made_guest_init(&guest->made, compare->guest, guest->uuid, guest->fault);
     if (rc)
         return rc;
     /* The config's own uuid: somebody else may have started it meanwhile. */
-    made_guest_look(&guest->made);
-    if (!guest->made.guest.domid)
+    other = made_guest_of_uuid(&guest->made);
+    if (other < 0)
         return 0;
     return fault_set(guest->fault, -EEXIST, "%s: domain %d has its uuid: compare makes and destroys its own only",
-                     compare->guest, guest->made.guest.domid);
+                     compare->guest, other);
 }
 
 static int measure(struct guest *guest)

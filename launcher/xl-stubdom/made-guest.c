@@ -30,13 +30,14 @@ int64_t clock_now_ns(void)
     return 1 + now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-int made_guest_init(struct made_guest *made, const char *uuid, struct fault *fault)
+int made_guest_init(struct made_guest *made, const char *name, const char *uuid, struct fault *fault)
 {
     memset(made, 0, sizeof(*made));
+    made->name = strdup(name);
     made->uuid = strdup(uuid);
     made->xs = xs_open(0);
     made->xc = xc_interface_open(NULL, NULL, 0);
-    if (!made->uuid)
+    if (!made->name || !made->uuid)
         return fault_set(fault, -ENOMEM, "out of memory");
     if (!made->xs || !made->xc)
         return fault_set(fault, -EIO, "no Xen here, or not root");
@@ -51,6 +52,7 @@ void made_guest_dispose(struct made_guest *made)
         xc_interface_close(made->xc);
     if (made->xs)
         xs_close(made->xs);
+    free(made->name);
     free(made->uuid);
     free(made->guest.vm);
     free(made->stub.vm);
@@ -83,24 +85,51 @@ static void watch(struct made_guest *made, const char *format, ...)
     xs_watch(made->xs, path, "");
 }
 
-static void find_guest(struct made_guest *made)
+/* The first domain of that uuid, and of NAME unless it is NULL; *VM is its /vm/UUID. 0: none. */
+static int32_t find_domain(const struct made_guest *made, const char *name, char **vm)
 {
     unsigned int count = 0;
     cleanup_free char **domains = xs_directory(made->xs, XBT_NULL, "/local/domain", &count);
 
     for (unsigned int i = 0; domains && i < count; i++) {
         int32_t domid = parse_domid(domains[i]);
-        cleanup_free char *vm = domid ? xs_get(made->xs, "/local/domain/%d/vm", domid) : NULL;
+        cleanup_free char *path = domid ? xs_get(made->xs, "/local/domain/%d/vm", domid) : NULL;
+        cleanup_free char *has = name && path ? xs_get(made->xs, "/local/domain/%d/name", domid) : NULL;
 
-        if (!vm || strncmp(vm, "/vm/", 4) || strcasecmp(vm + 4, made->uuid))
+        if (!path || strncmp(path, "/vm/", 4) || strcasecmp(path + 4, made->uuid) ||
+            (name && (!has || strcmp(has, name))))
             continue;
-        made->guest.domid = domid;
-        made->guest.vm = steal(vm);
-        watch(made, "/local/domain/%d/image/device-model-domid", domid);
-        watch(made, "/local/domain/%d/serial/0/tty", domid);
-        watch(made, "/local/domain/0/device-model/%d/state", domid);
-        return;
+        *vm = steal(path);
+        return domid;
     }
+    return 0;
+}
+
+int32_t made_guest_of_uuid(const struct made_guest *made)
+{
+    cleanup_free char *vm = NULL;
+
+    return find_domain(made, NULL, &vm) ?: -1;
+}
+
+static void find_guest(struct made_guest *made)
+{
+    int32_t domid = find_domain(made, made->name, &made->guest.vm);
+
+    if (!domid)
+        return;
+    made->guest.domid = domid;
+    watch(made, "/local/domain/%d/image/device-model-domid", domid);
+    watch(made, "/local/domain/%d/serial/0/tty", domid);
+    watch(made, "/local/domain/0/device-model/%d/state", domid);
+}
+
+void made_guest_disown(struct made_guest *made)
+{
+    free(made->guest.vm);
+    free(made->stub.vm);
+    memset(&made->guest, 0, sizeof(made->guest));
+    memset(&made->stub, 0, sizeof(made->stub));
 }
 
 static void find_stub(struct made_guest *made)

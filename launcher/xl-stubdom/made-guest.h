@@ -1,6 +1,6 @@
 /*
- * made-guest: the guest that a command is making, known by its uuid: its domains, when its stub domain started and
- * was ready, and what Xen says of both.
+ * made-guest: the guest that a command is making, known by its name and uuid: its domains, when its stub domain
+ * started and was ready, and what Xen says of both.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -23,7 +23,7 @@ struct made_domain {
 struct made_guest {
     struct xs_handle *xs;
     struct xc_interface_core *xc;
-    char *uuid;
+    char *name, *uuid;
     struct made_domain guest, stub;
     char *tty;           /* the guest's first serial port, NULL: none yet */
     int64_t started_ns;  /* the stub domain was first seen not paused, by clock_now_ns(); 0: not yet */
@@ -33,8 +33,11 @@ struct made_guest {
 /* Monotonic, never 0. */
 int64_t clock_now_ns(void);
 
-/* Connects, and watches for the guest of that uuid. 0, or a negative errno with the fault described. */
-int made_guest_init(struct made_guest *made, const char *uuid, struct fault *fault);
+/*
+ * Connects, and watches for the guest of that name and uuid: a copied config may have the same uuid. 0, or a negative
+ * errno with the fault described.
+ */
+int made_guest_init(struct made_guest *made, const char *name, const char *uuid, struct fault *fault);
 void made_guest_dispose(struct made_guest *made);
 
 /* Readable: call made_guest_look(). */
@@ -42,6 +45,12 @@ int made_guest_fd(const struct made_guest *made);
 
 /* Takes what xenstore has to say, and looks anew. */
 void made_guest_look(struct made_guest *made);
+
+/* What was seen so far is somebody else's. */
+void made_guest_disown(struct made_guest *made);
+
+/* A domain that has that uuid, whatever its name; or -1. */
+int32_t made_guest_of_uuid(const struct made_guest *made);
 
 /* True: the stub domain is built but has not run yet. Nothing but looking again, soon, tells when it does. */
 bool made_guest_starting(const struct made_guest *made);

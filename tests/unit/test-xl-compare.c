@@ -269,7 +269,7 @@ static void test_failures(void **state)
         /* What a failed create has left, and is ours. */
         {CREATE "exit 1\n", NULL, -ECHILD, "micro: xl-stubdom create failed", "destroy 7\n"},
         /* A domain of another uuid is somebody else's, whatever its name. */
-        {"#!/bin/sh\n" NODE ARGS "u=x\n" GUEST "kill $(cat pid)", NULL, -ENOENT, "no domain has its uuid", ""},
+        {"#!/bin/sh\n" NODE ARGS "u=x\n" GUEST "kill $(cat pid)", NULL, -ENOENT, "no domain has its name and uuid", ""},
         {CREATE, NULL, -ETIMEDOUT, "micro: no line /login/ on its serial console in time", "destroy 7\n"},
         {CREATE "(sleep 0.3; rm xen/7) & exit 0", NULL, -ETIMEDOUT, "serial console before it ended", "destroy 7\n"},
         {"#!/bin/sh\n" NODE ARGS GUEST STUB READY "exit 0", NULL, -ENOENT, "has no serial console", "destroy 7\n"},
@@ -352,6 +352,36 @@ static void test_same_uuid(void **state)
     assert_string_equal(get("created"), "");
     assert_string_equal(get("destroyed"), "");
     compare_dispose(&compare);
+}
+
+/* The config has a uuid, and somebody else makes the same guest, or another one of that uuid, after we have looked. */
+static void test_same_uuid_meanwhile(void **state)
+{
+    static const struct {
+        const char *create, *destroyed;
+        int rc;
+    } rows[] = {
+        /* The name is theirs: ours is not made. Their processes do not have our mark. */
+        {CREATE "kill $(cat pid); exit 1\n", "", -ECHILD},
+        {"#!/bin/sh\n" NODE ARGS "put local/domain/5/name copy; put local/domain/5/vm \"/vm/$u\"; touch xen/5\n" GUEST
+         "exit 0\n", "destroy 7\n", 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct compare compare;
+        struct fault fault = {""};
+        int signal = 0;
+
+        setup(NULL);
+        put("create", rows[i].create);
+        MAKE(&compare, "--of=dom0", "--runs=1", "--idle=0", "--yes", "g.cfg");
+        compare.uuid = strdup("U-U");
+        if (compare_run(&compare, "./xl", &signal, &fault) != rows[i].rc)
+            fail_msg("%zu: %s", i, fault.text);
+        assert_string_equal(get("destroyed"), rows[i].destroyed);
+        compare_dispose(&compare);
+        assert_int_equal(system("kill $(cat pid) 2>/dev/null || true"), 0);
+    }
 }
 
 /* In a process of its own, which then says what it was told. */
@@ -671,6 +701,7 @@ int main(void)
         cmocka_unit_test_setup(test_failures, setup),
         cmocka_unit_test_setup(test_refused, setup),
         cmocka_unit_test_setup(test_same_uuid, setup),
+        cmocka_unit_test_setup(test_same_uuid_meanwhile, setup),
         cmocka_unit_test_setup(test_interrupted, setup),
         cmocka_unit_test_setup(test_marked, setup),
         cmocka_unit_test(test_serial),
