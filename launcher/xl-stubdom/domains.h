@@ -11,8 +11,8 @@
 #include "fault.h"
 
 /*
- * NAME: a name or a number. 0, or a negative errno with the fault described: no Xen, no such
- * domain, or one whose device model is not in a stub domain.
+ * NAME: a name or a number. 0, or a negative errno with the fault described: -ENODEV, there is such a domain, and its
+ * device model is not in a stub domain; -ENOENT, no such domain; -EIO, no Xen, or no answer.
  */
 int domains_find(const char *name, uint32_t *guest, uint32_t *stub, struct fault *fault);
 

@@ -722,15 +722,19 @@ static int add_fields(struct job *job, int argc, char **argv, char *more)
     return job->argv ? 0 : fault_set(&job->fault, -ENOMEM, "out of memory");
 }
 
-/* The guest's new vif gets its firewall from our script. Other guests' are xl's affair. */
+/*
+ * The guest's new vif gets its firewall from our script. A guest without a stub domain is xl's affair; as long as we do
+ * not know, nothing is attached: it would have no firewall.
+ */
 static int attach_nic(struct job *job, int argc, char **argv)
 {
     cleanup_free char *fields = NULL, *more = NULL;
     uint32_t guest, stub;
     int rc;
 
-    if (domains_find(job->line.attached, &guest, &stub, &job->fault))
-        return pass_to_xl(job, argv);
+    rc = domains_find(job->line.attached, &guest, &stub, &job->fault);
+    if (rc)
+        return rc == -ENODEV ? pass_to_xl(job, argv) : refuse(job);
     for (int i = job->line.nic_arg; i < argc; i++)
         if (strchr(argv[i], ',')) {
             fault_set(&job->fault, -EINVAL, "%s: %s: one field, without a comma, is one argument",

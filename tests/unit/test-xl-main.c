@@ -111,14 +111,16 @@ const char *stub_reason_text(unsigned int reason)
     return "crashed";
 }
 
-static bool has_stub;
+static bool has_stub, does_not_say;
 
 int domains_find(const char *name, uint32_t *guest, uint32_t *stub, struct fault *fault)
 {
     assert_string_equal(name, "g");
     *guest = 4;
     *stub = 5;
-    return has_stub ? 0 : fault_set(fault, -ENOENT, "no stub domain");
+    if (does_not_say)
+        return fault_set(fault, -EIO, "g: xenstore does not say");
+    return has_stub ? 0 : fault_set(fault, -ENODEV, "no stub domain");
 }
 
 static void put(const char *name, const char *text, mode_t mode)
@@ -472,6 +474,12 @@ static void test_attached_nic(void **state)
     has_stub = false;
     assert_int_equal(RUN("network-attach", "g", "bridge=b"), 5);
     assert_string_equal(get("args"), "network-attach\ng\nbridge=b\n");
+    /* It may have one, and the NIC would have no firewall. */
+    does_not_say = true;
+    assert_int_equal(RUN("network-attach", "g", "bridge=b"), 1);
+    assert_string_equal(get("args"), "");
+    assert_string_equal(get("err"), "xl-stubdom: g: xenstore does not say\n");
+    does_not_say = false;
     /* What else xl does with NICs, and its usage. */
     has_stub = true;
     assert_int_equal(RUN("network-detach", "g", "0"), 5);
