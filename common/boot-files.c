@@ -32,8 +32,6 @@ static void close_all(struct boot_files *files)
     loop_remove_fd(files->loop, &files->vchan_fd);
     libxenvchan_close(files->vchan);
     files->vchan = NULL;
-    cleanup_closep(&files->fd);
-    files->fd = -1;
 }
 
 static void failed(struct boot_files *files, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -118,7 +116,7 @@ static int open_file(struct boot_files *files)
                "(stubdom_memory)", MIB(memory_needed(files)), MIB(available));
         return -ENOMEM;
     }
-    rc = files->platform->ops->file_create(files->platform, files->kind, &files->fd, file->path,
+    rc = files->platform->ops->file_create(files->platform, files->kind, files->size, file->path,
                                            sizeof(file->path));
     if (rc)
         failed(files, "cannot make a file: %s", strerror(-rc));
@@ -147,20 +145,30 @@ static int take_bytes(struct boot_files *files)
     static char buffer[RING]; /* too much for a small stack; this runs in one thread */
     uint64_t left = files->size + BOOT_FILE_HEADER - files->received;
     int got = libxenvchan_read(files->vchan, buffer, MIN(left, sizeof(buffer)));
+    int rc;
 
     if (got <= 0)
         return 0;
-    for (int at = 0; at < got;) {
-        ssize_t put = write(files->fd, buffer + at, got - at);
-
-        if (put < 0 && errno != EINTR) {
-            failed(files, "cannot keep it: %s", strerror(errno));
-            return -EIO;
-        }
-        at += put > 0 ? put : 0;
+    rc = files->platform->ops->file_write(files->platform, files->kind, buffer, got);
+    if (rc) {
+        failed(files, "cannot keep it: %s", strerror(-rc));
+        return rc;
     }
     files->received += got;
     return got;
+}
+
+/* What came is not all, and its memory is needed when it comes again. */
+static void empty_file(struct boot_files *files)
+{
+    struct dm_file *file = &files->wanted[files->kind];
+    int rc;
+
+    if (files->received < BOOT_FILE_HEADER)
+        return;
+    rc = files->platform->ops->file_create(files->platform, files->kind, 0, file->path, sizeof(file->path));
+    if (rc)
+        log_warning("cannot drop what came: %s", strerror(-rc));
 }
 
 static bool is_complete(const struct boot_files *files)
@@ -202,9 +210,7 @@ static void vchan_ready(void *data, short revents)
     } else if (!open && got == 0) {
         log_warning("the guest's %s: dom0's side went away after %llu bytes; again",
                     words[files->kind], (unsigned long long)files->received);
-        /* Its memory is needed when it comes again. */
-        if (files->fd >= 0 && ftruncate(files->fd, 0) < 0)
-            log_warning("cannot drop them: %s", strerror(errno));
+        empty_file(files);
         close_all(files);
         offer(files);
     }
@@ -215,7 +221,7 @@ int boot_files_init(struct boot_files *files, const struct boot_files_config *co
     *files = (struct boot_files){
         .loop = config->loop, .platform = config->platform,
         .wanted = config->wanted, .done = config->done, .failed = config->failed,
-        .data = config->data, .kind = -1, .fd = -1,
+        .data = config->data, .kind = -1,
     };
     files->vchan_fd = (struct loop_fd){ .fd = -1, .events = POLLIN, .ready = vchan_ready,
                                         .data = files };

@@ -33,7 +33,6 @@ struct boot_files {
     struct libxenvchan *vchan;
     struct loop_fd vchan_fd;
     struct loop_timer retry;
-    int fd;                    /* what is written; -1: none */
     uint8_t header[BOOT_FILE_HEADER];
     uint64_t received, size;   /* with the header; without, once it is known */
     uint64_t kernel_size;

@@ -58,11 +58,13 @@ struct platform_ops {
     /* How many bytes of memory are to be had. */
     uint64_t (*memory_available)(struct platform *platform);
     /*
-     * Makes an empty file for QEMU to read, takes no more memory than is written to it,
-     * and says by which path QEMU finds it. n tells files apart; an old file n is gone.
+     * Makes an empty file for QEMU to read, of up to so many bytes, takes no more memory than is
+     * written to it, and says by which path QEMU finds it. n (below DM_FILES) tells files apart; an
+     * old file n is gone.
      */
-    int (*file_create)(struct platform *platform, unsigned int n, int *fd, char *path,
-                       size_t size);
+    int (*file_create)(struct platform *platform, unsigned int n, uint64_t bytes, char *path, size_t size);
+    /* Appends all of it to file n, which there is. */
+    int (*file_write)(struct platform *platform, unsigned int n, const void *bytes, size_t size);
     /* Removes all of them. What QEMU has mapped stays with it. */
     void (*files_remove)(struct platform *platform);
     /*

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* A mount of its own: the root file system may take half of the memory at most. */
 #define FOLDER "/run/files"
@@ -44,16 +45,37 @@ static int prepare_folder(void)
                ? -errno : 0;
 }
 
-int linux_file_create(struct platform *base, unsigned int n, int *fd, char *path, size_t size)
+int linux_file_create(struct platform *base, unsigned int n, uint64_t bytes, char *path, size_t size)
 {
     int rc = prepare_folder();
+    cleanup_close int fd = -1;
 
     if (!rc)
         rc = format_text(path, size, FOLDER "/%u", n);
     if (rc)
         return rc;
-    *fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    return *fd < 0 ? -errno : 0;
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    return fd < 0 ? -errno : 0;
+}
+
+/* Pieces are large: opening the file for each costs nothing. */
+int linux_file_write(struct platform *base, unsigned int n, const void *bytes, size_t size)
+{
+    cleanup_close int fd = -1;
+    char path[DM_PATH_MAX];
+
+    snprintf(path, sizeof(path), FOLDER "/%u", n);
+    fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    for (size_t at = 0; at < size;) {
+        ssize_t put = write(fd, (const char *)bytes + at, size - at);
+
+        if (put < 0 && errno != EINTR)
+            return -errno;
+        at += put > 0 ? (size_t)put : 0;
+    }
+    return 0;
 }
 
 void linux_files_remove(struct platform *base)

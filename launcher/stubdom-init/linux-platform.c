@@ -147,6 +147,7 @@ static const struct platform_ops linux_ops = {
     .disk_open = disk_open,
     .memory_available = linux_memory_available,
     .file_create = linux_file_create,
+    .file_write = linux_file_write,
     .files_remove = linux_files_remove,
     .qemu_inherit = qemu_inherit,
     .qemu_start = linux_qemu_start,

@@ -69,7 +69,8 @@ int linux_guest_sleep(struct platform *base, unsigned int guest, unsigned int s_
 
 /* linux-files.c: operations of platform.h. */
 uint64_t linux_memory_available(struct platform *base);
-int linux_file_create(struct platform *base, unsigned int n, int *fd, char *path, size_t size);
+int linux_file_create(struct platform *base, unsigned int n, uint64_t bytes, char *path, size_t size);
+int linux_file_write(struct platform *base, unsigned int n, const void *bytes, size_t size);
 void linux_files_remove(struct platform *base);
 
 /* linux-qemu.c: the operations of platform.h, and the signal that a child ended. */

@@ -125,6 +125,24 @@ int archive_init(const void *archive, size_t size);
 /* By name, without a leading slash; NULL: there is none. Lasts for ever. */
 const struct archive_file *archive_find(const char *name);
 
+/* boot-file.c: the guest's kernel and ramdisk, until QEMU has them. n: below BOOT_FILES. */
+#define BOOT_FILES 2
+/* An empty file n, with room for so many bytes; an old one is gone. 0, -PV_EINVAL, -PV_ENOMEM. */
+int host_boot_create(unsigned int n, uint64_t bytes);
+/* All of them at its end, or 0 bytes and -PV_EINVAL (no file, no room) or -PV_ENOMEM. */
+int host_boot_append(unsigned int n, const void *bytes, size_t size);
+/* By its number as text; NULL: there is none (any more). */
+const struct archive_file *host_boot_find(const char *name);
+/*
+ * All of the file's memory becomes the caller's, for space_unmap(), and there is no such file any more. NULL: it is
+ * none of these, or has another size.
+ */
+void *host_boot_take(const struct archive_file *file, size_t size);
+void host_boot_drop(void);
+
+/* rumpuser-file.c: what the last read was of; NULL: none since the last call, or not of a file of the host's. */
+const struct archive_file *host_file_read_last(void);
+
 /* bio.c: disks, by the names "xvda" to "xvdz". -PV_ENOENT: not connected. */
 int bio_open(const char *name, int *handle);
 int bio_close(int handle);

@@ -1,7 +1,7 @@
 /*
  * mmap() and its kind (space.c). All of it is address space of its own and gets its pages when
  * they are touched. Nothing is shared, as there is nobody to share with; what a file
- * had when it was mapped is read in.
+ * had when it was mapped is read in. A boot file, which may be large, is not: its pages become the mapping.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "host.h"
+
+#define PIECE (64UL * 1024)
 
 static size_t pages_of(size_t size)
 {
@@ -40,13 +42,25 @@ static void *place(void *addr, size_t size, int flags)
     return (void *)va;
 }
 
-/* Behind the file's end are zeros. */
+/*
+ * Which file a descriptor is of, only the host knows, who is asked for its bytes. After this, opening it says that there
+ * is none, and who has it open reads nothing more.
+ */
+static void *take_file(size_t size, int fd, off_t offset)
+{
+    char byte;
+
+    host_file_read_last();
+    return !offset && pread(fd, &byte, 1, 0) == 1 ? host_boot_take(host_file_read_last(), size) : NULL;
+}
+
+/* Behind the file's end are zeros. The rump kernel copies each piece through memory of its own. */
 static int fill(char *p, size_t size, int fd, off_t offset)
 {
     ssize_t got;
 
     for (size_t done = 0; done < size; done += (size_t)got) {
-        got = pread(fd, p + done, size - done, offset + (off_t)done);
+        got = pread(fd, p + done, size - done < PIECE ? size - done : PIECE, offset + (off_t)done);
         if (got <= 0)
             return (int)got;
     }
@@ -62,6 +76,9 @@ void *mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
         errno = EINVAL;
         return MAP_FAILED;
     }
+    p = flags & (MAP_ANON | MAP_FIXED) ? NULL : take_file(size, fd, offset);
+    if (p)
+        return p;
     p = place(addr, size, flags);
     if (!p)
         return MAP_FAILED;

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -21,7 +20,7 @@
 int linux_guest_crash(struct platform *base, unsigned int guest);
 int linux_guest_sleep(struct platform *base, unsigned int guest, unsigned int s_state);
 
-#define FOLDER "/tmp/files"
+_Static_assert(BOOT_FILES == DM_FILES, "one for each");
 
 bool rump_write_all(int fd, const char *bytes, size_t size)
 {
@@ -101,27 +100,25 @@ static uint64_t memory_available(struct platform *base)
     return pv_pages_free() * PV_PAGE;
 }
 
-static int file_create(struct platform *base, unsigned int n, int *fd, char *path, size_t size)
+static int file_create(struct platform *base, unsigned int n, uint64_t bytes, char *path, size_t size)
 {
-    int rc = mkdir(FOLDER, 0755) < 0 && errno != EEXIST ? -errno : 0;
+    int rc = format_text(path, size, "/boot/%u", n);
 
-    if (!rc)
-        rc = format_text(path, size, FOLDER "/%u", n);
-    if (rc)
-        return rc;
-    *fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    return *fd < 0 ? -errno : 0;
+    return rc ? rc : -host_errno(host_boot_create(n, bytes));
+}
+
+static int file_write(struct platform *base, unsigned int n, const void *bytes, size_t size)
+{
+    return -host_errno(host_boot_append(n, bytes, size));
 }
 
 static void files_remove(struct platform *base)
 {
-    char path[DM_PATH_MAX];
+    uint64_t before = memory_available(base);
 
-    for (unsigned int n = 0; n < DM_FILES; n++) {
-        snprintf(path, sizeof(path), FOLDER "/%u", n);
-        if (unlink(path) < 0 && errno != ENOENT)
-            log_warning("cannot remove %s: %s", path, strerror(errno));
-    }
+    host_boot_drop();
+    log_debug("boot files removed: %llu KiB of memory are available, %llu before",
+              (unsigned long long)memory_available(base) >> 10, (unsigned long long)before >> 10);
 }
 
 /* ---- the rest ---- */
@@ -164,6 +161,7 @@ static const struct platform_ops rump_ops = {
     .disk_open = rump_disk_open,
     .memory_available = memory_available,
     .file_create = file_create,
+    .file_write = file_write,
     .files_remove = files_remove,
     .qemu_inherit = qemu_inherit,
     .qemu_start = rump_qemu_start,

@@ -1,6 +1,6 @@
 /*
  * The files that the rump kernel has of its host (rumpuser.h): "archive/NAME", what came with
- * the image; "xvda" and its kind, disks; "fdset/NUMBER", names that QEMU takes for descriptors
+ * the image; "boot/NUMBER", the guest's boot files; "xvda" and its kind, disks; "fdset/NUMBER", names that QEMU takes for descriptors
  * which it was given, but not before it has looked whether there is such a file; "meminfo", which it
  * reads before it lets a viewer cost memory. A descriptor is a number of this file's.
  *
@@ -14,12 +14,13 @@
 #include "host.h"
 
 #define ARCHIVE "archive"
+#define BOOT "boot"
 #define FDSET "fdset"
 #define MEMINFO "meminfo"
 #define FIRST_FILE 1024 /* below: handles of bio.c */
 #define FILES 64
 
-static const struct archive_file *open_files[FILES];
+static const struct archive_file *open_files[FILES], *read_last;
 
 /* What is behind the folder's name and a slash; "" for the folder itself; NULL: not in it. */
 static const char *name_in(const char *folder, const char *name)
@@ -47,15 +48,17 @@ static const struct archive_file *meminfo(void)
 static const struct archive_file *find_file(const char *name)
 {
     static const struct archive_file folder = { .name = "", .folder = true }, empty = { .name = "" };
-    const char *archived = name_in(ARCHIVE, name), *fdset = name_in(FDSET, name);
+    const char *archived = name_in(ARCHIVE, name), *boot = name_in(BOOT, name), *fdset = name_in(FDSET, name);
     uint64_t number;
 
-    if ((archived && !*archived) || (fdset && !*fdset))
+    if ((archived && !*archived) || (boot && !*boot) || (fdset && !*fdset))
         return &folder;
     if (pv_streq(name, MEMINFO))
         return meminfo();
     if (fdset)
         return pv_parse_uint(fdset, UINT32_MAX, &number) ? NULL : &empty;
+    if (boot)
+        return host_boot_find(boot);
     return archived ? archive_find(archived) : NULL;
 }
 
@@ -132,6 +135,7 @@ int rumpuser_iovread(int fd, struct rumpuser_iovec *iov, size_t count, int64_t o
 
     if (!file || offset < 0)
         return file ? BSD_EINVAL : BSD_EBADF;
+    read_last = file;
     *done = 0;
     for (size_t i = 0; i < count; i++) {
         uint64_t at = (uint64_t)offset + *done;
@@ -143,6 +147,14 @@ int rumpuser_iovread(int fd, struct rumpuser_iovec *iov, size_t count, int64_t o
         *done += n;
     }
     return 0;
+}
+
+const struct archive_file *host_file_read_last(void)
+{
+    const struct archive_file *file = read_last;
+
+    read_last = NULL;
+    return file;
 }
 
 int rumpuser_iovwrite(int fd, const struct rumpuser_iovec *iov, size_t count, int64_t offset, size_t *done)

@@ -40,7 +40,7 @@ extern init_fn *const __init_array_start[], *const __init_array_end[];
 
 /* ---- the rump kernel ---- */
 
-/* What QEMU and the launcher keep in files: sockets, saved screens, a guest's kernel. */
+/* What QEMU and the launcher keep in files: sockets, saved screens. */
 static void mount_memory(void)
 {
     struct tmpfs_args args = { .ta_version = TMPFS_ARGS_VERSION, .ta_root_mode = 01777 };
@@ -63,6 +63,8 @@ static void publish_archive(void)
     if (count < 0)
         pv_panic("the image's files are no archive: %d", count);
     error = rump_pub_etfs_register("/archive", "archive", RUMP_ETFS_DIR_SUBDIRS);
+    if (!error)
+        error = rump_pub_etfs_register("/boot", "boot", RUMP_ETFS_DIR_SUBDIRS);
     if (!error)
         error = rump_pub_etfs_register("/dev/fdset", "fdset", RUMP_ETFS_DIR_SUBDIRS);
     if (!error)

@@ -28,12 +28,12 @@ static struct boot_files files;
 static struct dm_file wanted[DM_FILES];
 static struct libxenvchan *client;
 static struct { uint64_t length; size_t sent; } claim[DM_FILES];
-static uint64_t available;
+static uint64_t available, room[DM_FILES];
 static int create_rc, ends, kept[DM_FILES];
 
 static uint64_t fake_available(struct platform *p) { return available; }
 
-static int fake_create(struct platform *p, unsigned int n, int *fd, char *path, size_t size)
+static int fake_create(struct platform *p, unsigned int n, uint64_t bytes, char *path, size_t size)
 {
     MUST(n < DM_FILES);
     if (create_rc)
@@ -41,13 +41,21 @@ static int fake_create(struct platform *p, unsigned int n, int *fd, char *path, 
     if (kept[n] >= 0)
         close(kept[n]);
     kept[n] = memfd_create("boot-file", MFD_CLOEXEC);
-    *fd = dup(kept[n]);
-    MUST(kept[n] >= 0 && *fd >= 0);
+    MUST(kept[n] >= 0);
+    room[n] = bytes;
     return format_text(path, size, "/run/files/%u", n);
 }
 
+static int fake_write(struct platform *p, unsigned int n, const void *bytes, size_t size)
+{
+    MUST(n < DM_FILES && kept[n] >= 0 && size <= room[n]);
+    room[n] -= size;
+    MUST(write(kept[n], bytes, size) == (ssize_t)size);
+    return 0;
+}
+
 static const struct platform_ops ops = { .memory_available = fake_available,
-                                         .file_create = fake_create };
+                                         .file_create = fake_create, .file_write = fake_write };
 
 static uint8_t value_of(size_t at, int kind) { return at * 7 + at / 256 + kind; }
 

@@ -28,25 +28,44 @@ static char reason[400], log_text[4096], folder[64];
 static struct {
     struct platform base;
     uint64_t available;
-    int create_rc, fds;
+    uint64_t room[DM_FILES];
+    int create_rc, write_rc, files;
 } host;
 
 static int64_t now_ms(void) { return clock_ms; }
 
 static uint64_t fake_available(struct platform *p) { return host.available; }
 
-static int fake_create(struct platform *p, unsigned int n, int *fd, char *path, size_t size)
+static int fake_create(struct platform *p, unsigned int n, uint64_t bytes, char *path, size_t size)
 {
+    cleanup_close int fd = -1;
+
     if (host.create_rc)
         return host.create_rc;
-    host.fds++;
+    host.files++;
+    host.room[n] = bytes;
     assert_int_equal(format_text(path, size, "%s/%u", folder, n), 0);
-    *fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    return *fd < 0 ? -errno : 0;
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    return fd < 0 ? -errno : 0;
+}
+
+static int fake_write(struct platform *p, unsigned int n, const void *bytes, size_t size)
+{
+    cleanup_close int fd = -1;
+    char path[128];
+
+    if (host.write_rc)
+        return host.write_rc;
+    snprintf(path, sizeof(path), "%s/%u", folder, n);
+    fd = open(path, O_WRONLY | O_APPEND);
+    assert_true(size <= host.room[n]);
+    host.room[n] -= size;
+    assert_int_equal(write(fd, bytes, size), size);
+    return 0;
 }
 
 static const struct platform_ops ops = { .memory_available = fake_available,
-                                         .file_create = fake_create };
+                                         .file_create = fake_create, .file_write = fake_write };
 
 static void all_done(void *data) { done++; }
 static void has_failed(void *data, const char *why) { snprintf(reason, sizeof(reason), "%s", why); }
@@ -197,7 +216,7 @@ static void too_big(void **state)
     send_file(FOLDER "/1", 1000, 0, 8);
     assert_non_null(strstr(reason, "ramdisk, dom0's /boot/i: too big for the stub domain"));
     assert_int_equal(done, 0);
-    assert_int_equal(host.fds, 1);
+    assert_int_equal(host.files, 1);
     assert_int_equal(fake_vchan_servers(), 0);
 }
 
@@ -217,6 +236,16 @@ static void no_file(void **state)
     boot_files_start(&files);
     send_file(FOLDER "/0", 10, 0, 8);
     assert_non_null(strstr(reason, "cannot make a file: No space left"));
+}
+
+static void no_memory(void **state)
+{
+    wanted[DM_FILE_KERNEL].name = "/boot/k";
+    host.write_rc = -ENOMEM;
+    boot_files_start(&files);
+    send_file(FOLDER "/0", 10, 10, 18);
+    assert_non_null(strstr(reason, "kernel, dom0's /boot/k: cannot keep it: Cannot allocate memory"));
+    assert_int_equal(done, 0);
 }
 
 static void vchan_comes_late(void **state)
@@ -251,7 +280,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(none), TEST(two_in_turn), TEST(pieces), TEST(begun_again), TEST(too_big),
-        TEST(absurd_length), TEST(no_file), TEST(vchan_comes_late), TEST(described),
+        TEST(absurd_length), TEST(no_file), TEST(no_memory), TEST(vchan_comes_late), TEST(described),
     };
 
     return cmocka_run_group_tests_name("boot-files", tests, NULL, NULL);

@@ -1,9 +1,11 @@
 // sources: launcher/stubdom-rump/archive.c launcher/stubdom-rump/bio.c launcher/stubdom-rump/errno.c
+// sources: launcher/stubdom-rump/boot-file.c
 // sources: launcher/stubdom-rump/rumpuser-file.c launcher/xen-layer/disk.c launcher/xen-layer/disk-ring.c
 // sources: launcher/xen-layer/text.c tests/unit/fake-pv.c tests/unit/fake-pv-store.c tests/unit/fake-blkback.c
 // cflags: -Ilauncher/stubdom-rump -Ilauncher/xen-layer
 /*
- * What the rump kernel opens of its host: an image's files, disks of a backend, QEMU's descriptors.
+ * What the rump kernel opens of its host: an image's files, the guest's boot files, disks of a backend, QEMU's
+ * descriptors.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -32,6 +34,60 @@ void host_schedule(int locks, void *interlock)
     away--;
 }
 
+/* ---- address space: plain memory, of which pages are there from where it was asked for ---- */
+
+static struct { uint8_t *first; size_t pages, there; } spaces[4];
+static bool no_space, no_pages;
+
+static size_t pages_there(void)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < 4; i++)
+        n += spaces[i].there;
+    return n;
+}
+
+uintptr_t space_map(size_t pages, enum space_kind kind)
+{
+    assert_int_equal(kind, SPACE_LAZY);
+    for (size_t i = 0; i < 4 && !no_space; i++)
+        if (!spaces[i].first) {
+            spaces[i].first = aligned_alloc(PV_PAGE, pages * PV_PAGE);
+            spaces[i].pages = pages;
+            return (uintptr_t)spaces[i].first;
+        }
+    return 0;
+}
+
+int space_back(uintptr_t va, size_t pages)
+{
+    for (size_t i = 0; i < 4; i++) {
+        size_t at = (va - (uintptr_t)spaces[i].first) / PV_PAGE;
+
+        if (!spaces[i].first || va < (uintptr_t)spaces[i].first || at >= spaces[i].pages)
+            continue;
+        assert_true(at <= spaces[i].there && at + pages <= spaces[i].pages);
+        if (no_pages)
+            return -PV_ENOMEM;
+        if (at + pages > spaces[i].there)
+            spaces[i].there = at + pages;
+        return 0;
+    }
+    return -PV_EINVAL;
+}
+
+int space_unmap(uintptr_t va, size_t pages)
+{
+    for (size_t i = 0; i < 4; i++)
+        if (spaces[i].first == (uint8_t *)va && spaces[i].pages == pages) {
+            free(spaces[i].first);
+            memset(&spaces[i], 0, sizeof(spaces[i]));
+            return 0;
+        }
+    return -PV_EINVAL;
+}
+
 static bool on_sleep(void)
 {
     assert_int_equal(away, 1);
@@ -49,12 +105,16 @@ static int begin(void **state)
     blkback_reset();
     fake_on_sleep = on_sleep;
     away = 0;
+    no_space = no_pages = false;
     assert_int_equal(pv_disks_init(changed, NULL), 0);
     return 0;
 }
 
 static int end(void **state)
 {
+    host_boot_drop();
+    for (size_t i = 0; i < 4; i++)
+        assert_null(spaces[i].first);
     blkback_detach();
     assert_int_equal(fake_grants_used(), 0);
     fake_store_drop();
@@ -259,13 +319,113 @@ static void free_memory_is_told(void **state)
     assert_int_equal(rumpuser_open("meminfo", RUMPUSER_OPEN_RDWR, &fd), BSD_EACCES);
 }
 
+/* ---- the guest's kernel and ramdisk ---- */
+
+static size_t read_at(int fd, void *to, size_t size, int64_t offset)
+{
+    struct rumpuser_iovec iov = { to, size };
+    size_t done;
+
+    assert_int_equal(rumpuser_iovread(fd, &iov, 1, offset, &done), 0);
+    return done;
+}
+
+/* File n of so many bytes, in pieces of another size than pages; it is open to be read. */
+static int boot_file(unsigned int n, size_t size)
+{
+    char name[] = { 'b', 'o', 'o', 't', '/', (char)('0' + n), '\0' };
+    uint8_t piece[1000];
+    uint64_t bytes;
+    int fd, type;
+
+    assert_int_equal(host_boot_create(n, size), 0);
+    for (size_t at = 0; at < size; at += sizeof(piece)) {
+        for (size_t i = 0; i < sizeof(piece); i++)
+            piece[i] = (uint8_t)((at + i) * 7 + (at + i) / 256 + n);
+        assert_int_equal(host_boot_append(n, piece, size - at < sizeof(piece) ? size - at : sizeof(piece)), 0);
+    }
+    assert_int_equal(rumpuser_getfileinfo(name, &bytes, &type), 0);
+    assert_true(bytes == size && type == RUMPUSER_FT_REG);
+    assert_int_equal(rumpuser_open(name, RUMPUSER_OPEN_RDONLY, &fd), 0);
+    return fd;
+}
+
+static void boot_files_are_read(void **state)
+{
+    static uint8_t bytes[20000];
+    uint64_t size;
+    int fd = boot_file(0, 10000), other = boot_file(1, 5000), type;
+
+    assert_int_equal(pages_there(), 3 + 2); /* and nothing twice */
+    assert_int_equal(read_at(fd, bytes, sizeof(bytes), 0), 10000);
+    for (size_t i = 0; i < 10000; i++)
+        assert_int_equal(bytes[i], (uint8_t)(i * 7 + i / 256));
+    assert_int_equal(read_at(other, bytes, 10, 4999), 1);
+    assert_int_equal(bytes[0], (uint8_t)(4999 * 7 + 4999 / 256 + 1));
+    assert_int_equal(rumpuser_getfileinfo("boot", &size, &type), 0);
+    assert_int_equal(type, RUMPUSER_FT_DIR);
+    assert_int_equal(rumpuser_open("boot/0", RUMPUSER_OPEN_RDWR, &type), BSD_EACCES);
+    host_boot_drop();
+    assert_int_equal(pages_there(), 0);
+    assert_int_equal(read_at(fd, bytes, 10, 0), 0);
+    assert_int_equal(rumpuser_open("boot/0", RUMPUSER_OPEN_RDONLY, &type), BSD_ENOENT);
+    assert_int_equal(rumpuser_close(fd), 0);
+    assert_int_equal(rumpuser_close(other), 0);
+}
+
+/* The very pages, by way of what was read last; they outlast the files. */
+static void a_boot_file_becomes_a_mapping(void **state)
+{
+    uint8_t byte;
+    const struct archive_file *file;
+    int fd = boot_file(1, 8192), other = boot_file(0, 100);
+    uint8_t *mapped;
+
+    host_file_read_last();
+    assert_null(host_file_read_last());
+    assert_null(host_boot_take(NULL, 8192));
+    read_at(fd, &byte, 1, 0);
+    file = host_file_read_last();
+    assert_null(host_boot_take(file, 8191)); /* not all of it */
+    mapped = host_boot_take(file, 8192);
+    assert_non_null(mapped);
+    assert_null(host_boot_take(file, 8192));
+    assert_int_equal(read_at(fd, &byte, 1, 0), 0);
+    assert_int_equal(read_at(other, &byte, 1, 99), 1);
+    host_boot_drop();
+    assert_int_equal(pages_there(), 2);
+    for (size_t i = 0; i < 8192; i++)
+        assert_int_equal(mapped[i], (uint8_t)(i * 7 + i / 256 + 1));
+    assert_int_equal(space_unmap((uintptr_t)mapped, 2), 0);
+    assert_int_equal(rumpuser_close(fd), 0);
+    assert_int_equal(rumpuser_close(other), 0);
+}
+
+static void a_boot_file_that_does_not_fit(void **state)
+{
+    assert_int_equal(host_boot_create(2, 1), -PV_EINVAL);
+    assert_int_equal(host_boot_append(0, "x", 1), -PV_EINVAL);
+    assert_int_equal(host_boot_create(0, 2 * PV_PAGE), 0);
+    no_pages = true;
+    assert_int_equal(host_boot_append(0, "x", 1), -PV_ENOMEM);
+    no_pages = false;
+    assert_int_equal(host_boot_append(0, "xyz", 3), 0);
+    assert_int_equal(host_boot_append(0, blkback_image, 2 * PV_PAGE - 2), -PV_EINVAL);
+    assert_int_equal(host_boot_create(0, 0), 0); /* begun again: the old one's memory is to be had */
+    assert_int_equal(pages_there(), 0);
+    no_space = true;
+    assert_int_equal(host_boot_create(0, 1), -PV_ENOMEM);
+    assert_null(host_boot_find("0"));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(a_disk_is_read_and_written), TEST(a_disk_refuses_what_it_cannot), TEST(a_flush_reaches_the_backend),
         TEST(a_disk_that_comes_back_is_another), TEST(files_of_the_image_are_read_only),
-        TEST(a_cut_archive_is_none), TEST(descriptors_have_names), TEST(free_memory_is_told),
+        TEST(a_cut_archive_is_none), TEST(boot_files_are_read), TEST(a_boot_file_becomes_a_mapping),
+        TEST(a_boot_file_that_does_not_fit), TEST(descriptors_have_names), TEST(free_memory_is_told),
     };
 
     return cmocka_run_group_tests_name("rump files", tests, NULL, NULL);
