@@ -27,9 +27,46 @@ static int unpack(void)
     return nodes_unpack(ramdisk, size);
 }
 
+#define WORDS 8 /* as many of the command line are handed on */
+
+static char *end_of_word(char *word)
+{
+    while (*word && *word != ' ')
+        word++;
+    return word;
+}
+
+/* As Linux has it: NAME=VALUE is the first program's, unless a dot says whose it is. */
+static bool is_variable(const char *word)
+{
+    const char *at = word;
+
+    while (*at && *at != '=' && *at != '.')
+        at++;
+    return *at == '=' && at > word;
+}
+
+/* Words of the kernel's command line become variables of the first program's environment. */
+static const char *const *environment(void)
+{
+    static const char *variables[WORDS + 3] = { "HOME=/", "TERM=linux" };
+    static char text[MAX_GUEST_CMDLINE];
+    size_t count = 2;
+
+    pv_format(text, sizeof(text), "%s", pv_command_line());
+    for (char *word = text, *end; *word && count < WORDS + 2; word = end) {
+        end = end_of_word(word);
+        if (*end)
+            *end++ = '\0';
+        if (is_variable(word))
+            variables[count++] = word;
+    }
+    return variables;
+}
+
 void pv_main(void)
 {
-    static const char *const argv[] = { "/init", NULL }, *const envp[] = { "HOME=/", "TERM=linux", NULL };
+    static const char *const argv[] = { "/init", NULL };
     int rc;
 
     pv_log("micro: %lu KiB of memory, %lu free", pv_pages_total() * 4, pv_pages_free() * 4);
@@ -43,7 +80,7 @@ void pv_main(void)
         if (rc)
             pv_panic("%s: error %d", devices[i].name, -rc);
     }
-    rc = process_start_first(argv[0], argv, envp);
+    rc = process_start_first(argv[0], argv, environment());
     if (rc)
         pv_panic("cannot start %s: error %d", argv[0], -rc);
     pv_log("micro: %lu KiB free", pv_pages_free() * 4);

@@ -43,8 +43,8 @@ static void *place(void *addr, size_t size, int flags)
 }
 
 /*
- * Which file a descriptor is of, only the host knows, who is asked for its bytes. After this, opening it says that there
- * is none, and who has it open reads nothing more.
+ * Which file a descriptor is of, only the host knows, who is asked for its bytes. After this, opening it says that
+ * there is none, and who has it open reads nothing more.
  */
 static void *take_file(size_t size, int fd, off_t offset)
 {

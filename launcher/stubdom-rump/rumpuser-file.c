@@ -1,8 +1,9 @@
 /*
  * The files that the rump kernel has of its host (rumpuser.h): "archive/NAME", what came with
- * the image; "boot/NUMBER", the guest's boot files; "xvda" and its kind, disks; "fdset/NUMBER", names that QEMU takes for descriptors
- * which it was given, but not before it has looked whether there is such a file; "meminfo", which it
- * reads before it lets a viewer cost memory. A descriptor is a number of this file's.
+ * the image; "boot/NUMBER", the guest's boot files; "xvda" and its kind, disks; "fdset/NUMBER", names
+ * that QEMU takes for descriptors which it was given, but not before it has looked whether there is such
+ * a file; "meminfo", which it reads before it lets a viewer cost memory. A descriptor is a number of this
+ * file's.
  *
  * A disk's requests sleep in the thread that the kernel asks from: QEMU's own workers, which
  * it has for that.

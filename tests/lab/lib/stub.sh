@@ -1,22 +1,31 @@
 # shellcheck shell=bash disable=SC2034
-# Another image in the stub domain (# flavours: linux).
+# Another image in the stub domain (stub_image: # flavours: linux; without ours: micro, too, where a ramdisk takes the
+# place of what is in the kernel).
 #
 #   stub_image FILE           our image is FILE until the scenario ends
 #   stub_hostile              our image, and beside it a program that obeys dom0 (tests/guests/stub-hostile.c);
-#                             $hostile is the config line for it
+#                             $hostile is the config line for it. On linux; on other flavours our image alone
+#   stub_obeys                is there such a program?
+#   stub_parts WORD...        these, where there is
 #   stub_order VERB [ARG...]  tiny's does that; another guest's when $stub_of says so
 #   stub_done [SECONDS]       until it has done it
 
 stub_image() {
     # The manifest records sizes: ours must not be held against another image.
-    mount --bind "$1" "$BOOT/qemu-stubdom-linux-rootfs"
-    on_exit umount "$BOOT/qemu-stubdom-linux-rootfs"
-    mount --bind /dev/null "$BOOT/qemu-stubdom-linux.manifest"
-    on_exit umount "$BOOT/qemu-stubdom-linux.manifest"
+    mount --bind "$1" "$BOOT/qemu-stubdom-$FLAVOUR-rootfs"
+    on_exit umount "$BOOT/qemu-stubdom-$FLAVOUR-rootfs"
+    mount --bind /dev/null "$BOOT/qemu-stubdom-$FLAVOUR.manifest"
+    on_exit umount "$BOOT/qemu-stubdom-$FLAVOUR.manifest"
 }
 
 stub_orders=0 stub_of=tiny hostile='stubdom_cmdline = "rdinit=/stub-test stub_test=beside"'
+stub_obeys() { [ "$FLAVOUR" = linux ]; }
+stub_parts() { ! stub_obeys || echo "$@"; }
 stub_hostile() {
+    if ! stub_obeys; then
+        hostile=
+        return
+    fi
     cat "$BOOT/qemu-stubdom-linux-rootfs" "$GUESTS/stub-beside.cpio" >"$scratch/hostile.initrd"
     stub_image "$scratch/hostile.initrd"
 }
