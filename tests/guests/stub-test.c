@@ -12,12 +12,22 @@
  */
 #include "stub-hostile.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define LINE_LEN 76
+
+/* Linux gives process 1 the console, and the micro kernel /dev. */
+static void have_console(void)
+{
+    int fd = fcntl(STDOUT_FILENO, F_GETFD) < 0 ? open("/dev/hvc0", O_RDWR) : STDOUT_FILENO;
+
+    for (int to = 0; fd >= 0 && fd != STDOUT_FILENO && to < 3; to++)
+        dup2(fd, to);
+}
 
 static void flood(void)
 {
@@ -47,6 +57,7 @@ int main(void)
 
     if (!what)
         what = "sleep";
+    have_console();
     printf("stub-test: %s\n", what);
     fflush(stdout);
     if (!strcmp(what, "flood"))
