@@ -8,8 +8,6 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,20 +17,23 @@
 
 #include "bridge.h"
 #include "frame-filter.h"
+#include "hotplug.h"
 #include "linux-tc.h"
 #include "stock.h"
 #include "util.h"
 #include "vif.h"
 #include "xs-read.h"
 
-#ifndef XEN_SCRIPT_DIR
-#define XEN_SCRIPT_DIR "/etc/xen/scripts"
+/* What decides what vif-bridge does; Debian 13's Xen 4.20. */
+#ifndef STOCK_FILES
+#define STOCK_FILES \
+    { "vif-bridge", 0x1a80579164b20605 }, { "vif-common.sh", 0x29fe8734ae3039ee }, \
+    { "xen-network-common.sh", 0xca0bc131af2a772a }, { "xen-hotplug-common.sh", 0x102ca3dbe3b91f1b }
 #endif
-#ifndef HOTPLUG_LOG
-#define HOTPLUG_LOG "/var/log/xen/xen-hotplug.log"
-#endif
+static const struct stock_file stock_files[] = { STOCK_FILES };
 
 #define NAME "stubdom-vif"
+#define STOCK "vif-bridge"
 
 /*
  * Of a frame, netback copies so much; the rest are pages of the sender's, which it can change while dom0
@@ -41,47 +42,10 @@
 #define NETBACK_COPIES 128
 
 struct job {
+    struct hotplug hotplug;
     struct vif vif;
-    struct xs_handle *xs;
     char *script; /* what would run in our place */
-    char **argv;
 };
-
-/* As Xen's scripts: what is said goes to their log. */
-static void open_log(void)
-{
-    int fd = open(HOTPLUG_LOG, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-
-    if (fd >= 0) {
-        dup2(fd, STDERR_FILENO);
-        close(fd);
-    }
-}
-
-static void write_node(const struct job *job, const char *node, const char *value)
-{
-    char path[XENSTORE_PATH_MAX];
-
-    if (format_text(path, sizeof(path), "%s/%s", job->vif.path, node) || xenstore_write(job->xs, path, value))
-        fprintf(stderr, NAME ": %s: cannot write %s\n", job->vif.device, node);
-}
-
-/* libxl shows it to the user, and gives the start up. */
-PRINTF_LIKE(2, 3) static int give_up(const struct job *job, const char *format, ...)
-{
-    char text[512];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    fprintf(stderr, NAME ": %s: %s\n", job->vif.device, text);
-    if (job->xs) {
-        write_node(job, "hotplug-error", text);
-        write_node(job, "hotplug-status", "error");
-    }
-    return EXIT_FAILURE;
-}
 
 static int install_firewall(const struct job *job)
 {
@@ -91,61 +55,57 @@ static int install_firewall(const struct job *job)
     int rc = vif_rules(vif, &rules);
 
     if (rc)
-        return give_up(job, "no firewall can be made of mac %s and ip %s", vif->mac ? vif->mac : "(none)",
-                    vif->ip ? vif->ip : "(none)");
+        return hotplug_fail(&job->hotplug, "no firewall can be made of mac %s and ip %s",
+                            vif->mac ? vif->mac : "(none)", vif->ip ? vif->ip : "(none)");
     rules.steady = NETBACK_COPIES;
     rc = frame_filter_build(&rules, true, &filter);
     if (!rc) {
-        int interface = bridge_index(vif->device);
+        int interface = bridge_index(job->hotplug.device);
 
         rc = interface ? linux_tc_guard(interface, &filter) : -ENODEV;
     }
-    return rc ? give_up(job, "cannot install the firewall: %s", strerror(-rc)) : 0;
-}
-
-/* Only returns on failure. */
-static int run_script(const struct job *job)
-{
-    const char *slash = strrchr(job->script, '/');
-
-    if (!strcmp(slash ? slash + 1 : job->script, NAME))
-        return give_up(job, "script %s is this program itself", job->script);
-    setenv("script", job->script, 1);
-    job->argv[0] = job->script;
-    execv(job->script, job->argv);
-    return give_up(job, "cannot run %s: %s", job->script, strerror(errno));
+    return rc ? hotplug_fail(&job->hotplug, "cannot install the firewall: %s", strerror(-rc)) : 0;
 }
 
 static int tell_mtu(const struct job *job, unsigned int mtu)
 {
     char path[XENSTORE_PATH_MAX], text[16];
-    int rc = format_text(path, sizeof(path), "/local/domain/%u/device/vif/%u/mtu", job->vif.domid, job->vif.devid);
+    int rc = format_text(path, sizeof(path), "/local/domain/%u/device/vif/%u/mtu", job->hotplug.domid,
+                         job->hotplug.devid);
 
     if (!rc)
         rc = format_text(text, sizeof(text), "%u", mtu);
-    return rc ? rc : xenstore_write(job->xs, path, text);
+    return rc ? rc : xenstore_write(job->hotplug.xs, path, text);
 }
 
 static int join(const struct job *job)
 {
     const struct vif *vif = &job->vif;
-    const char *name = vif->name ? vif->name : vif->device;
+    const char *name = vif->name ? vif->name : job->hotplug.device;
     int mtu = vif->mtu ? (int)vif->mtu : bridge_mtu(vif->bridge), rc = 0;
 
     if (vif->name)
-        rc = bridge_rename(vif->device, vif->name);
+        rc = bridge_rename(job->hotplug.device, vif->name);
     if (rc == -EEXIST)
-        return give_up(job, "cannot rename it: there is an interface %s already", vif->name);
+        return hotplug_fail(&job->hotplug, "cannot rename it: there is an interface %s already", vif->name);
     if (rc)
-        return give_up(job, "cannot rename it to %s: %s", vif->name, strerror(-rc));
+        return hotplug_fail(&job->hotplug, "cannot rename it to %s: %s", vif->name, strerror(-rc));
     rc = bridge_join(vif->bridge, name, mtu > 0 ? mtu : 0);
     if (rc)
-        return give_up(job, "cannot make %s a port of %s: %s", name, vif->bridge, strerror(-rc));
+        return hotplug_fail(&job->hotplug, "cannot make %s a port of %s: %s", name, vif->bridge, strerror(-rc));
     rc = mtu > 0 ? tell_mtu(job, mtu) : 0;
     if (rc)
-        return give_up(job, "cannot write its mtu: %s", strerror(-rc));
-    write_node(job, "hotplug-status", "connected");
-    return EXIT_SUCCESS;
+        return hotplug_fail(&job->hotplug, "cannot write its mtu: %s", strerror(-rc));
+    return hotplug_write(&job->hotplug, "hotplug-status", "connected") ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* vif-bridge would run, and we know what it does. */
+static bool is_ours(const struct job *job)
+{
+    cleanup_free char *stock = stock_path(XEN_SCRIPT_DIR, STOCK);
+
+    return stock && !strcmp(stock, job->script) && job->vif.bridge && bridge_is_one(job->vif.bridge) &&
+           stock_is_known(XEN_SCRIPT_DIR, stock_files, ARRAY_SIZE(stock_files), "vif-post.d/*.hook");
 }
 
 static int go_online(const struct job *job)
@@ -154,8 +114,8 @@ static int go_online(const struct job *job)
 
     if (rc)
         return rc;
-    if (!job->vif.bridge || !bridge_is_one(job->vif.bridge) || !stock_is_known(XEN_SCRIPT_DIR, job->script))
-        return run_script(job);
+    if (!is_ours(job))
+        return hotplug_run(&job->hotplug, job->script);
     return join(job);
 }
 
@@ -164,9 +124,9 @@ static int go_offline(const struct job *job)
 {
     const struct vif *vif = &job->vif;
 
-    if (!vif->bridge || !bridge_is_one(vif->bridge) || !stock_is_known(XEN_SCRIPT_DIR, job->script))
-        return run_script(job);
-    bridge_leave(vif->bridge, vif->name ? vif->name : vif->device);
+    if (!is_ours(job))
+        return hotplug_run(&job->hotplug, job->script);
+    bridge_leave(vif->bridge, vif->name ? vif->name : job->hotplug.device);
     return EXIT_SUCCESS;
 }
 
@@ -174,15 +134,15 @@ static int run(struct job *job)
 {
     int rc;
 
-    job->xs = xs_open(0);
-    if (!job->xs)
-        return give_up(job, "no xenstore: %s", strerror(errno));
-    rc = vif_read(&job->vif, job->xs);
+    job->hotplug.xs = xs_open(0);
+    if (!job->hotplug.xs)
+        return hotplug_fail(&job->hotplug, "no xenstore: %s", strerror(errno));
+    rc = vif_read(&job->vif, &job->hotplug);
     if (rc)
-        return give_up(job, "cannot read %s: %s", job->vif.path, strerror(-rc));
-    job->script = stock_path(XEN_SCRIPT_DIR, job->vif.script);
+        return hotplug_fail(&job->hotplug, "cannot read %s: %s", job->hotplug.path, strerror(-rc));
+    job->script = stock_path(XEN_SCRIPT_DIR, job->vif.script && *job->vif.script ? job->vif.script : STOCK);
     if (!job->script)
-        return give_up(job, "out of memory");
+        return hotplug_fail(&job->hotplug, "out of memory");
     switch (job->vif.action) {
     case VIF_ONLINE:
         return go_online(job);
@@ -191,23 +151,23 @@ static int run(struct job *job)
     case VIF_OTHER:
         break;
     }
-    return run_script(job);
+    return hotplug_run(&job->hotplug, job->script);
 }
 
 int main(int argc, char **argv)
 {
-    struct job job = {.argv = argv};
+    struct job job = {.hotplug = {.program = NAME, .argv = argv}};
     int status;
 
-    open_log();
-    if (vif_init(&job.vif, argc, argv)) {
+    hotplug_open_log();
+    if (vif_init(&job.vif, &job.hotplug, argc, argv)) {
         fprintf(stderr, NAME ": libxl runs this: online|offline type_if=vif, with XENBUS_PATH and vif\n");
         return EXIT_FAILURE;
     }
     status = run(&job);
     free(job.script);
     vif_dispose(&job.vif);
-    if (job.xs)
-        xs_close(job.xs);
+    if (job.hotplug.xs)
+        xs_close(job.hotplug.xs);
     return status;
 }

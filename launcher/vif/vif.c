@@ -17,25 +17,10 @@
 #define DEVID_MAX 0xffff
 #define MTU_MAX 65535
 
-/* backend/vif/DOMID/DEVID */
-static int parse_path(struct vif *vif)
+int vif_init(struct vif *vif, struct hotplug *hotplug, int argc, char **argv)
 {
-    static const char start[] = "backend/vif/";
-    char domid[16];
-    const char *p = vif->path, *slash;
+    int rc;
 
-    if (!p || strncmp(p, start, strlen(start)))
-        return -EINVAL;
-    p += strlen(start);
-    slash = strchr(p, '/');
-    if (!slash || format_text(domid, sizeof(domid), "%.*s", (int)(slash - p), p) ||
-        parse_uint(domid, DOMID_MAX, &vif->domid) || parse_uint(slash + 1, DEVID_MAX, &vif->devid))
-        return -EINVAL;
-    return 0;
-}
-
-int vif_init(struct vif *vif, int argc, char **argv)
-{
     memset(vif, 0, sizeof(*vif));
     vif->action = VIF_OTHER;
     if (argc < 2)
@@ -43,11 +28,11 @@ int vif_init(struct vif *vif, int argc, char **argv)
     if (argc == 3 && !strcmp(argv[2], "type_if=vif"))
         vif->action = !strcmp(argv[1], "online") ? VIF_ONLINE :
                       !strcmp(argv[1], "offline") ? VIF_OFFLINE : VIF_OTHER;
-    vif->path = getenv("XENBUS_PATH");
-    vif->device = getenv("vif");
-    if (!vif->device || !*vif->device || strchr(vif->device, '/'))
+    hotplug->device = getenv("vif");
+    if (!hotplug->device || !*hotplug->device || strchr(hotplug->device, '/'))
         return -EINVAL;
-    return parse_path(vif);
+    rc = hotplug_parse_path(hotplug, "vif");
+    return rc || hotplug->devid <= DEVID_MAX ? rc : -EINVAL;
 }
 
 /* 0 as well when there is none: *value stays NULL. */
@@ -66,24 +51,24 @@ PRINTF_LIKE(3, 4) static int read_path(struct xs_handle *xs, char **value, const
     return rc == -ENOENT ? 0 : rc;
 }
 
-static int read_mtu(struct vif *vif, struct xs_handle *xs)
+static int read_mtu(struct vif *vif, const struct hotplug *hotplug)
 {
     cleanup_free char *text = NULL;
-    int rc = read_path(xs, &text, "%s/mtu", vif->path);
+    int rc = hotplug_read(hotplug, "mtu", &text);
 
     return rc || !text || !*text ? rc : parse_uint(text, MTU_MAX, &vif->mtu);
 }
 
 /* The stub domain whose vif it is, or which the guest has. *stub 0: none. */
-static int find_stub_domain(const struct vif *vif, struct xs_handle *xs, unsigned int *stub)
+static int find_stub_domain(const struct hotplug *hotplug, unsigned int *stub)
 {
     cleanup_free char *target = NULL, *model = NULL;
-    int rc = read_path(xs, &target, "/local/domain/%u/target", vif->domid);
+    int rc = read_path(hotplug->xs, &target, "/local/domain/%u/target", hotplug->domid);
 
-    *stub = target ? vif->domid : 0;
+    *stub = target ? hotplug->domid : 0;
     if (rc || target)
         return rc;
-    rc = read_path(xs, &model, "/local/domain/%u/image/device-model-domid", vif->domid);
+    rc = read_path(hotplug->xs, &model, "/local/domain/%u/image/device-model-domid", hotplug->domid);
     return rc || !model ? rc : parse_uint(model, DOMID_MAX, stub);
 }
 
@@ -98,22 +83,22 @@ static bool is_off(const char *cmdline)
     return false;
 }
 
-static int read_firewall(struct vif *vif, struct xs_handle *xs)
+static int read_firewall(struct vif *vif, const struct hotplug *hotplug)
 {
     cleanup_free char *vm = NULL, *cmdline = NULL;
     unsigned int stub = 0;
-    int rc = find_stub_domain(vif, xs, &stub);
+    int rc = find_stub_domain(hotplug, &stub);
 
     if (rc || !stub)
         return rc;
-    rc = read_path(xs, &vm, "/local/domain/%u/vm", stub);
+    rc = read_path(hotplug->xs, &vm, "/local/domain/%u/vm", stub);
     if (!rc && vm)
-        rc = read_path(xs, &cmdline, "%s/image/cmdline", vm);
+        rc = read_path(hotplug->xs, &cmdline, "%s/image/cmdline", vm);
     vif->firewall = !cmdline || !is_off(cmdline);
     return rc;
 }
 
-int vif_read(struct vif *vif, struct xs_handle *xs)
+int vif_read(struct vif *vif, const struct hotplug *hotplug)
 {
     const struct {
         const char *node;
@@ -125,10 +110,10 @@ int vif_read(struct vif *vif, struct xs_handle *xs)
     int rc = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(texts) && !rc; i++)
-        rc = read_path(xs, texts[i].value, "%s/%s", vif->path, texts[i].node);
+        rc = hotplug_read(hotplug, texts[i].node, texts[i].value);
     if (!rc)
-        rc = read_mtu(vif, xs);
-    return rc ? rc : read_firewall(vif, xs);
+        rc = read_mtu(vif, hotplug);
+    return rc ? rc : read_firewall(vif, hotplug);
 }
 
 void vif_dispose(struct vif *vif)

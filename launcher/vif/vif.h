@@ -12,8 +12,7 @@
 #include <stdbool.h>
 
 #include "frame-filter.h"
-
-struct xs_handle;
+#include "hotplug.h"
 
 enum vif_action {
     VIF_ONLINE,
@@ -23,9 +22,6 @@ enum vif_action {
 
 struct vif {
     enum vif_action action;
-    const char *path;         /* XENBUS_PATH: backend/vif/DOMID/DEVID */
-    unsigned int domid, devid;
-    const char *device;       /* its name in dom0; libxl's */
     /* From xenstore; NULL: there is none. */
     char *name;               /* vifname= */
     char *bridge, *mac, *ip, *script; /* script: the user's, which xl-stubdom writes as forwarddev= */
@@ -34,13 +30,13 @@ struct vif {
 };
 
 /*
- * Reads libxl's arguments (`online type_if=vif`) and its environment (XENBUS_PATH, vif), which the vif goes on
- * pointing to. 0, or -EINVAL: they are not libxl's.
+ * Reads libxl's arguments (`online type_if=vif`) and its environment (XENBUS_PATH, vif), to which hotplug then
+ * points. 0, or -EINVAL: they are not libxl's.
  */
-int vif_init(struct vif *vif, int argc, char **argv);
+int vif_init(struct vif *vif, struct hotplug *hotplug, int argc, char **argv);
 
 /* Reads the rest. 0, or -errno. Dispose afterwards in either case. */
-int vif_read(struct vif *vif, struct xs_handle *xs);
+int vif_read(struct vif *vif, const struct hotplug *hotplug);
 void vif_dispose(struct vif *vif);
 
 /* Its firewall's rules. 0, -EINVAL (no MAC, too), or -E2BIG, as frame_filter_rules_init(). */

@@ -331,8 +331,8 @@ static int read_disks(struct config *config, const struct reader *r)
 
     if (rc < 0)
         return rc;
-    return disks_read(r->xlu, r->source, type && !strcmp(type, "ahci"), &config->disks,
-                      &config->devices.disks, r->fault);
+    return disks_read(r->xlu, r->source, type && !strcmp(type, "ahci"), r->host ? r->host->disk_helper : NULL,
+                      &config->disks, &config->devices.disks, r->fault);
 }
 
 static int read_image(struct config *config, const struct reader *r)

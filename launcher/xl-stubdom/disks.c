@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <libxl.h>
 
@@ -28,6 +29,7 @@
 struct list {
     const char *source;
     struct fault *fault;
+    const char *helper;
     bool ahci;
     char *taken[LETTERS]; /* the vdev that has this letter, or NULL */
     char *specs;          /* "spec","spec": those so far, quoted */
@@ -180,15 +182,26 @@ static int check_letter(struct list *list, const libxl_device_disk *disk, const 
     return list->taken[letter] ? 0 : out_of_memory(list);
 }
 
+/*
+ * Whether our script can run for it. With a script, libxl does not look whether the file is there: one that is
+ * not is left to libxl. xl cd-insert gives a drive Xen's script again, so a CD drive keeps that.
+ */
+static bool is_helped(const struct list *list, const libxl_device_disk *disk)
+{
+    return list->helper && !disk->is_cdrom && !disk->script && !disk->backend_domname && disk->pdev_path &&
+           *disk->pdev_path == '/' && !access(disk->pdev_path, F_OK);
+}
+
 static int append(struct list *list, const char *spec, const libxl_device_disk *disk)
 {
     /* libxl's default for CD drives is qdisk. First, because target= takes all that follows. */
-    bool phy = disk->is_cdrom && disk->backend == LIBXL_DISK_BACKEND_UNKNOWN;
+    bool phy = disk->is_cdrom && disk->backend == LIBXL_DISK_BACKEND_UNKNOWN, helped = is_helped(list, disk);
     cleanup_free char *text = NULL, *quoted = NULL, *before = list->specs;
 
     list->specs = NULL;
-    list->changed |= phy;
-    if (asprintf(&text, "%s%s", phy ? "backendtype=phy," : "", spec) < 0) {
+    list->changed |= phy || helped;
+    if (asprintf(&text, "%s%s%s%s%s", phy ? "backendtype=phy," : "", helped ? "script=" : "",
+                 helped ? list->helper : "", helped ? "," : "", spec) < 0) {
         text = NULL;
         return out_of_memory(list);
     }
@@ -248,10 +261,10 @@ static int add(struct list *list, const char *spec)
     return rc;
 }
 
-int disks_read(XLU_Config *xlu, const char *source, bool ahci, char **line, struct disk_count *disks,
-               struct fault *fault)
+int disks_read(XLU_Config *xlu, const char *source, bool ahci, const char *helper, char **line,
+               struct disk_count *disks, struct fault *fault)
 {
-    struct list list = {.source = source, .fault = fault, .ahci = ahci};
+    struct list list = {.source = source, .fault = fault, .helper = helper, .ahci = ahci};
     XLU_ConfigList *specs;
     const char *spec;
     int rc = 0;

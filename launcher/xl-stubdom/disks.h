@@ -25,10 +25,11 @@ struct disk_count {
 
 /*
  * Reads and counts the list in a parsed config and refuses what cannot work. *line becomes the setting that
- * must replace the list, "disk=[…]" (malloc'd), or NULL when it can stay as it is. `ahci`: hdtype
- * is that. Returns 0, or a negative errno with the fault described.
+ * must replace the list, "disk=[…]" (malloc'd), or NULL when it can stay as it is. `ahci`: hdtype is that.
+ * `helper`: what dom0 runs for a disk in the place of Xen's `block` script, or NULL. Returns 0, or a negative errno
+ * with the fault described.
  */
-int disks_read(XLU_Config *xlu, const char *source, bool ahci, char **line, struct disk_count *disks,
-               struct fault *fault);
+int disks_read(XLU_Config *xlu, const char *source, bool ahci, const char *helper, char **line,
+               struct disk_count *disks, struct fault *fault);
 
 #endif

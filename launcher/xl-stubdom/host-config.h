@@ -15,6 +15,7 @@
 struct host_config {
     const struct flavour *flavour; /* of HVM guests whose config names none; NULL: none */
     bool require;                  /* an HVM guest without a stub domain is not started */
+    const char *disk_helper;       /* what dom0 runs for a disk, stubdom-block; NULL: Xen's script */
     struct nic_scripts nics;       /* the caller says which is the helper */
 };
 

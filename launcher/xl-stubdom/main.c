@@ -53,6 +53,7 @@
 #endif
 #ifndef STUBDOM_VIF
 #define STUBDOM_VIF "/usr/libexec/xen-stubdom/stubdom-vif"
+#define STUBDOM_BLOCK "/usr/libexec/xen-stubdom/stubdom-block"
 #endif
 #ifndef XL_CONFIG
 #define XL_CONFIG "/etc/xen/xl.conf"
@@ -147,7 +148,7 @@ static int pass_to_xl(struct job *job, char **argv)
 
 static int check_files(struct job *job)
 {
-    const char *const programs[] = {places.daemon, STUBDOM_VIF};
+    const char *const programs[] = {places.daemon, STUBDOM_VIF, STUBDOM_BLOCK};
     const struct settings *settings = &job->settings;
     struct fault *fault = &job->fault;
     int rc = image_check_kernel(settings->kernel, job->config.flavour, fault);
@@ -181,6 +182,7 @@ static int prepare_config(struct job *job, const char *config, const char *extra
     if (job->line.use == CONFIG_UNUSED || job->line.makes_guest)
         rc = host_config_read(&job->host, HOST_CONFIG, &job->fault);
     job->host.nics.helper = STUBDOM_VIF;
+    job->host.disk_helper = STUBDOM_BLOCK;
     if (!rc && host_config_read_xl(&job->host, XL_CONFIG))
         rc = fault_set(&job->fault, -ENOMEM, "out of memory");
     if (!rc)

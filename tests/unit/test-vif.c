@@ -1,8 +1,7 @@
-// sources: launcher/vif/vif.c launcher/vif/stock.c tests/unit/fake-xs.c common/frame-filter.c common/util.c
-// sources: common/xs-read.c common/str-list.c
+// sources: launcher/vif/vif.c launcher/hotplug/stock.c launcher/hotplug/hotplug.c tests/unit/fake-xs.c
+// sources: common/frame-filter.c common/util.c common/xs-read.c common/str-list.c
 // wrap: execv open
 // cflags: -Ilauncher/stubdom-init
-// cflags: -DSTOCK_SUMS=0xaf63dc4c8601ec8c,0xaf63df4c8601f1a5,0xaf63de4c8601eff2,0xaf63d94c8601e773
 /*
  * The hotplug script of NICs: what it makes of libxl's arguments and of xenstore, in which order it
  * does what, with a kernel and an execv() that the test plays. bridge.c: test-vif-bridge.c.
@@ -20,7 +19,8 @@
 static char folder[] = "/tmp/test-vif-XXXXXX", stock[64];
 
 #define XEN_SCRIPT_DIR folder
-#define HOTPLUG_LOG "/dev/null"
+#define STOCK_FILES { "vif-bridge", 0xaf63dc4c8601ec8c }, { "vif-common.sh", 0xaf63df4c8601f1a5 }, \
+                    { "xen-network-common.sh", 0xaf63de4c8601eff2 }, { "xen-hotplug-common.sh", 0xaf63d94c8601e773 }
 #define main vif_main
 #include "../../launcher/vif/main.c"
 #undef main

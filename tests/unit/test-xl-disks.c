@@ -59,6 +59,33 @@ static void test_untouched(void **state)
     }
 }
 
+/* A disk that is there gets our script; what has a script, is elsewhere or is a CD drive does not. */
+static void test_helped(void **state)
+{
+    static const struct { const char *list, *line; } cases[] = {
+        { "'/etc/hosts,raw,hda,rw'", "\"script=/h,/etc/hosts,raw,hda,rw\"" },
+        { "'phy:/etc/hosts,hda,w'", "\"script=/h,phy:/etc/hosts,hda,w\"" },
+        { "'vdev=sda, access=ro, target=/etc/passwd'", "\"script=/h,vdev=sda, access=ro, target=/etc/passwd\"" },
+        { "'/nothing,raw,hda,rw'", NULL }, { "'script=block-iscsi, vdev=hda, target=/etc/passwd'", NULL },
+        { "'backend=storage, vdev=hda, target=/etc/passwd'", NULL },
+        { "'/etc/passwd,raw,hdc:cdrom,r'", "\"backendtype=phy,/etc/passwd,raw,hdc:cdrom,r\"" },
+    };
+    struct host_config host = {.disk_helper = "/h"};
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[512], line[256];
+
+        config_dispose(&config);
+        snprintf(text, sizeof(text), GUEST "disk = [ %s ]\n", cases[i].list);
+        assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), &host, &fault), 0);
+        snprintf(line, sizeof(line), "disk=[%s]", cases[i].line ? cases[i].line : "");
+        if (cases[i].line)
+            assert_string_equal(config.disks, line);
+        else
+            assert_null(config.disks);
+    }
+}
+
 /* CD drives get a backend that is served; what else is in the list stays, in its place. */
 static void test_cdroms(void **state)
 {
@@ -152,6 +179,7 @@ static void test_not_ours(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_helped, forget),
         cmocka_unit_test_teardown(test_untouched, forget),
         cmocka_unit_test_teardown(test_cdroms, forget),
         cmocka_unit_test_teardown(test_refused, forget),

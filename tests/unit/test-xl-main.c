@@ -33,6 +33,7 @@
 #define XENFIRMWAREDIR "fw"
 #define STUBDOM_DM "./dm"
 #define STUBDOM_VIF "./vif"
+#define STUBDOM_BLOCK "./block"
 #define XL_CONFIG "xl.conf"
 #define XEN_LOG_DIR "log"
 #define LOCK_DIR "lock"
@@ -730,6 +731,9 @@ static void test_refused_before_xl(void **state)
     rename("vif", "vif.away");
     expect_refused("xl-stubdom: ./vif: No such file or directory\n");
     rename("vif.away", "vif");
+    rename("block", "block.away");
+    expect_refused("xl-stubdom: ./block: No such file or directory\n");
+    rename("block.away", "block");
     rename("fw/qemu-stubdom-linux-kernel", "kernel");
     expect_refused("xl-stubdom: fw/qemu-stubdom-linux-kernel" MISSING);
     rename("kernel", "fw/qemu-stubdom-linux-kernel");
@@ -826,6 +830,7 @@ static int set_up(void **state)
     put("g.cfg", GUEST, 0600);
     put("dm", "", 0755);
     put("vif", "", 0755);
+    put("block", "", 0755);
     put("fw/qemu-stubdom-linux-kernel", "\177ELF", 0600);
     put("fw/qemu-stubdom-linux-rootfs", "070701", 0600);
     setenv("XL", "./xl", 1);
@@ -837,7 +842,7 @@ static int tear_down(void **state)
 {
     static const char *const names[] = {
         "fw/qemu-stubdom-linux-kernel", "fw/qemu-stubdom-linux-rootfs", "fw", "log", "g.cfg", "plain.cfg",
-        "dm", "vif", "xl.conf", "xl", "out", "err", "args", "seen", "saved", "given",
+        "dm", "vif", "block", "xl.conf", "xl", "out", "err", "args", "seen", "saved", "given",
         "uuid", "lock/g.lock", "lock", "secret.cfg",
     };
 

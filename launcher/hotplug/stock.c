@@ -1,5 +1,5 @@
 /*
- * stock: is vif-bridge what we know? See stock.h.
+ * stock: is a script of Xen's what we know? See stock.h.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <glob.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,22 +15,10 @@
 /* No such script is as long. */
 #define LONGEST 65536
 
-/* What decides what vif-bridge does, and the FNV-1a sum of each in Debian 13's Xen 4.20. */
-static const char *const names[] = {
-    "vif-bridge", "vif-common.sh", "xen-network-common.sh", "xen-hotplug-common.sh",
-};
-#ifndef STOCK_SUMS
-#define STOCK_SUMS 0x1a80579164b20605, 0x29fe8734ae3039ee, 0xca0bc131af2a772a, 0x102ca3dbe3b91f1b
-#endif
-static const uint64_t sums[] = { STOCK_SUMS };
-_Static_assert(ARRAY_SIZE(names) == ARRAY_SIZE(sums), "a sum for each");
-
 char *stock_path(const char *folder, const char *script)
 {
     char *path;
 
-    if (!script || !*script)
-        script = "vif-bridge";
     if (*script == '/')
         return strdup(script);
     return asprintf(&path, "%s/%s", folder, script) < 0 ? NULL : path;
@@ -57,27 +44,27 @@ static uint64_t sum_of(const char *folder, const char *name)
     return sum;
 }
 
-static bool has_hooks(const char *folder)
+static bool has_hooks(const char *folder, const char *hooks)
 {
     char pattern[256];
     glob_t found = {0};
     int rc;
 
-    if (format_text(pattern, sizeof(pattern), "%s/vif-post.d/*.hook", folder))
+    if (!hooks)
+        return false;
+    if (format_text(pattern, sizeof(pattern), "%s/%s", folder, hooks))
         return true;
     rc = glob(pattern, GLOB_NOSORT, NULL, &found);
     globfree(&found);
     return rc != GLOB_NOMATCH;
 }
 
-bool stock_is_known(const char *folder, const char *path)
+bool stock_is_known(const char *folder, const struct stock_file *files, size_t count, const char *hooks)
 {
-    cleanup_free char *stock = stock_path(folder, NULL);
-
-    if (!stock || strcmp(stock, path) || has_hooks(folder))
+    if (has_hooks(folder, hooks))
         return false;
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        if (sum_of(folder, names[i]) != sums[i])
+    for (size_t i = 0; i < count; i++)
+        if (sum_of(folder, files[i].name) != files[i].sum)
             return false;
     return true;
 }

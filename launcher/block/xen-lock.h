@@ -1,0 +1,16 @@
+/*
+ * xen-lock: the lock that Xen's own hotplug scripts take (locking.sh, Xen 4.2 and later).
+ *
+ * A file that is there only while somebody has the lock. Who has it removes the file before letting go of it,
+ * so the file that was opened has to be the one that has this name still.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef XEN_LOCK_H
+#define XEN_LOCK_H
+
+/* Waits for the lock of this name. A descriptor to release it with, or -errno. */
+int xen_lock_take(const char *folder, const char *name);
+void xen_lock_release(const char *folder, const char *name, int fd);
+
+#endif
