@@ -84,7 +84,7 @@ int linux_qemu_init(struct linux_platform *platform)
 }
 
 /* In the child. What goes wrong is said on the pipe, in QEMU's place. */
-static void run_qemu(struct linux_platform *platform, char *const argv[], int output)
+static void run_qemu(struct linux_platform *platform, char *const argv[], int output, int sandbox)
 {
     static char *const environment[] = { "PATH=/usr/bin", NULL };
     sigset_t none;
@@ -98,7 +98,7 @@ static void run_qemu(struct linux_platform *platform, char *const argv[], int ou
     syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
     for (unsigned int i = 0; i < platform->passed_count; i++)
         fcntl(platform->passed_fds[i], F_SETFD, 0);
-    rc = linux_sandbox_enter();
+    rc = linux_sandbox_enter(sandbox);
     if (rc)
         dprintf(2, "cannot drop privileges: %s\n", strerror(-rc));
     if (!rc) {
@@ -124,28 +124,29 @@ static void give_devices(void)
 int linux_qemu_start(struct platform *base, char *const argv[])
 {
     struct linux_platform *platform = (struct linux_platform *)base;
+    cleanup_close int output = -1, said = -1, sandbox = -1;
     int ends[2], rc;
     pid_t pid;
 
     give_devices();
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
-    pid = fork();
-    if (pid < 0) {
-        rc = -errno;
-        close(ends[0]);
-        close(ends[1]);
+    output = ends[0];
+    said = ends[1];
+    rc = linux_sandbox_prepare(platform, &sandbox);
+    if (rc)
         return rc;
-    }
+    pid = fork();
+    if (pid < 0)
+        return -errno;
     if (pid == 0)
-        run_qemu(platform, argv, ends[1]);
-    close(ends[1]);
+        run_qemu(platform, argv, said, sandbox);
     for (unsigned int i = 0; i < platform->passed_count; i++)
         close(platform->passed_fds[i]);
     platform->passed_count = 0;
     platform->qemu_pid = pid;
-    fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    platform->output.fd = ends[0];
+    fcntl(output, F_SETFL, O_NONBLOCK);
+    platform->output.fd = steal_fd(&output);
     return loop_add_fd(platform->loop, &platform->output);
 }
 

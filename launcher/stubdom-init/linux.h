@@ -20,6 +20,9 @@
 /* QEMU runs as this user and group: numbers only, the image has no passwd. */
 #define QEMU_UID 100
 
+/* More than there are system calls. */
+#define LINUX_CALLS 512
+
 #define LINUX_MAX_PASSED_FDS (DM_MAX_NICS + 3)
 
 struct linux_platform {
@@ -27,6 +30,8 @@ struct linux_platform {
     struct loop *loop;
     pid_t qemu_pid;       /* 0: not running */
     struct loop_fd output, child_signal, uevents;
+    struct loop_fd refusals;   /* of system calls */
+    bool refused[LINUX_CALLS]; /* which have been logged, by number */
     /* What QEMU inherits; closed here once it runs. */
     int passed_fds[LINUX_MAX_PASSED_FDS];
     unsigned int passed_count;
@@ -79,7 +84,12 @@ int linux_qemu_start(struct platform *base, char *const argv[]);
 int linux_qemu_confine(struct platform *base);
 int linux_qemu_connect(struct platform *base, enum qemu_socket which);
 
-/* linux-sandbox.c, micro-sandbox.c: run in the child between fork and exec. 0 or -errno. */
-int linux_sandbox_enter(void);
+/*
+ * linux-sandbox.c, micro-sandbox.c: what QEMU may do. The first in the parent, before fork(): *socket is for the
+ * second, in the child, between fork() and execve(), and to be closed in the parent (-1: there is none). 0 or
+ * -errno.
+ */
+int linux_sandbox_prepare(struct linux_platform *platform, int *socket);
+int linux_sandbox_enter(int socket);
 
 #endif

@@ -13,7 +13,13 @@
 #include <grp.h>
 #include <unistd.h>
 
-int linux_sandbox_enter(void)
+int linux_sandbox_prepare(struct linux_platform *platform, int *socket)
+{
+    *socket = -1;
+    return 0;
+}
+
+int linux_sandbox_enter(int socket)
 {
     if (setgroups(0, NULL) < 0 || setresgid(QEMU_UID, QEMU_UID, QEMU_UID) < 0 ||
         setresuid(QEMU_UID, QEMU_UID, QEMU_UID) < 0)

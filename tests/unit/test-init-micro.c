@@ -68,7 +68,7 @@ static void test_sandbox(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         calls[0] = '\0';
         fails = cases[i].fails;
-        assert_int_equal(linux_sandbox_enter(), fails ? -EPERM : 0);
+        assert_int_equal(linux_sandbox_enter(-1), fails ? -EPERM : 0);
         assert_string_equal(calls, cases[i].calls);
     }
 }

@@ -1,5 +1,5 @@
 // sources: launcher/stubdom-init/linux-qemu.c common/loop.c common/log.c common/util.c
-// wrap: device_model_qemu_said device_model_qemu_ended linux_sandbox_enter mount chown chmod
+// wrap: device_model_qemu_said device_model_qemu_ended linux_sandbox_enter linux_sandbox_prepare mount chown chmod
 /*
  * QEMU as a child of the Linux launcher: other programs play its part. Nothing here
  * changes the machine: what would is wrapped.
@@ -48,9 +48,15 @@ void __wrap_device_model_qemu_ended(struct device_model *dm, const struct qemu_e
     loop_stop(&loop);
 }
 
-int __wrap_linux_sandbox_enter(void)
+int __wrap_linux_sandbox_prepare(struct linux_platform *of, int *socket)
 {
-    return sandbox_rc;
+    *socket = open("/dev/null", O_RDWR | O_CLOEXEC);
+    return 0;
+}
+
+int __wrap_linux_sandbox_enter(int socket)
+{
+    return fcntl(socket, F_GETFD) < 0 ? -EBADF : sandbox_rc;
 }
 
 int __wrap_mount(const char *source, const char *target, const char *type, unsigned long flags,
