@@ -4,6 +4,7 @@
 #
 #   serial_open GUEST [N]      attaches to its serial console as a person would (N: another port);
 #                              again after a restore or a reboot: it has a new one
+#   serial_create GUEST        creates it, with its console on the same terminal: xl-stubdom create -c
 #   serial_use GUEST           speaks with that one again, which is attached
 #   serial_close [GUEST]       detaches
 #   serial_wait REGEX [SECS]   a line that matches appears on it: $serial_line; all are in $serial_log
@@ -36,19 +37,26 @@ serial_close_all() {
 }
 
 serial_open() {
-    local fd input=$scratch/serial-$1.in log=$OUT/serial-$1.txt
     # On a terminal of its own: without one xl's console only listens.
     local address="EXEC:xl console -t serial -n ${2:-0} $1,pty,setsid,ctty,raw,echo=0"
+    [ -z "$there" ] || address=$(peer_console "$address")
+    serial_attach "$1" "$address"
+}
+serial_create() {
+    serial_attach "$1" "EXEC:xl-stubdom create -c $cfg,pty,setsid,ctty,raw,echo=0"
+}
+# serial_attach GUEST ADDRESS: ADDRESS is socat's.
+serial_attach() {
+    local fd input=$scratch/serial-$1.in log=$OUT/serial-$1.txt
     serial_close "$1"
     mkfifo "$input"
     exec {fd}<>"$input"
     rm "$input"
-    [ -z "$there" ] || address=$(peer_console "$address")
     # What an earlier guest had begun to say is no line of this one's.
     touch "$log"
     [ -z "$(tail -c 1 "$log")" ] || echo >>"$log"
     serial_from[$1]=$(($(wc -l <"$log") + 1))
-    socat - "$address" <&"$fd" >>"$log" 2>>"$OUT/serial-errors.txt" {fd}>&- &
+    socat - "$2" <&"$fd" >>"$log" 2>>"$OUT/serial-errors.txt" {fd}>&- &
     serial_pid[$1]=$! serial_fd[$1]=$fd serial_logs[$1]=$log
     serial_use "$1"
 }
