@@ -77,6 +77,10 @@ void pv_panic(const char *format, ...)
         pv_backtrace((uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0) + 16, PV_BACKTRACE);
         crash_guest();
         pv_threads_show();
+        /* Once more: of a log, a person sees the end first. */
+        va_start(args, format);
+        log_line(format, args);
+        va_end(args);
     }
     shut_down(SHUTDOWN_crash);
 }
