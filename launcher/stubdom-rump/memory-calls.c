@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host.h"
@@ -54,6 +55,17 @@ static void *take_file(size_t size, int fd, off_t offset)
     return !offset && pread(fd, &byte, 1, 0) == 1 ? host_boot_take(host_file_read_last(), size) : NULL;
 }
 
+/*
+ * What QEMU draws to is a file without a name, which it made longer and shares with nobody: it is of zeros. Reading
+ * them would make pages of the rump kernel's for all of it, and touch all of ours.
+ */
+static bool is_nameless(int fd, int flags)
+{
+    struct stat st;
+
+    return flags & MAP_SHARED && !fstat(fd, &st) && S_ISREG(st.st_mode) && !st.st_nlink;
+}
+
 /* Behind the file's end are zeros. The rump kernel copies each piece through memory of its own. */
 static int fill(char *p, size_t size, int fd, off_t offset)
 {
@@ -70,19 +82,21 @@ static int fill(char *p, size_t size, int fd, off_t offset)
 void *mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
 {
     int align = flags >> MAP_ALIGNMENT_SHIFT & 0xff, error;
+    bool anonymous;
     void *p;
 
     if (!size || align > (int)PV_PAGE_SHIFT) {
         errno = EINVAL;
         return MAP_FAILED;
     }
-    p = flags & (MAP_ANON | MAP_FIXED) ? NULL : take_file(size, fd, offset);
+    anonymous = flags & MAP_ANON || is_nameless(fd, flags);
+    p = anonymous || flags & MAP_FIXED ? NULL : take_file(size, fd, offset);
     if (p)
         return p;
     p = place(addr, size, flags);
     if (!p)
         return MAP_FAILED;
-    if (flags & MAP_ANON || !fill(p, size, fd, offset))
+    if (anonymous || !fill(p, size, fd, offset))
         return p;
     error = errno;
     space_unmap((uintptr_t)p, pages_of(size));
