@@ -176,7 +176,10 @@ int linux_platform_init(struct linux_platform *platform, struct loop *loop, int 
     rc = open_uevents(platform);
     if (rc)
         log_warning("no hotplug events: %s", strerror(-rc)); /* the core looks by itself, too */
-    rc = linux_qemu_init(platform);
+    rc = linux_pci_init(platform);
+    if (rc)
+        log_error("PCI passthrough: %s", strerror(-rc));
+    rc = rc ?: linux_qemu_init(platform);
     if (rc)
         log_error("cannot watch children: %s", strerror(-rc));
     return rc;

@@ -37,6 +37,12 @@ void linux_prepare(int *console)
     if (mount("/usr.erofs", "/usr", "erofs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) < 0 &&
         errno != ENOENT) /* the debug image has them unpacked */
         log_error("cannot mount /usr.erofs: %s", strerror(errno));
+    /* What the broker reads and opens there is not for QEMU itself. */
+    if (linux_pci_possible()) {
+        mount_one("sysfs", "/sys", MS_NOSUID | MS_NOEXEC | MS_NODEV);
+        if (chmod("/sys", 0700) < 0)
+            log_error("cannot close /sys: %s", strerror(errno));
+    }
     mkdir("/run", 0755);
     /* QEMU reserves address space by the gigabyte and touches little of it. */
     write_file("/proc/sys/vm/overcommit_memory", "1");

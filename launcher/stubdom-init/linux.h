@@ -20,10 +20,7 @@
 /* QEMU runs as this user and group: numbers only, the image has no passwd. */
 #define QEMU_UID 100
 
-/* More than there are system calls. */
-#define LINUX_CALLS 512
-
-#define LINUX_MAX_PASSED_FDS (DM_MAX_NICS + 3)
+#define LINUX_MAX_PASSED_FDS (DM_MAX_NICS + 4)
 
 struct linux_platform {
     struct platform base; /* first: the operations get a pointer to it */
@@ -84,12 +81,12 @@ int linux_qemu_start(struct platform *base, char *const argv[]);
 int linux_qemu_confine(struct platform *base);
 int linux_qemu_connect(struct platform *base, enum qemu_socket which);
 
-/*
- * linux-sandbox.c, micro-sandbox.c: what QEMU may do. The first in the parent, before fork(): *socket is for the
- * second, in the child, between fork() and execve(), and to be closed in the parent (-1: there is none). 0 or
- * -errno.
- */
-int linux_sandbox_prepare(struct linux_platform *platform, int *socket);
-int linux_sandbox_enter(int socket);
+/* linux-pci.c, micro-pci.c: the broker's socket, if this kernel has PCI. 0 or -errno. */
+int linux_pci_init(struct linux_platform *platform);
+/* linux-pci.c: whether it has. */
+bool linux_pci_possible(void);
+
+/* linux-sandbox.c, micro-sandbox.c: run in the child between fork and exec. 0 or -errno. */
+int linux_sandbox_enter(void);
 
 #endif
