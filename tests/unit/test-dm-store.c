@@ -387,8 +387,9 @@ static void test_watches(void **state)
     consoles[1].id = 3;
     consoles[2].id = 11;
     assert_int_equal(store_watch(&store, consoles, 3, &(struct store_served){ true, true, true }), 0);
-    assert_int_equal(watch_count, 1 + 2 + MESSAGE_MAX_SLOTS + MESSAGE_MAX_FILES + 1);
+    assert_int_equal(watch_count, 2 + 2 + MESSAGE_MAX_SLOTS + MESSAGE_MAX_FILES + 1);
     assert_int_equal(store_next_event(&store, &index), STORE_EVENT_RELEASE);
+    assert_int_equal(store_next_event(&store, &index), STORE_EVENT_PCI);
     assert_int_equal(store_next_event(&store, &index), STORE_EVENT_FRONTEND);
     assert_int_equal(index, 3);
     assert_int_equal(store_next_event(&store, &index), STORE_EVENT_FRONTEND);
@@ -411,6 +412,22 @@ static void test_watches(void **state)
     strcpy(tokens[watch_count++], "x1");
     for (int i = 0; i < 6; i++)
         assert_int_equal(store_next_event(&store, &index), STORE_EVENT_OTHER);
+}
+
+static void test_pci_devices(void **state)
+{
+    char addresses[STORE_MAX_PCI][STORE_PCI_ADDRESS];
+
+    assert_int_equal(store_list_pci(&store, addresses), 0);
+    set("/local/domain/0/backend/pci/7/0/num_devs", "4");
+    set("/local/domain/0/backend/pci/7/0/dev-0", "0000:00:10.0");
+    set("/local/domain/0/backend/pci/7/0/dev-2", "0000:af:1f.7"); /* dev-1 was detached */
+    set("/local/domain/0/backend/pci/7/0/dev-3", "0000:00:10.0\n0000:00:11.0");
+    assert_int_equal(store_list_pci(&store, addresses), 2);
+    assert_string_equal(addresses[0], "0000:00:10.0");
+    assert_string_equal(addresses[1], "0000:af:1f.7");
+    set("/local/domain/0/backend/pci/7/0/num_devs", "33");
+    assert_int_equal(store_list_pci(&store, addresses), -EINVAL);
 }
 
 /* It names files that root opens: nobody's but dom0's is read. */
@@ -480,6 +497,7 @@ int main(void)
         TEST(test_boot_files),
         TEST(test_three_answers),
         TEST(test_watches),
+        TEST(test_pci_devices),
         TEST(test_seed),
     };
 

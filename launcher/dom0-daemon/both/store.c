@@ -11,6 +11,7 @@
  *   /local/domain/S/device-model/G/qmp-vchan/{ring-ref,event-channel}          S's
  *   /local/domain/G/memory/videoram                                            dom0's
  *   /local/domain/G/vm, and below it image/dm-argv/NNN                         dom0's
+ *   /local/domain/0/backend/pci/S/0/{num_devs,dev-N}           dom0's
  *   /local/domain/0/device-model/S/state         "running" when all is served
  *   /local/domain/S/stubdom-seed                 written before S runs, then S's
  *   /local/domain/S/image/{qmp-proxy,device-model}-pid     libxl's; S only reads them
@@ -24,6 +25,7 @@
 #include "util.h"
 #include "xs-read.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -290,6 +292,44 @@ uint64_t store_read_video_memory(struct store *store)
     return (uint64_t)kib << 10;
 }
 
+/* As libxl writes it: 0000:00:10.0. */
+static bool is_pci_address(const char *text)
+{
+    static const char form[] = "hhhh:hh:hh.d";
+
+    if (strlen(text) != strlen(form))
+        return false;
+    for (size_t i = 0; form[i]; i++)
+        if (form[i] == 'h' || form[i] == 'd' ? !isxdigit((unsigned char)text[i]) : text[i] != form[i])
+            return false;
+    return true;
+}
+
+int store_list_pci(struct store *store, char addresses[STORE_MAX_PCI][STORE_PCI_ADDRESS])
+{
+    char path[STORE_PATH];
+    unsigned int slots = 0;
+    int rc, count = 0;
+
+    snprintf(path, sizeof(path), "/local/domain/0/backend/pci/%d/0/num_devs", store->domid);
+    rc = read_number(store, path, STORE_MAX_PCI, &slots);
+    if (rc == -ENOENT)
+        return 0;
+    if (rc)
+        log_error("cannot read %s: %s", path, strerror(-rc));
+    for (unsigned int i = 0; !rc && i < slots; i++) {
+        unsigned int len;
+        cleanup_free char *address = NULL;
+
+        snprintf(path, sizeof(path), "/local/domain/0/backend/pci/%d/0/dev-%u", store->domid, i);
+        address = xs_read(store->xs, XBT_NULL, path, &len);
+        /* One that was detached has left a gap. */
+        if (address && is_pci_address(address))
+            strcpy(addresses[count++], address);
+    }
+    return rc ? rc : count;
+}
+
 int store_write_backend_state(struct store *store, unsigned int id, unsigned int state)
 {
     char path[STORE_PATH];
@@ -426,6 +466,8 @@ int store_watch(struct store *store, const struct store_console *consoles, int c
     char path[STORE_PATH];
     int rc = watch(store, "@releaseDomain", 'r', 0);
 
+    snprintf(path, sizeof(path), "/local/domain/0/backend/pci/%d", store->domid);
+    rc = rc ?: watch(store, path, 'p', 0);
     for (int i = 0; i < count && !rc; i++) {
         if (consoles[i].id == 0)
             continue;
@@ -459,6 +501,8 @@ enum store_event store_next_event(struct store *store, unsigned int *index)
     switch (*token) {
     case 'r':
         return STORE_EVENT_RELEASE;
+    case 'p':
+        return STORE_EVENT_PCI;
     case 'c':
         return STORE_EVENT_FRONTEND;
     case 's':

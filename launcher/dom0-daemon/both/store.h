@@ -38,6 +38,7 @@ enum store_event {
     STORE_EVENT_SLOT,     /* a VNC slot */
     STORE_EVENT_FILE,     /* a boot file */
     STORE_EVENT_QMP,      /* QEMU's QMP */
+    STORE_EVENT_PCI,      /* a PCI device of dom0's came to the stub domain, or went */
     STORE_EVENT_RELEASE,  /* some domain went away */
     STORE_EVENT_OTHER,
 };
@@ -72,6 +73,14 @@ int store_read_dm_argv(struct store *store, struct str_list *argv);
 
 /* The guest's video memory, octets, as libxl gave it; 0 when that is not known. */
 uint64_t store_read_video_memory(struct store *store);
+
+/*
+ * The PCI devices of dom0's that the stub domain has for its guest, by dom0's names. How many, or -errno after
+ * logging a line; 0 when it has none.
+ */
+#define STORE_MAX_PCI 32
+#define STORE_PCI_ADDRESS 16
+int store_list_pci(struct store *store, char addresses[STORE_MAX_PCI][STORE_PCI_ADDRESS]);
 
 /* Writes, 0 or -errno. */
 int store_write_backend_state(struct store *store, unsigned int id, unsigned int state);

@@ -110,7 +110,10 @@ static void tell_worker(void *data)
 
 /* -------- the supervisor -------- */
 
-/* Xenstore does not tell a domain that has shut down from one that runs; the hypervisor does. */
+/*
+ * Xenstore does not tell a domain that has shut down from one that runs; the hypervisor does. And what a
+ * PCI device needs of dom0's kernel only root can say.
+ */
 static void ask_supervisor(struct keeper *keeper)
 {
     /* Where no room is, it was asked already. */
@@ -152,7 +155,7 @@ static void check_store(void *data)
 static void store_ready(void *data, short revents)
 {
     struct keeper *keeper = data;
-    bool released = false;
+    bool released = false, pci = false;
     unsigned int index;
     int exists = 1;
 
@@ -173,6 +176,8 @@ static void store_ready(void *data, short revents)
             keeper->files[index].changed = true;
         else if (event == STORE_EVENT_QMP)
             keeper->qmp.changed = true;
+        else if (event == STORE_EVENT_PCI)
+            pci = true;
         else if (event == STORE_EVENT_RELEASE)
             released = true;
     }
@@ -187,7 +192,7 @@ static void store_ready(void *data, short revents)
         keeper_stop(keeper, CHILD_DONE);
         return;
     }
-    if (released)
+    if (released || pci)
         ask_supervisor(keeper);
     tell_worker(keeper);
 }

@@ -20,6 +20,7 @@
 #include "oom-score.h"
 #include "options.h"
 #include "output-spec.h"
+#include "pci-control.h"
 #include "qmp-proxy.h"
 #include "save-opener.h"
 #include "signals.h"
@@ -213,12 +214,15 @@ static const char *save_path(const struct setup *setup)
     return NULL;
 }
 
-/* The keeper has seen a domain end; which one, and how, only the hypervisor knows. */
+/* The keeper has seen a domain end; which one, and how, only the hypervisor knows. Or a PCI device has come. */
 static void keeper_asks(void *data, int fd)
 {
+    struct setup *setup = data;
+
     /* xl, which may wait for QEMU's answer, is to hear at once that there is none. */
-    if (look(data))
+    if (look(setup))
         (void)!send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    pci_control_allow(setup->options.domid);
 }
 
 /* For the file to save to. */

@@ -1,0 +1,86 @@
+// sources: launcher/dom0-daemon/root/pci-control.c common/log.c common/util.c
+// cflags: -DPCI_CONTROL_FILE="\"/tmp/test-dm-pci-control\""
+/*
+ * Each of the stub domain's PCI devices is named to dom0's pciback, or the log says that it has no interrupts.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "unit.h"
+
+#include "log.h"
+#include "pci-control.h"
+#include "store.h"
+
+#include <sys/stat.h>
+
+static int devices, opened;
+static char said[LOG_LINE_MAX];
+
+int store_open(struct store *store, int domid)
+{
+    assert_int_equal(domid, 7);
+    opened++;
+    return 0;
+}
+
+void store_close(struct store *store)
+{
+    opened--;
+}
+
+int store_list_pci(struct store *store, char addresses[STORE_MAX_PCI][STORE_PCI_ADDRESS])
+{
+    for (int i = 0; i < devices; i++)
+        snprintf(addresses[i], STORE_PCI_ADDRESS, "0000:00:%02x.0", 16 + i);
+    return devices;
+}
+
+static void hear(void *data, enum log_level level, const char *line)
+{
+    snprintf(said, sizeof(said), "%s", line);
+}
+
+static int forget(void **state)
+{
+    unlink(PCI_CONTROL_FILE);
+    log_set_sink(hear, NULL);
+    said[0] = '\0';
+    return 0;
+}
+
+static void test_named(void **state)
+{
+    char text[32] = "";
+    FILE *f = fopen(PCI_CONTROL_FILE, "w");
+
+    fclose(f);
+    devices = 0;
+    pci_control_allow(7);
+    assert_string_equal(said, "");
+    devices = 2;
+    pci_control_allow(7);
+    f = fopen(PCI_CONTROL_FILE, "r");
+    assert_int_equal(fread(text, 1, sizeof(text) - 1, f), 12); /* each is a write of its own at the beginning */
+    fclose(f);
+    assert_string_equal(text, "0000:00:11.0");
+    assert_string_equal(said, "PCI device 0000:00:11.0: the stub domain may control its interrupts");
+    assert_int_equal(opened, 0);
+}
+
+static void test_no_such_file(void **state)
+{
+    devices = 1;
+    pci_control_allow(7);
+    assert_non_null(strstr(said, "PCI device 0000:00:10.0: " PCI_CONTROL_FILE " does not take it"));
+    assert_int_equal(opened, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_named, forget, forget),
+        cmocka_unit_test_setup_teardown(test_no_such_file, forget, forget),
+    };
+
+    return cmocka_run_group_tests_name("dm-pci-control", tests, NULL, NULL);
+}
