@@ -27,6 +27,7 @@ qemu: prepare ## build QEMU and its libraries (static, musl)
 
 kernel: prepare ## build the stub domain's kernel
 	@kernel-config/build
+	@kernel-config/build --pci
 
 launcher: qemu ## build the in-domain launcher and dom0's programs
 	@launcher/build

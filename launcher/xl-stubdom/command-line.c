@@ -15,7 +15,7 @@
 
 /* What the walk over one subcommand's arguments found. */
 struct scan {
-    const char *config, *checkpoint, *attached, *monitored;
+    const char *config, *checkpoint, *attached, *monitored, *saved, *pci_attached;
     char *extra;
     const char **inline_args; /* the arguments that extra is made of; NULL: none */
     int inline_count;
@@ -34,6 +34,8 @@ struct subcommand {
     bool starts_guest;
     bool has_checkpoint; /* a lone positional is the file to restore from */
     bool attaches_nic;   /* a domain, and fields of a NIC */
+    bool saves_guest;    /* two positionals or more: a domain, and where to */
+    bool attaches_pci;   /* two positionals or more: a domain, and a device */
     bool asks_qemu;      /* two positionals: a domain, and what its QEMU is asked */
     bool leading_domain; /* a domain comes first, before the options */
     bool leading_config; /* a config may come before the options */
@@ -117,6 +119,7 @@ static const struct subcommand subcommands[] = {
         .options = "hcpD",
         .long_options = no_options,
         .use = CONFIG_FILE,
+        .saves_guest = true,
         .config_count = 3,
         .config_at = 2,
     },
@@ -126,6 +129,7 @@ static const struct subcommand subcommands[] = {
         .options = "hFC:s:epD",
         .long_options = migrate_options,
         .use = CONFIG_FILE,
+        .saves_guest = true,
         .config_option = 'C',
     },
     {
@@ -134,6 +138,13 @@ static const struct subcommand subcommands[] = {
         .options = "h",
         .long_options = no_options,
         .attaches_nic = true,
+    },
+    {
+        .name = "pci-attach",
+        .shortest = 6,
+        .options = "h",
+        .long_options = no_options,
+        .attaches_pci = true,
     },
     {
         .name = "qemu-monitor-command",
@@ -224,6 +235,10 @@ static int scan_arguments(struct scan *scan, const struct subcommand *sub, int a
         scan->checkpoint = scan->positional[0];
     if (sub->asks_qemu && scan->count >= 2)
         scan->monitored = scan->positional[0];
+    if (sub->saves_guest && scan->count >= 2)
+        scan->saved = scan->positional[0];
+    if (sub->attaches_pci && scan->count >= 2)
+        scan->pci_attached = scan->positional[0];
     return scan->config != NULL;
 }
 
@@ -285,6 +300,8 @@ static int command_line_scan(struct command_line *line, int argc, char **argv, c
     line->attached = scan.attached;
     if (line->attached)
         line->nic_arg = argument_index(argc, argv, scan.attached) + 1;
+    line->saved = scan.saved;
+    line->pci_attached = scan.pci_attached;
     line->paused = scan.paused;
     if (rc > 0)
         rc = note_inline_args(line, &scan, argc, argv) ?: 1;

@@ -31,6 +31,8 @@ struct command_line {
     const char *checkpoint; /* restore without a config: the file; part of the caller's argv */
     const char *attached; /* network-attach: the domain that gets a NIC; part of the caller's argv */
     int nic_arg;          /* and the index in argv of the first of the NIC's fields; argc: there is none */
+    const char *saved; /* save, migrate: the domain; part of the caller's argv */
+    const char *pci_attached; /* pci-attach: the domain; part of the caller's argv */
     const char *monitored; /* qemu-monitor-command: the domain; part of the caller's argv */
 };
 

@@ -471,6 +471,9 @@ static int read_keys(struct config *config, const struct reader *r)
     rc = nics_read(r->xlu, r->source, firewall, r->host ? &r->host->nics : NULL, &config->devices.nics,
                    &config->vifs, r->fault);
     if (!rc)
+        rc = pci_read(r->xlu, r->source, config->flavour, &config->pci, r->fault);
+    config->devices.pci = config->pci.count;
+    if (!rc)
         rc = devices_check(&config->devices, r->xlu, r->source, r->fault);
     if (rc)
         return rc;

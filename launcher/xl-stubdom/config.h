@@ -16,6 +16,7 @@
 #include "fault.h"
 #include "flavour.h"
 #include "host-config.h"
+#include "pci.h"
 
 /* Limits of stubdom_memory, in MiB. Less cannot hold even the kernel and the image. */
 #define STUBDOM_MEMORY_MIN 16
@@ -56,6 +57,7 @@ struct config {
     char **args[ARGS_COUNT]; /* NULL-terminated; NULL where the config has no such key */
     long files;  /* MiB more that QEMU takes for these; the caller finds out */
     struct devices devices;
+    struct pci_devices pci;
     long video; /* MiB of video memory that libxl will give the guest */
     bool debug_image;
     bool firewall;

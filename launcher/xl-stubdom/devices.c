@@ -56,7 +56,7 @@ static int used_slots(const struct devices *devices, XLU_Config *xlu)
     static const char *const controllers[] = {"1", "2", "3", NULL};
 
     return 2 + (strcmp(text_of(xlu, "xen_platform_pci"), "0") != 0) +
-           (strcmp(text_of(xlu, "vga"), "none") != 0) + devices->disks.scsi +
+           (strcmp(text_of(xlu, "vga"), "none") != 0) + devices->disks.scsi + devices->pci +
            !strcmp(text_of(xlu, "hdtype"), "ahci") +
            is_one_of(text_of(xlu, "usbversion"), controllers) +
            is_one_of(text_of(xlu, "soundhw"), pci_sound) +

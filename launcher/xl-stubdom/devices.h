@@ -16,6 +16,7 @@
 struct devices {
     struct disk_count disks;
     struct nic_count nics;
+    int pci; /* of dom0's, passed through */
 };
 
 /* MiB that they take beyond what a flavour's defaults allow for. */

@@ -20,6 +20,7 @@ const struct flavour flavours[] = {
         .kernel = "qemu-stubdom-linux-kernel",
         .ramdisk = "qemu-stubdom-linux-rootfs",
         .debug_ramdisk = "qemu-stubdom-linux-rootfs-debug",
+        .pci_kernel = "qemu-stubdom-linux-pci-kernel",
         .manifest = "qemu-stubdom-linux.manifest",
         .origin = OF_MAKE_INSTALL,
         .unpacker = UNPACKED_BY_LINUX,
@@ -30,7 +31,7 @@ const struct flavour flavours[] = {
          */
         .arguments = "console=hvc0 xen_privcmd.unrestricted=1",
         /* A viewer: QEMU has the screen up to three times then. The debug image holds much more. */
-        .memory = {.without_vnc = 32, .with_vnc = 64, .debug = 128, .least = 26, A_DEVICE},
+        .memory = {.without_vnc = 32, .with_vnc = 64, .debug = 128, .least = 26, .pci = 4, A_DEVICE},
     },
     {
         .name = "micro",
@@ -66,10 +67,10 @@ const struct flavour *flavour_find(const char *name)
 
 const struct flavour *flavour_of_kernel(const char *path)
 {
-    const char *slash = strrchr(path, '/');
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 
     for (size_t i = 0; i < flavour_count; i++)
-        if (!strcmp(flavours[i].kernel, slash ? slash + 1 : path))
+        if (!strcmp(flavours[i].kernel, name) || (flavours[i].pci_kernel && !strcmp(flavours[i].pci_kernel, name)))
             return &flavours[i];
     return NULL;
 }

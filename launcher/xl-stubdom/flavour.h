@@ -20,6 +20,7 @@ struct flavour {
     /* Files in Xen's boot directory. */
     const char *kernel, *ramdisk;
     const char *debug_ramdisk; /* with stubdom_image = "debug"; NULL: it has no such image */
+    const char *pci_kernel; /* for a guest with pci=; NULL: it has none */
     const char *manifest; /* beside them: a line "SIZE SHA256 NAME" for each, as installed */
     const char *origin;   /* how one that is missing gets there */
     enum unpacker unpacker;
@@ -31,6 +32,7 @@ struct flavour {
         /* With so many NICs and disks; one more of each takes so many KiB. */
         int nics, disks;
         long nic_kib, disk_kib;
+        long pci; /* more with pci= */
     } memory;
 };
 

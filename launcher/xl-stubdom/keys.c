@@ -65,7 +65,8 @@ static bool is_for_qemu(const struct key *key, const char *value)
 }
 
 #define WITH_PCI "only with pci="
-#define NO_PCI "PCI passthrough to a stub domain is not there yet"
+#define NO_RDM "reserved memory of a device was never tried with a stub domain"
+#define NO_GFX "graphics passthrough is not there yet: QEMU needs dom0's firmware for it"
 #define OF_XEN "Xen's own"
 #define NOT_HVM "not for HVM guests"
 #define FOR_ARM "for Arm"
@@ -221,13 +222,13 @@ const struct key keys[] = {
     ROW("vsnd", HARMLESS, "its backend is not QEMU"),
     ROW_BUT("virtio", REFUSED, NULL, is_any, NULL, "such devices are for Arm guests"),
     /* Devices of dom0's. */
-    ROW_BUT("pci", REFUSED, NULL, is_any, NULL, NO_PCI),
-    ROW("pci_permissive", HARMLESS, WITH_PCI),
-    ROW("pci_msitranslate", HARMLESS, WITH_PCI),
-    ROW("pci_seize", HARMLESS, WITH_PCI),
+    ROW("pci", SERVED, "see `xl-stubdom.cfg(5)` and `pci.md`; with `stubdom_flavor = \"linux\"` only"),
+    ROW("pci_permissive", SERVED, NULL),
+    ROW_BUT("pci_msitranslate", REFUSED, NULL, is_on, NULL, "QEMU in the stub domain has no such thing"),
+    ROW("pci_seize", SERVED, NULL),
     ROW("pci_power_mgmt", HARMLESS, WITH_PCI),
-    ROW_BUT("gfx_passthru", REFUSED, NULL, is_on, NULL, NO_PCI),
-    ROW_BUT("rdm", REFUSED, NULL, is_any, NULL, NO_PCI),
+    ROW_BUT("gfx_passthru", REFUSED, NULL, is_on, NULL, NO_GFX),
+    ROW_BUT("rdm", REFUSED, NULL, is_any, NULL, NO_RDM),
     ROW("passthrough", HARMLESS, WITH_PCI),
     ROW("ioports", HARMLESS, "for the guest, not for QEMU"),
     ROW("iomem", HARMLESS, "for the guest, not for QEMU"),

@@ -205,6 +205,8 @@ static int prepare(struct job *job, const char *config, const char *extra)
     if (rc || !job->config.flavour)
         return rc;
     rc = check_files(job);
+    if (!rc && job->line.makes_guest)
+        rc = pci_check_host(&job->config.pci, job->config.source, &job->fault);
     if (!rc)
         note_unknown(job);
     return rc;
@@ -756,12 +758,39 @@ static int attach_nic(struct job *job, int argc, char **argv)
     return pass_to_xl(job, job->argv ? job->argv : argv);
 }
 
+/* What a device is doing cannot be saved; xl would try. */
+static int check_saved(struct job *job)
+{
+    uint32_t guest, stub;
+    struct fault none;
+
+    if (!job->line.saved || domains_find(job->line.saved, &guest, &stub, &none) || !pci_stub_has_any(stub))
+        return 0;
+    return fault_set(&job->fault, -EBUSY, "%s has PCI devices, and cannot be saved or migrated with them: "
+                     "xl pci-list, xl pci-detach", job->line.saved);
+}
+
+/* libxl would wait for a minute for the stub domain's kernel, and then take the device away. */
+static int check_attached(struct job *job)
+{
+    uint32_t guest, stub;
+    struct fault none;
+
+    if (!job->line.pci_attached || domains_find(job->line.pci_attached, &guest, &stub, &none) || pci_stub_may_have(stub))
+        return 0;
+    return fault_set(&job->fault, -ENOTSUP,
+                     "%s: its stub domain's kernel has no PCI: a guest needs pci= in its config for that, of the "
+                     "flavour \"linux\"; an empty list will do", job->line.pci_attached);
+}
+
 static int run_job(struct job *job, int argc, char **argv)
 {
     if (command_line_init(&job->line, argc, argv)) {
         fault_set(&job->fault, -ENOMEM, "out of memory");
         return refuse(job);
     }
+    if (check_saved(job) || check_attached(job))
+        return refuse(job);
     if (job->line.checkpoint && job->line.use == CONFIG_UNUSED)
         return restore_saved(job, argc, argv);
     if (job->line.monitored)

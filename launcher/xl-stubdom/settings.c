@@ -17,8 +17,9 @@ static int work_out_memory(const struct config *config, long *memory, struct fau
 {
     const struct devices *devices = &config->devices;
     long more = devices_memory(devices, config->flavour);
-    long total = config->memory + (config->memory_given ? 0 : config->files + more);
-    long least = config->flavour->memory.least;
+    long pci = config->pci.wanted ? config->flavour->memory.pci : 0;
+    long total = config->memory + (config->memory_given ? 0 : config->files + more + pci);
+    long least = config->flavour->memory.least + pci;
 
     if (total < config->video && config->memory_given)
         return fault_set(fault, -EINVAL,
@@ -120,7 +121,8 @@ int settings_find_files(struct settings *settings, const struct config *config,
                         const struct places *places)
 {
     const struct flavour *flavour = config->flavour;
-    int rc = join_path(&settings->kernel, places->firmware, flavour->kernel);
+    int rc = join_path(&settings->kernel, places->firmware,
+                       config->pci.wanted ? flavour->pci_kernel : flavour->kernel);
 
     return rc ? rc : join_path(&settings->ramdisk, places->firmware,
                                config->debug_image ? flavour->debug_ramdisk : flavour->ramdisk);

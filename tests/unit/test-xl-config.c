@@ -1,4 +1,5 @@
 // sources: launcher/xl-stubdom/config.c launcher/xl-stubdom/settings.c
+// sources: launcher/xl-stubdom/pci.c
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c
 // sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/keys.c launcher/xl-stubdom/host-config.c
 // sources: launcher/xl-stubdom/nics.c launcher/xl-stubdom/devices.c common/frame-filter.c common/util.c

@@ -1,4 +1,5 @@
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/config.c launcher/xl-stubdom/fault.c
+// sources: launcher/xl-stubdom/pci.c
 // sources: launcher/xl-stubdom/keys.c
 // sources: launcher/xl-stubdom/nics.c launcher/xl-stubdom/devices.c launcher/xl-stubdom/flavour.c
 // sources: common/frame-filter.c common/util.c

@@ -1,4 +1,5 @@
 // sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/config.c launcher/xl-stubdom/fault.c
+// sources: launcher/xl-stubdom/pci.c
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/nics.c launcher/xl-stubdom/devices.c
 // sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/host-config.c
 // sources: common/frame-filter.c common/util.c
@@ -107,7 +108,7 @@ static void test_asked_for_in_vain(void **state)
         "spice = 1", "p9 = [ 'tag=a,path=/b,security_model=none' ]",
         "channel = [ 'connection=pty,name=org.qemu.guest_agent.0' ]", "vga = 'qxl'",
         "vtpm = [ 'backend=0' ]", "gfx_passthru = 1", "gfx_passthru = 'igd'", "nestedhvm = 1",
-        "pci = [ '00:04.0' ]", "sdl = 1", "vfb = [ 'type=vnc' ]", "vkb = [ 'unique-id=a' ]",
+        "pci_msitranslate = 1", "sdl = 1", "vfb = [ 'type=vnc' ]", "vkb = [ 'unique-id=a' ]",
         "usbdevice = 'host:1.2'", "usbdevice = [ 'tablet', 'host:1.2' ]", "soundhw = 'all'",
         "usbversion = 4", "bios = 'rombios'", "rdm = 'strategy=host'", "spiceusbredirection = 2",
     };

@@ -1,4 +1,5 @@
 // sources: launcher/xl-stubdom/command-line.c launcher/xl-stubdom/config.c
+// sources: launcher/xl-stubdom/pci.c
 // sources: launcher/xl-stubdom/dm-args.c launcher/xl-stubdom/guest-files.c
 // sources: common/dm-argv.c common/str-list.c common/util.c
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c launcher/xl-stubdom/image.c
@@ -116,12 +117,33 @@ static bool has_stub, does_not_say;
 
 int domains_find(const char *name, uint32_t *guest, uint32_t *stub, struct fault *fault)
 {
-    assert_string_equal(name, "g");
+    assert_true(!has_stub || !strcmp(name, "g") || !strcmp(name, "dom"));
     *guest = 4;
     *stub = 5;
     if (does_not_say)
         return fault_set(fault, -EIO, "g: xenstore does not say");
     return has_stub ? 0 : fault_set(fault, -ENODEV, "no stub domain");
+}
+
+static bool host_refuses, stub_has_devices;
+
+int pci_check_host(const struct pci_devices *devices, const char *source, struct fault *fault)
+{
+    return host_refuses && devices->count ? fault_set(fault, -ENODEV, "%s: not on this host", source) : 0;
+}
+
+bool pci_stub_has_any(unsigned int stub)
+{
+    assert_int_equal(stub, 5);
+    return stub_has_devices;
+}
+
+static bool stub_may_have_devices;
+
+bool pci_stub_may_have(unsigned int stub)
+{
+    assert_int_equal(stub, 5);
+    return stub_may_have_devices;
 }
 
 static void put(const char *name, const char *text, mode_t mode)
@@ -593,6 +615,39 @@ static void test_config_by_file(void **state)
     unlink("seen");
 }
 
+/* The kernel is another one, and what this host has not is refused for a new guest alone. */
+static void test_pci(void **state)
+{
+    (void)state;
+    put("g.cfg", GUEST "pci = [ '00:10.0' ]\n", 0600);
+    assert_int_equal(RUN("create", "g.cfg"), 1);
+    assert_non_null(strstr(get("err"), "fw/qemu-stubdom-linux-pci-kernel: No such file"));
+    put("fw/qemu-stubdom-linux-pci-kernel", "\177ELF", 0600);
+    xl_does("cat \"$2\" >seen 2>/dev/null; exit 0");
+    assert_int_equal(RUN("create", "g.cfg"), 0);
+    assert_non_null(strstr(get("seen"), "stubdomain_kernel=\"fw/qemu-stubdom-linux-pci-kernel\""));
+    host_refuses = true;
+    assert_int_equal(RUN("create", "g.cfg"), 1);
+    assert_string_equal(get("err"), "xl-stubdom: g.cfg: not on this host\n");
+    assert_int_equal(RUN("--print-config", "g.cfg"), 0);
+    host_refuses = false;
+
+    has_stub = stub_has_devices = true;
+    assert_int_equal(RUN("save", "dom", "checkpoint"), 1);
+    assert_non_null(strstr(get("err"), "dom has PCI devices"));
+    assert_int_equal(RUN("migrate", "dom", "host"), 1);
+    stub_has_devices = false;
+    assert_int_equal(RUN("save", "dom", "checkpoint"), 0);
+    assert_int_equal(RUN("pci-attach", "dom", "00:10.0"), 1);
+    assert_non_null(strstr(get("err"), "dom: its stub domain's kernel has no PCI"));
+    stub_may_have_devices = true;
+    assert_int_equal(RUN("pci-attach", "dom", "00:10.0"), 0);
+    has_stub = false;
+    put("g.cfg", GUEST, 0600);
+    unlink("fw/qemu-stubdom-linux-pci-kernel");
+    unlink("seen");
+}
+
 /* A file as xl writes it: the header, then the config as JSON. */
 static void put_saved(const char *json, uint32_t len)
 {
@@ -925,6 +980,7 @@ int main(void)
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_early_death),
         cmocka_unit_test(test_config_by_file),
+        cmocka_unit_test(test_pci),
         cmocka_unit_test(test_saved_guest),
         cmocka_unit_test(test_required),
         cmocka_unit_test(test_refused_before_xl),

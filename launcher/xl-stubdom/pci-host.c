@@ -1,0 +1,127 @@
+/*
+ * pci-host: what this host can give to a new guest now. See pci.h.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "pci.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xenctrl.h>
+#include <xenstore.h>
+
+#include "cleanup.h"
+#include "xs-get.h"
+
+#ifndef PCI_FOLDER
+#define PCI_FOLDER "/sys/bus/pci"
+#endif
+#define BACKENDS "/local/domain/0/backend/pci"
+
+static int check_iommu(const char *source, struct fault *fault)
+{
+    xc_interface *xc = xc_interface_open(NULL, NULL, 0);
+    xc_physinfo_t info = {0};
+    int rc = 0;
+
+    if (!xc || xc_physinfo(xc, &info))
+        rc = fault_set(fault, -EIO, "%s: pci: no Xen here, or not root", source);
+    else if (!(info.capabilities & XEN_SYSCTL_PHYSCAP_directio))
+        rc = fault_set(fault, -ENODEV, "%s: pci: this host has no IOMMU, or Xen does not use it", source);
+    if (xc)
+        xc_interface_close(xc);
+    return rc;
+}
+
+static bool is_there(const char *folder, const char *address)
+{
+    char path[200];
+
+    snprintf(path, sizeof(path), PCI_FOLDER "/%s/%s", folder, address);
+    return !access(path, F_OK);
+}
+
+/* Has that backend, a domain's, the device? */
+static bool backend_has(struct xs_handle *xs, const char *domain, const char *address)
+{
+    cleanup_free char *count = xs_get(xs, BACKENDS "/%s/0/num_devs", domain);
+
+    for (int i = 0, n = count ? atoi(count) : 0; i < n; i++) {
+        cleanup_free char *device = xs_get(xs, BACKENDS "/%s/0/dev-%d", domain, i);
+
+        if (device && !strcmp(device, address))
+            return true;
+    }
+    return false;
+}
+
+/* The name of the domain that has it, malloc'd, or NULL. */
+static char *find_owner(struct xs_handle *xs, const char *address)
+{
+    unsigned int count = 0;
+    cleanup_free char **domains = xs_directory(xs, XBT_NULL, BACKENDS, &count);
+
+    for (unsigned int i = 0; domains && i < count; i++)
+        if (backend_has(xs, domains[i], address))
+            return xs_get(xs, "/local/domain/%s/name", domains[i]);
+    return NULL;
+}
+
+static int check_device(const struct pci_device *device, struct xs_handle *xs, const char *source,
+                        struct fault *fault)
+{
+    cleanup_free char *owner = NULL;
+
+    if (!is_there("devices", device->address))
+        return fault_set(fault, -ENODEV, "%s: pci: there is no device %s", source, device->address);
+    if (!is_there("drivers/pciback", device->address) && !device->seize)
+        return fault_set(fault, -EBUSY, "%s: pci: %s is dom0's: xl pci-assignable-add %s", source, device->address,
+                         device->address);
+    owner = find_owner(xs, device->address);
+    return owner ? fault_set(fault, -EBUSY, "%s: pci: %s has the device %s", source, owner, device->address) : 0;
+}
+
+int pci_check_host(const struct pci_devices *devices, const char *source, struct fault *fault)
+{
+    struct xs_handle *xs;
+    int rc;
+
+    if (!devices->count)
+        return 0;
+    rc = check_iommu(source, fault);
+    if (rc)
+        return rc;
+    xs = xs_open(0);
+    if (!xs)
+        return fault_set(fault, -errno, "%s: pci: no xenstore: %s", source, strerror(errno));
+    for (int i = 0; !rc && i < devices->count; i++)
+        rc = check_device(&devices->list[i], xs, source, fault);
+    xs_close(xs);
+    return rc;
+}
+
+bool pci_stub_may_have(unsigned int stub)
+{
+    struct xs_handle *xs = xs_open(0);
+    cleanup_free char *vm = xs ? xs_get(xs, "/local/domain/%u/vm", stub) : NULL;
+    cleanup_free char *kernel = vm ? xs_get(xs, "%s/image/kernel", vm) : NULL;
+    const struct flavour *flavour = kernel ? flavour_of_kernel(kernel) : NULL;
+    const char *slash = kernel ? strrchr(kernel, '/') : NULL;
+
+    if (xs)
+        xs_close(xs);
+    return !flavour || (flavour->pci_kernel && !strcmp(slash ? slash + 1 : kernel, flavour->pci_kernel));
+}
+
+bool pci_stub_has_any(unsigned int stub)
+{
+    struct xs_handle *xs = xs_open(0);
+    cleanup_free char *count = xs ? xs_get(xs, BACKENDS "/%u/0/num_devs", stub) : NULL;
+
+    if (xs)
+        xs_close(xs);
+    return count && atoi(count) > 0;
+}
