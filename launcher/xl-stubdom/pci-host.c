@@ -89,7 +89,7 @@ int pci_check_host(const struct pci_devices *devices, const char *source, struct
     struct xs_handle *xs;
     int rc;
 
-    if (!devices->count)
+    if (!devices->wanted)
         return 0;
     rc = check_iommu(source, fault);
     if (rc)

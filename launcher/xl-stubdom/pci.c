@@ -54,6 +54,14 @@ static int check_twice(const struct pci_devices *devices, const char *source, st
     return 0;
 }
 
+/* libxl gives a guest that has no devices yet no page tables of the IOMMU's, and can never do so later. */
+static const char *setting_for(XLU_Config *xlu, int count)
+{
+    const char *theirs;
+
+    return count || !xlu_cfg_get_string(xlu, "passthrough", &theirs, 1) ? NULL : "passthrough=\"enabled\"";
+}
+
 int pci_read(XLU_Config *xlu, const char *source, const struct flavour *flavour, struct pci_devices *devices,
              struct fault *fault)
 {
@@ -72,6 +80,7 @@ int pci_read(XLU_Config *xlu, const char *source, const struct flavour *flavour,
         return fault_set(fault, -EINVAL, "%s: pci: %d devices, and at most %d can be had", source, count,
                          PCI_MAX_DEVICES);
     devices->wanted = true;
+    devices->setting = setting_for(xlu, count);
     xlu_cfg_get_long(xlu, "pci_seize", &seize, 1);
     for (int i = 0; !rc && i < count; i++) {
         const char *entry = xlu_cfg_get_listitem(list, i);

@@ -22,6 +22,7 @@ struct pci_device {
 
 struct pci_devices {
     bool wanted; /* there is a list, be it empty: devices may be attached later */
+    const char *setting; /* key=value that libxl needs to be told for that; NULL: nothing */
     int count;
     struct pci_device list[PCI_MAX_DEVICES];
 };

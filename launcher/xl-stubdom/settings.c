@@ -75,12 +75,12 @@ static int add(struct settings *settings, const struct config *config, enum libx
     return 0;
 }
 
-/* A list is only there when the config's own will not do. */
-static int add_list(struct settings *settings, const struct config *config, const char *list, struct fault *fault)
+/* Only there when the config's own will not do. */
+static int add_line(struct settings *settings, const struct config *config, const char *line, struct fault *fault)
 {
-    if (!list)
+    if (!line)
         return 0;
-    settings->line[settings->count] = strdup(list);
+    settings->line[settings->count] = strdup(line);
     if (!settings->line[settings->count])
         return fault_set(fault, -ENOMEM, "%s: out of memory", config->source);
     settings->count++;
@@ -154,8 +154,10 @@ int settings_init(struct settings *settings, const struct config *config,
         return rc;
     rc = add(settings, config, KEY_MEMORY, memory_text, true, fault);
     if (!rc)
-        rc = add_list(settings, config, config->disks, fault);
-    return rc ? rc : add_list(settings, config, config->vifs, fault);
+        rc = add_line(settings, config, config->disks, fault);
+    if (!rc)
+        rc = add_line(settings, config, config->pci.setting, fault);
+    return rc ? rc : add_line(settings, config, config->vifs, fault);
 }
 
 void settings_dispose(struct settings *settings)

@@ -631,6 +631,9 @@ static void test_pci(void **state)
     assert_string_equal(get("err"), "xl-stubdom: g.cfg: not on this host\n");
     assert_int_equal(RUN("--print-config", "g.cfg"), 0);
     host_refuses = false;
+    put("g.cfg", GUEST "pci = []\n", 0600);
+    assert_int_equal(RUN("create", "g.cfg"), 0);
+    assert_non_null(strstr(get("seen"), "passthrough=\"enabled\""));
 
     has_stub = stub_has_devices = true;
     assert_int_equal(RUN("save", "dom", "checkpoint"), 1);

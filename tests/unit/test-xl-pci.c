@@ -49,8 +49,12 @@ static void test_what_is_asked_for(void **state)
     assert_int_equal(read_config("linux", "pci = []"), 0);
     assert_true(devices.wanted);
     assert_int_equal(devices.count, 0);
+    assert_string_equal(devices.setting, "passthrough=\"enabled\"");
+    assert_int_equal(read_config("linux", "pci = []\npassthrough = 'share_pt'"), 0);
+    assert_null(devices.setting);
     assert_int_equal(read_config("linux", "pci = [ '00:10.0', '0001:af:1f.7,permissive=1', '01:00.0@5,seize=1' ]"), 0);
     assert_int_equal(devices.count, 3);
+    assert_null(devices.setting);
     assert_string_equal(devices.list[0].address, "0000:00:10.0");
     assert_string_equal(devices.list[1].address, "0001:af:1f.7");
     assert_false(devices.list[1].seize);
@@ -150,8 +154,10 @@ static void assert_not_here(const char *reason)
 static void test_this_host(void **state)
 {
     has_iommu = false;
-    assert_int_equal(read_config("linux", "pci = []"), 0);
+    assert_int_equal(read_config("linux", "name = 'g'"), 0);
     assert_int_equal(pci_check_host(&devices, "g.cfg", &fault), 0);
+    assert_int_equal(read_config("linux", "pci = []"), 0);
+    assert_not_here("no IOMMU");
     assert_int_equal(read_config("linux", "pci = [ '00:10.0' ]"), 0);
     assert_not_here("no IOMMU");
     has_iommu = true;
