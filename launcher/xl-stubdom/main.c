@@ -776,7 +776,8 @@ static int check_attached(struct job *job)
     uint32_t guest, stub;
     struct fault none;
 
-    if (!job->line.pci_attached || domains_find(job->line.pci_attached, &guest, &stub, &none) || pci_stub_may_have(stub))
+    if (!job->line.pci_attached || domains_find(job->line.pci_attached, &guest, &stub, &none) ||
+        pci_stub_may_have(stub))
         return 0;
     return fault_set(&job->fault, -ENOTSUP,
                      "%s: its stub domain's kernel has no PCI: a guest needs pci= in its config for that, of the "

@@ -58,7 +58,15 @@ static bool backend_has(struct xs_handle *xs, const char *domain, const char *ad
     return false;
 }
 
-/* The name of the domain that has it, malloc'd, or NULL. */
+/* The guest's, when that is its stub domain. Malloc'd, or NULL. */
+static char *guest_name(struct xs_handle *xs, const char *domain)
+{
+    cleanup_free char *guest = xs_get(xs, "/local/domain/%s/target", domain);
+
+    return xs_get(xs, "/local/domain/%s/name", guest ? guest : domain);
+}
+
+/* The name of the guest that has it, malloc'd, or NULL. */
 static char *find_owner(struct xs_handle *xs, const char *address)
 {
     unsigned int count = 0;
@@ -66,7 +74,7 @@ static char *find_owner(struct xs_handle *xs, const char *address)
 
     for (unsigned int i = 0; domains && i < count; i++)
         if (backend_has(xs, domains[i], address))
-            return xs_get(xs, "/local/domain/%s/name", domains[i]);
+            return guest_name(xs, domains[i]);
     return NULL;
 }
 

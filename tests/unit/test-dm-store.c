@@ -430,6 +430,54 @@ static void test_pci_devices(void **state)
     assert_int_equal(store_list_pci(&store, addresses), -EINVAL);
 }
 
+#define PCI "/local/domain/0/backend/pci"
+
+static void put_pci(int domid, int n, const char *address, const char *device_state)
+{
+    const struct { const char *leaf, *value; } leaves[] = {
+        { "key", address }, { "dev", address }, { "opts", "permissive=0" }, { "state", device_state } };
+    char path[100], count[16];
+
+    for (size_t i = 0; i < ARRAY_SIZE(leaves); i++) {
+        snprintf(path, sizeof(path), PCI "/%d/0/%s-%d", domid, leaves[i].leaf, n);
+        set(path, leaves[i].value);
+    }
+    snprintf(path, sizeof(path), PCI "/%d/0/num_devs", domid);
+    snprintf(count, sizeof(count), "%d", n + 1);
+    set(path, count);
+}
+
+/* As libxl itself notes a device of a guest without stub domain, and only one that stays. */
+static void test_note_pci(void **state)
+{
+    put_pci(7, 0, "0000:00:10.0", "3");
+    put_pci(7, 1, "0000:00:11.0", "1");
+    assert_int_equal(store_note_pci(&store, "0000:00:10.0"), 0); /* the guest is gone */
+    assert_null(find(PCI "/6/0/num_devs"));
+    set("/local/domain/6/domid", "6");
+    put_pci(7, 0, "0000:00:10.0", "5"); /* the device goes */
+    put_pci(7, 1, "0000:00:11.0", "1");
+    assert_int_equal(store_note_pci(&store, "0000:00:10.0"), 0);
+    assert_int_equal(store_note_pci(&store, "0000:00:1f.0"), 0);
+    assert_null(find(PCI "/6/0/num_devs"));
+    conflicts = 1;
+    assert_int_equal(store_note_pci(&store, "0000:00:11.0"), 0);
+    assert_string_equal(find(PCI "/6/0/num_devs")->value, "1");
+    assert_string_equal(find(PCI "/6/0/dev-0")->value, "0000:00:11.0");
+    assert_string_equal(find(PCI "/6/0/key-0")->value, "0000:00:11.0");
+    assert_string_equal(find(PCI "/6/0/opts-0")->value, "permissive=0");
+    assert_string_equal(find(PCI "/6/0/state-0")->value, "1");
+    assert_null(find(PCI "/6/0/state")); /* or the kernel would take it for a device of its own */
+    assert_int_equal(store_note_pci(&store, "0000:00:11.0"), 0);
+    assert_string_equal(find(PCI "/6/0/num_devs")->value, "1");
+    put_pci(7, 0, "0000:00:10.0", "3");
+    put_pci(7, 1, "0000:00:11.0", "3");
+    assert_int_equal(store_note_pci(&store, "0000:00:10.0"), 0);
+    assert_string_equal(find(PCI "/6/0/num_devs")->value, "2");
+    assert_string_equal(find(PCI "/6/0/dev-1")->value, "0000:00:10.0");
+    assert_int_equal(transactions, 0);
+}
+
 /* It names files that root opens: nobody's but dom0's is read. */
 static void test_dm_argv(void **state)
 {
@@ -498,6 +546,7 @@ int main(void)
         TEST(test_three_answers),
         TEST(test_watches),
         TEST(test_pci_devices),
+        TEST(test_note_pci),
         TEST(test_seed),
     };
 

@@ -18,7 +18,7 @@
 
 static struct fault fault;
 static struct pci_devices devices;
-static bool has_iommu;
+static bool has_iommu, target; /* domain 7 is 6's stub domain */
 static const char *kernel;
 static const char *owner; /* the domain that has 0000:00:10.0, or NULL */
 
@@ -126,7 +126,11 @@ void *__wrap_xs_read(struct xs_handle *xs, xs_transaction_t t, const char *path,
         return strdup("2");
     if (owner && !strcmp(path, "/local/domain/0/backend/pci/7/0/dev-1"))
         return strdup("0000:00:10.0");
-    return owner && !strcmp(path, "/local/domain/7/name") ? strdup(owner) : NULL;
+    if (target && !strcmp(path, "/local/domain/7/target"))
+        return strdup("6");
+    if (owner && !strcmp(path, target ? "/local/domain/6/name" : "/local/domain/7/name"))
+        return strdup(owner);
+    return NULL;
 }
 
 static void make_device(const char *folder, const char *address)
@@ -169,8 +173,10 @@ static void test_this_host(void **state)
     devices.list[0].seize = false;
     make_device("drivers/pciback", "0000:00:10.0");
     assert_int_equal(pci_check_host(&devices, "g.cfg", &fault), 0);
-    owner = "other-dm";
-    assert_not_here("other-dm has the device 0000:00:10.0");
+    owner = "other";
+    assert_not_here("other has the device 0000:00:10.0");
+    target = true;
+    assert_not_here("other has the device 0000:00:10.0");
     kernel = "/boot/qemu-stubdom-linux-kernel";
     assert_false(pci_stub_may_have(7));
     kernel = "/boot/qemu-stubdom-linux-pci-kernel";

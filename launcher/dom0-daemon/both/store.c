@@ -11,7 +11,7 @@
  *   /local/domain/S/device-model/G/qmp-vchan/{ring-ref,event-channel}          S's
  *   /local/domain/G/memory/videoram                                            dom0's
  *   /local/domain/G/vm, and below it image/dm-argv/NNN                         dom0's
- *   /local/domain/0/backend/pci/S/0/{num_devs,dev-N}           dom0's
+ *   /local/domain/0/backend/pci/{S,G}/0/{num_devs,dev-N,…}     dom0's; for G ours
  *   /local/domain/0/device-model/S/state         "running" when all is served
  *   /local/domain/S/stubdom-seed                 written before S runs, then S's
  *   /local/domain/S/image/{qmp-proxy,device-model}-pid     libxl's; S only reads them
@@ -328,6 +328,90 @@ int store_list_pci(struct store *store, char addresses[STORE_MAX_PCI][STORE_PCI_
             strcpy(addresses[count++], address);
     }
     return rc ? rc : count;
+}
+
+/* A node of that domain's PCI backend, or NULL; its folder in PATH, too. */
+static char *read_pci(struct store *store, xs_transaction_t t, int domid, const char *leaf, int n)
+{
+    char path[STORE_PATH];
+    unsigned int len;
+
+    snprintf(path, sizeof(path), "/local/domain/0/backend/pci/%d/0/%s-%d", domid, leaf, n);
+    return xs_read(store->xs, t, path, &len);
+}
+
+/* Where in that domain's list it is, or -1; *count: how long that is. */
+static int find_pci(struct store *store, xs_transaction_t t, int domid, const char *address, int *count)
+{
+    char path[STORE_PATH];
+    unsigned int len, slots = 0;
+    cleanup_free char *text = NULL;
+    int found = -1;
+
+    snprintf(path, sizeof(path), "/local/domain/0/backend/pci/%d/0/num_devs", domid);
+    text = xs_read(store->xs, t, path, &len);
+    *count = !text || parse_uint(text, STORE_MAX_PCI, &slots) ? 0 : (int)slots;
+    for (int i = 0; i < *count && found < 0; i++) {
+        cleanup_free char *device = read_pci(store, t, domid, "dev", i);
+
+        if (device && !strcmp(device, address))
+            found = i;
+    }
+    return found;
+}
+
+/* The stub domain's entry FROM, as the guest's entry TO. libxl ends with a fault where one of them is missing. */
+static bool copy_pci(struct store *store, xs_transaction_t t, int from, int to)
+{
+    static const char *const leaves[] = { "key", "dev", "opts", "state" };
+    char path[STORE_PATH], count[16];
+
+    for (size_t i = 0; i < ARRAY_SIZE(leaves); i++) {
+        cleanup_free char *value = read_pci(store, t, store->domid, leaves[i], from);
+
+        snprintf(path, sizeof(path), "/local/domain/0/backend/pci/%d/0/%s-%d", store->target, leaves[i], to);
+        if (!value || !xs_write(store->xs, t, path, value, strlen(value)))
+            return false;
+    }
+    snprintf(path, sizeof(path), "/local/domain/0/backend/pci/%d/0/num_devs", store->target);
+    snprintf(count, sizeof(count), "%d", to + 1);
+    return xs_write(store->xs, t, path, count, strlen(count));
+}
+
+/* One that goes is not noted again: nobody would take that away. */
+static bool is_leaving(struct store *store, xs_transaction_t t, int n)
+{
+    cleanup_free char *state = read_pci(store, t, store->domid, "state", n);
+    unsigned int value;
+
+    return !state || parse_uint(state, XenbusStateReconfigured, &value) || value == XenbusStateClosing ||
+           value == XenbusStateClosed;
+}
+
+int store_note_pci(struct store *store, const char *address)
+{
+    char path[STORE_PATH];
+
+    snprintf(path, sizeof(path), "/local/domain/%d/domid", store->target);
+    for (;;) {
+        xs_transaction_t t = store->target < 0 ? XBT_NULL : xs_transaction_start(store->xs);
+        cleanup_free char *guest = NULL;
+        int from, to, count;
+        unsigned int len;
+        bool ok = true;
+
+        if (t == XBT_NULL)
+            return store->target < 0 ? 0 : -errno;
+        guest = xs_read(store->xs, t, path, &len);
+        from = find_pci(store, t, store->domid, address, &count);
+        if (guest && from >= 0 && !is_leaving(store, t, from) &&
+            find_pci(store, t, store->target, address, &to) < 0)
+            ok = copy_pci(store, t, from, to);
+        if (xs_transaction_end(store->xs, t, !ok))
+            return ok ? 0 : -EIO;
+        if (errno != EAGAIN)
+            return -errno;
+    }
 }
 
 int store_write_backend_state(struct store *store, unsigned int id, unsigned int state)

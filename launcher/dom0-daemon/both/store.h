@@ -82,6 +82,13 @@ uint64_t store_read_video_memory(struct store *store);
 #define STORE_PCI_ADDRESS 16
 int store_list_pci(struct store *store, char addresses[STORE_MAX_PCI][STORE_PCI_ADDRESS]);
 
+/*
+ * Notes one of them for the guest, where libxl notes the devices of a guest that has no stub domain, and looks for
+ * them. libxl removes it when it takes the device away. 0 or -errno; 0 as well when it is noted, or
+ * guest or device are going.
+ */
+int store_note_pci(struct store *store, const char *address);
+
 /* Writes, 0 or -errno. */
 int store_write_backend_state(struct store *store, unsigned int id, unsigned int state);
 int store_write_tty(struct store *store, unsigned int id, const char *tty);

@@ -60,6 +60,7 @@ struct setup {
     /* The supervisor's own. */
     struct loop loop;
     struct guard guard;
+    struct pci_control pci;
     struct loop_timer look_again;
 };
 
@@ -222,7 +223,7 @@ static void keeper_asks(void *data, int fd)
     /* xl, which may wait for QEMU's answer, is to hear at once that there is none. */
     if (look(setup))
         (void)!send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-    pci_control_allow(setup->options.domid);
+    pci_control_follow(&setup->pci, setup->options.domid);
 }
 
 /* For the file to save to. */

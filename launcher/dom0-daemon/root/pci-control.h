@@ -1,14 +1,26 @@
 /*
- * The stub domain may enable and disable the interrupts of its guest's PCI devices. dom0's pciback lets a frontend
- * write few registers, and those bits only for a device that is named in a file of its driver; libxl never
- * names one. pciback forgets it when the device leaves the domain.
+ * What dom0 must be told of the PCI devices that the stub domain has for its guest, and libxl does not say.
+ *
+ * To pciback: the stub domain may enable and disable their interrupts. A frontend may write few registers, and those
+ * bits only for a device that is named in a file of the driver. pciback forgets it when the device leaves.
+ *
+ * To libxl itself: the guest has them. With a stub domain it notes a device for that alone, and then
+ * believes of the guest that it has none: xl pci-list shows nothing, pci-detach refuses, and after a reboot the guest
+ * has lost the device.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #ifndef DM_PCI_CONTROL_H
 #define DM_PCI_CONTROL_H
 
-/* For the devices that the stub domain has now. A failure is logged: such a device has no interrupts then. */
-void pci_control_allow(int stub);
+#include "store.h"
+
+struct pci_control {
+    int count; /* those that the stub domain had when we looked last */
+    char known[STORE_MAX_PCI][STORE_PCI_ADDRESS];
+};
+
+/* Does both for the devices that the stub domain has now. A failure is logged, with what it means. */
+void pci_control_follow(struct pci_control *control, int stub);
 
 #endif
