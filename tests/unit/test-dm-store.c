@@ -86,6 +86,17 @@ bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path, const v
     return true;
 }
 
+/* Of a folder's, all below. */
+bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
+{
+    size_t len = strlen(path);
+
+    for (int i = 0; i < node_count; i++)
+        if (!strncmp(nodes[i].path, path, len) && (!nodes[i].path[len] || nodes[i].path[len] == '/'))
+            nodes[i--] = nodes[--node_count];
+    return true;
+}
+
 char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *num)
 {
     char **list = calloc(64, sizeof(char *) + 32), *names = (char *)(list + 64);
@@ -475,6 +486,12 @@ static void test_note_pci(void **state)
     assert_int_equal(store_note_pci(&store, "0000:00:10.0"), 0);
     assert_string_equal(find(PCI "/6/0/num_devs")->value, "2");
     assert_string_equal(find(PCI "/6/0/dev-1")->value, "0000:00:10.0");
+    put_pci(71, 0, "0000:00:12.0", "3");
+    store_forget_pci(&store);
+    assert_null(find(PCI "/7/0/num_devs"));
+    assert_null(find(PCI "/7/0/dev-1"));
+    assert_non_null(find(PCI "/71/0/dev-0"));
+    assert_non_null(find(PCI "/6/0/dev-0"));
     assert_int_equal(transactions, 0);
 }
 

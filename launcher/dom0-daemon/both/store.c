@@ -414,6 +414,14 @@ int store_note_pci(struct store *store, const char *address)
     }
 }
 
+void store_forget_pci(struct store *store)
+{
+    char path[STORE_PATH];
+
+    snprintf(path, sizeof(path), "/local/domain/0/backend/pci/%d", store->domid);
+    xs_rm(store->xs, XBT_NULL, path);
+}
+
 int store_write_backend_state(struct store *store, unsigned int id, unsigned int state)
 {
     char path[STORE_PATH];

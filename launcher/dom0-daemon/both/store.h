@@ -89,6 +89,12 @@ int store_list_pci(struct store *store, char addresses[STORE_MAX_PCI][STORE_PCI_
  */
 int store_note_pci(struct store *store, const char *address);
 
+/*
+ * The backend of a stub domain that is gone. libxl leaves it when the stub domain's kernel had ended and gave no answer
+ * any more, and dom0's kernel then keeps the devices from the next guest.
+ */
+void store_forget_pci(struct store *store);
+
 /* Writes, 0 or -errno. */
 int store_write_backend_state(struct store *store, unsigned int id, unsigned int state);
 int store_write_tty(struct store *store, unsigned int id, const char *tty);

@@ -355,6 +355,13 @@ static void inherit(void *data)
     store_close(&setup->store);
 }
 
+static void forget_devices(struct setup *setup)
+{
+    if (store_open(&setup->store, setup->options.domid) == 0)
+        store_forget_pci(&setup->store);
+    store_close(&setup->store);
+}
+
 static int serve(struct setup *setup)
 {
     struct supervisor_job job = { .run_keeper = run_keeper, .run_worker = run_worker,
@@ -376,8 +383,8 @@ static int serve(struct setup *setup)
     if (in_child)
         return status;
     worker_dispose(&setup->worker);
-    if (status == 0)
-        guard_see_off(&setup->guard, setup->signal_fd);
+    if (status == 0 && guard_see_off(&setup->guard, setup->signal_fd))
+        forget_devices(setup);
     cgroup_leave(CGROUP_ROOT, setup->options.domid);
     return status;
 }
