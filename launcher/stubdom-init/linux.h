@@ -20,6 +20,9 @@
 /* QEMU runs as this user and group: numbers only, the image has no passwd. */
 #define QEMU_UID 100
 
+/* More than there are system calls. */
+#define LINUX_CALLS 512
+
 #define LINUX_MAX_PASSED_FDS (DM_MAX_NICS + 4)
 
 struct linux_platform {
@@ -86,7 +89,12 @@ int linux_pci_init(struct linux_platform *platform);
 /* linux-pci.c: whether it has. */
 bool linux_pci_possible(void);
 
-/* linux-sandbox.c, micro-sandbox.c: run in the child between fork and exec. 0 or -errno. */
-int linux_sandbox_enter(void);
+/*
+ * linux-sandbox.c, micro-sandbox.c: what QEMU may do. The first in the parent, before fork(): *socket is for the
+ * second, in the child, between fork() and execve(), and to be closed in the parent (-1: there is none). 0 or
+ * -errno.
+ */
+int linux_sandbox_prepare(struct linux_platform *platform, int *socket);
+int linux_sandbox_enter(int socket);
 
 #endif
