@@ -1,12 +1,13 @@
 # shellcheck shell=bash disable=SC2034
 # Devices of the machine's that guests are given (# machine: iommu). Slots 10 and 13 have NVMe disks (MSI-X), 11 an
-# e1000e, 12 an rtl8139 (INTx); the NICs are on dom0's network.
+# e1000e, 12 an rtl8139 (INTx).
 #
 #   pci_disk SLOT         dom0's node of the NVMe disk in 00:SLOT.0
 #   pci_random SLOT       dom0 fills 16 MiB of that disk
 #   pci_give SLOT         the device may be given to guests, until the scenario ends
 #   pci_assignable SLOT   it is in xl's list
 #   pci_take_back SLOT    dom0's driver has it again
+#   pci_lan               dom0's bridge is on the network of the NICs
 #   pci_guest [LINE...]   hvm_config of "linux", with the distribution's kernel and its NVMe driver
 #   pci_up GUEST          serial_open of such a guest, once it runs and has loaded that
 #   pci_read              the guest reads what pci_random wrote, and writes 4 MiB, by DMA and interrupts:
@@ -35,6 +36,11 @@ pci_give() {
 pci_take_back() {
     ! pci_assignable "$1" || xl pci-assignable-remove -r "00:$1.0"
     [ -n "$(xl pci-assignable-list)" ] || xenstore-rm /libxl/pci
+}
+pci_lan() {
+    modprobe virtio_net
+    on_exit modprobe -r virtio_net
+    wait_until 5 ip link set eth0 master xenbr0 up
 }
 # The distribution's kernel has the drivers, as modules: an archive of them behind the guest's own.
 pci_initrd() {
