@@ -4,7 +4,7 @@
 #
 #   serial_open GUEST [N]      attaches to its serial console as a person would (N: another port);
 #                              again after a restore or a reboot: it has a new one
-#   serial_create GUEST        creates it, with its console on the same terminal: xl-stubdom create -c
+#   serial_create GUEST        creates it, with its console on the same terminal: $XL create -c
 #   serial_use GUEST           speaks with that one again, which is attached
 #   serial_close [GUEST]       detaches
 #   serial_wait REGEX [SECS]   a line that matches appears on it: $serial_line; all are in $serial_log
@@ -43,7 +43,7 @@ serial_open() {
     serial_attach "$1" "$address"
 }
 serial_create() {
-    serial_attach "$1" "EXEC:xl-stubdom create -c $cfg,pty,setsid,ctty,raw,echo=0"
+    serial_attach "$1" "EXEC:$XL create -c $cfg,pty,setsid,ctty,raw,echo=0"
 }
 # serial_attach GUEST ADDRESS: ADDRESS is socat's.
 serial_attach() {
