@@ -51,7 +51,7 @@ const struct flavour flavours[] = {
         .origin = "`make rump RUMPRUN=DIR` builds it with a rumprun toolchain, and `make install` puts it there",
         .unpacker = UNPACKED_BY_NOBODY,
         .arguments = "",
-        .memory = {.without_vnc = 32, .with_vnc = 64, .least = 26, A_DEVICE},
+        .memory = {.without_vnc = 32, .with_vnc = 64, .least = 24, A_DEVICE},
     },
 };
 
