@@ -50,6 +50,12 @@ bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path, const v
     return true;
 }
 
+bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
+{
+    MUST(strlen(path) < 200);
+    return true;
+}
+
 void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *len)
 {
     char *value = malloc(2049);
@@ -151,6 +157,19 @@ static void read_event(struct store *store)
     }
 }
 
+static void read_pci(struct store *store)
+{
+    char addresses[STORE_MAX_PCI][STORE_PCI_ADDRESS];
+    int count = store_list_pci(store, addresses);
+
+    MUST(count <= STORE_MAX_PCI);
+    for (int i = 0; i < count; i++) {
+        MUST(memchr(addresses[i], 0, STORE_PCI_ADDRESS));
+        store_note_pci(store, addresses[i]);
+    }
+    store_forget_pci(store);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
     struct message message;
@@ -174,6 +193,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
         store_read_qmp(&store, 0, &message);
         MUST(message.type == MESSAGE_QMP);
         read_dm_argv(&store);
+        read_pci(&store);
         read_event(&store);
         if (store_read_proxy_pid(&store, &index) == 0)
             MUST(index <= INT32_MAX);
