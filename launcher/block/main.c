@@ -45,8 +45,8 @@ static const struct stock_file stock_files[] = { STOCK_FILES };
 
 struct job {
     struct hotplug hotplug;
-    char *params, *mode, *state, *physical, *node; /* of xenstore; NULL: there is none */
-    char path[PATH_MAX];                           /* what params names, without links */
+    char *params, *mode, *physical, *node; /* of xenstore; NULL: there is none */
+    char path[PATH_MAX];                   /* what params names, without links */
     bool writes, checked; /* the guest may write; nobody else may have the disk then ("w!": others may) */
 };
 
@@ -54,7 +54,6 @@ static void job_dispose(struct job *job)
 {
     free(job->params);
     free(job->mode);
-    free(job->state);
     free(job->physical);
     free(job->node);
     if (job->hotplug.xs)
@@ -67,8 +66,8 @@ static int job_read(struct job *job)
         const char *node;
         char **value;
     } nodes[] = {
-        { "params", &job->params }, { "mode", &job->mode }, { "state", &job->state },
-        { "physical-device", &job->physical }, { "node", &job->node },
+        { "params", &job->params }, { "mode", &job->mode }, { "physical-device", &job->physical },
+        { "node", &job->node },
     };
     int rc = 0;
 
@@ -174,8 +173,10 @@ static int add_file(const struct job *job)
 
 static int add_locked(const struct job *job, const struct stat *st)
 {
-    /* libxl has given up, and removes the disk's folder: what is taken now would be nobody's. */
-    if (!job->state || strcmp(job->state, XENBUS_INIT_WAIT))
+    cleanup_free char *state = NULL;
+
+    /* Where libxl has given up, and removes the disk's folder, what is taken now would be nobody's. */
+    if (hotplug_read(&job->hotplug, "state", &state) || !state || strcmp(state, XENBUS_INIT_WAIT))
         return hotplug_fail(&job->hotplug, "%s: not wanted any more", job->path);
     return S_ISREG(st->st_mode) ? add_file(job) : add_device(job, st->st_rdev);
 }
@@ -196,9 +197,6 @@ static int add(struct job *job)
     lock = xen_lock_take(XEN_LOCK_DIR, "block");
     if (lock < 0)
         return hotplug_fail(&job->hotplug, "no lock in " XEN_LOCK_DIR ": %s", strerror(-lock));
-    free(steal_pointer(&job->state));
-    if (hotplug_read(&job->hotplug, "state", &job->state))
-        job->state = NULL;
     status = add_locked(job, &st);
     xen_lock_release(XEN_LOCK_DIR, "block", lock);
     return status;

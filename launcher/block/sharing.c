@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <mntent.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +14,7 @@
 
 #include <xenstore.h>
 
+#include "hotplug.h"
 #include "util.h"
 #include "xs-read.h"
 
@@ -31,32 +31,15 @@ static void vm_dispose(struct vm *vm)
     free(vm->target);
 }
 
-/* 0 as well when there is none, with *value NULL. */
-PRINTF_LIKE(3, 4) static int read_path(struct xs_handle *xs, char **value, const char *format, ...)
-{
-    char path[XENSTORE_PATH_MAX];
-    va_list args;
-    int len, rc;
-
-    *value = NULL;
-    va_start(args, format);
-    len = vsnprintf(path, sizeof(path), format, args);
-    va_end(args);
-    if (len < 0 || (size_t)len >= sizeof(path))
-        return -ENAMETOOLONG;
-    rc = xenstore_read(xs, path, value);
-    return rc == -ENOENT ? 0 : rc;
-}
-
 static int vm_read(struct vm *vm, struct xs_handle *xs, const char *domid)
 {
     cleanup_free char *target = NULL;
-    int rc = read_path(xs, &vm->own, "/local/domain/%s/vm", domid);
+    int rc = hotplug_read_path(xs, &vm->own, "/local/domain/%s/vm", domid);
 
     if (!rc)
-        rc = read_path(xs, &target, "/local/domain/%s/target", domid);
+        rc = hotplug_read_path(xs, &target, "/local/domain/%s/target", domid);
     if (!rc && target)
-        rc = read_path(xs, &vm->target, "/local/domain/%s/vm", target);
+        rc = hotplug_read_path(xs, &vm->target, "/local/domain/%s/vm", target);
     return rc;
 }
 
@@ -94,12 +77,12 @@ static int look_at(const struct user *user, const char *domid, const char *devid
 {
     cleanup_free char *physical = NULL, *mode = NULL;
     struct vm vm = {0};
-    int rc = read_path(user->xs, &physical, BACKENDS "/%s/%s/physical-device", domid, devid);
+    int rc = hotplug_read_path(user->xs, &physical, BACKENDS "/%s/%s/physical-device", domid, devid);
 
     if (rc || !physical || !is_ours(user->devices, physical))
         return rc;
     if (!user->writes)
-        rc = read_path(user->xs, &mode, BACKENDS "/%s/%s/mode", domid, devid);
+        rc = hotplug_read_path(user->xs, &mode, BACKENDS "/%s/%s/mode", domid, devid);
     /* Who shares what it writes on purpose ("w!") is not in the way of a reader either. */
     if (rc || (!user->writes && (!mode || !strchr(mode, 'w') || strchr(mode, '!'))))
         return rc;

@@ -56,15 +56,25 @@ int hotplug_write(const struct hotplug *hotplug, const char *node, const char *v
     return rc;
 }
 
-int hotplug_read(const struct hotplug *hotplug, const char *node, char **value)
+int hotplug_read_path(struct xs_handle *xs, char **value, const char *format, ...)
 {
     char path[XENSTORE_PATH_MAX];
-    int rc = format_text(path, sizeof(path), "%s/%s", hotplug->path, node);
+    va_list args;
+    int len, rc;
 
     *value = NULL;
-    if (!rc)
-        rc = xenstore_read(hotplug->xs, path, value);
+    va_start(args, format);
+    len = vsnprintf(path, sizeof(path), format, args);
+    va_end(args);
+    if (len < 0 || (size_t)len >= sizeof(path))
+        return -ENAMETOOLONG;
+    rc = xenstore_read(xs, path, value);
     return rc == -ENOENT ? 0 : rc;
+}
+
+int hotplug_read(const struct hotplug *hotplug, const char *node, char **value)
+{
+    return hotplug_read_path(hotplug->xs, value, "%s/%s", hotplug->path, node);
 }
 
 int hotplug_fail(const struct hotplug *hotplug, const char *format, ...)

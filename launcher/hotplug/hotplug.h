@@ -36,7 +36,10 @@ int hotplug_parse_path(struct hotplug *hotplug, const char *kind);
 /* Writes a node of the device's folder. 0, or -errno, and a line in the log. */
 int hotplug_write(const struct hotplug *hotplug, const char *node, const char *value);
 
-/* Reads a node of it: 0 as well when there is none, with *value NULL. Else -errno. */
+/* Reads a node by its whole path: 0 as well when there is none, with *value NULL. Else -errno. */
+int hotplug_read_path(struct xs_handle *xs, char **value, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* The same for a node of the device's folder. */
 int hotplug_read(const struct hotplug *hotplug, const char *node, char **value);
 
 /* Says why the device cannot be had; EXIT_FAILURE. */

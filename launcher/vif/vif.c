@@ -6,7 +6,6 @@
 #include "vif.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,22 +34,6 @@ int vif_init(struct vif *vif, struct hotplug *hotplug, int argc, char **argv)
     return rc || hotplug->devid <= DEVID_MAX ? rc : -EINVAL;
 }
 
-/* 0 as well when there is none: *value stays NULL. */
-PRINTF_LIKE(3, 4) static int read_path(struct xs_handle *xs, char **value, const char *format, ...)
-{
-    char path[XENSTORE_PATH_MAX];
-    va_list args;
-    int len, rc;
-
-    va_start(args, format);
-    len = vsnprintf(path, sizeof(path), format, args);
-    va_end(args);
-    if (len < 0 || (size_t)len >= sizeof(path))
-        return -ENAMETOOLONG;
-    rc = xenstore_read(xs, path, value);
-    return rc == -ENOENT ? 0 : rc;
-}
-
 static int read_mtu(struct vif *vif, const struct hotplug *hotplug)
 {
     cleanup_free char *text = NULL;
@@ -63,12 +46,12 @@ static int read_mtu(struct vif *vif, const struct hotplug *hotplug)
 static int find_stub_domain(const struct hotplug *hotplug, unsigned int *stub)
 {
     cleanup_free char *target = NULL, *model = NULL;
-    int rc = read_path(hotplug->xs, &target, "/local/domain/%u/target", hotplug->domid);
+    int rc = hotplug_read_path(hotplug->xs, &target, "/local/domain/%u/target", hotplug->domid);
 
     *stub = target ? hotplug->domid : 0;
     if (rc || target)
         return rc;
-    rc = read_path(hotplug->xs, &model, "/local/domain/%u/image/device-model-domid", hotplug->domid);
+    rc = hotplug_read_path(hotplug->xs, &model, "/local/domain/%u/image/device-model-domid", hotplug->domid);
     return rc || !model ? rc : parse_uint(model, DOMID_MAX, stub);
 }
 
@@ -91,9 +74,9 @@ static int read_firewall(struct vif *vif, const struct hotplug *hotplug)
 
     if (rc || !stub)
         return rc;
-    rc = read_path(hotplug->xs, &vm, "/local/domain/%u/vm", stub);
+    rc = hotplug_read_path(hotplug->xs, &vm, "/local/domain/%u/vm", stub);
     if (!rc && vm)
-        rc = read_path(hotplug->xs, &cmdline, "%s/image/cmdline", vm);
+        rc = hotplug_read_path(hotplug->xs, &cmdline, "%s/image/cmdline", vm);
     vif->firewall = !cmdline || !is_off(cmdline);
     return rc;
 }

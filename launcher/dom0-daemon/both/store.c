@@ -330,7 +330,7 @@ int store_list_pci(struct store *store, char addresses[STORE_MAX_PCI][STORE_PCI_
     return rc ? rc : count;
 }
 
-/* A node of that domain's PCI backend, or NULL; its folder in PATH, too. */
+/* A node of that domain's PCI backend, or NULL. */
 static char *read_pci(struct store *store, xs_transaction_t t, int domid, const char *leaf, int n)
 {
     char path[STORE_PATH];
