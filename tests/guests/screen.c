@@ -4,6 +4,9 @@
  *
  *   screen WIDTH HEIGHT RRGGBB            one colour
  *   screen WIDTH HEIGHT noise SECONDS     noise, five times a second another one
+ *   screen blits COUNT                    of a cirrus: begins that many blits from the CPU and
+ *                                         breaks them off; says how long one took, and after
+ *                                         them a write to the screen
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -45,6 +48,47 @@ static void *map_area(int area, size_t size)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
+/* The blitter of a cirrus, by the memory area that shows it: what QEMU's cirrus_vga.c calls CIRRUS_MMIO_BLT…. */
+enum { BLIT_PITCH = 0x10c, BLIT_MODE = 0x118, BLIT_STATUS = 0x140 };
+enum { FROM_CPU = 0x04, BUSY = 0x01, START = 0x02, RESET = 0x04 };
+
+static double microseconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1e6 + now.tv_nsec / 1e3;
+}
+
+static int begin_blits(int count)
+{
+    volatile uint32_t *screen = map_area(0, 4096);
+    volatile uint8_t *cirrus = map_area(1, 4096);
+    double start, blits;
+
+    if (!screen || !cirrus || count < 1) {
+        fprintf(stderr, "screen: no cirrus\n");
+        return 1;
+    }
+    cirrus[BLIT_PITCH] = 80;
+    cirrus[BLIT_MODE] = FROM_CPU;
+    start = microseconds();
+    for (int i = 0; i < count; i++) {
+        cirrus[BLIT_STATUS] = START;
+        if (!(cirrus[BLIT_STATUS] & BUSY)) {
+            fprintf(stderr, "screen: the blit does not wait for the CPU\n");
+            return 1;
+        }
+        cirrus[BLIT_STATUS] = RESET;
+        cirrus[BLIT_STATUS] = 0;
+    }
+    blits = microseconds();
+    for (int i = 0; i < 1024; i++)
+        screen[i] = i;
+    printf("blit %.0f us, write %.2f us\n", (blits - start) / count, (microseconds() - blits) / 1024);
+    return 0;
+}
+
 static void paint_noise(uint32_t *screen, size_t pixels, uint32_t n)
 {
     for (size_t i = 0; i < pixels; i++) {
@@ -63,8 +107,10 @@ int main(int argc, char **argv)
     uint32_t *screen;
     time_t end;
 
+    if (argc == 3 && !strcmp(argv[1], "blits"))
+        return begin_blits(atoi(argv[2]));
     if (!pixels) {
-        fprintf(stderr, "usage: screen WIDTH HEIGHT RRGGBB | noise SECONDS\n");
+        fprintf(stderr, "usage: screen WIDTH HEIGHT RRGGBB | noise SECONDS | blits COUNT\n");
         return 100;
     }
     screen = map_area(0, pixels * 4);
