@@ -33,10 +33,6 @@ void linux_prepare(int *console)
     mount_one("devtmpfs", "/dev", MS_NOSUID | MS_NOEXEC);
     *console = open(LINUX_CONSOLE, O_RDWR | O_NOCTTY | O_CLOEXEC);
     mount_one("proc", "/proc", MS_NOSUID | MS_NOEXEC | MS_NODEV);
-    /* QEMU and its files: a compressed file system, unpacked page by page as it is used. */
-    if (mount("/usr.erofs", "/usr", "erofs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) < 0 &&
-        errno != ENOENT) /* the debug image has them unpacked */
-        log_error("cannot mount /usr.erofs: %s", strerror(errno));
     /* What the broker reads and opens there is not for QEMU itself. */
     if (linux_pci_possible()) {
         mount_one("sysfs", "/sys", MS_NOSUID | MS_NOEXEC | MS_NODEV);
