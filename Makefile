@@ -3,7 +3,8 @@
 # tree and do only what changed. `make help` lists the targets.
 
 SHELL := /bin/bash
-export XENFIRMWAREDIR ?= /usr/lib/xen-4.20/boot
+export XEN ?= 4.20
+export XENFIRMWAREDIR ?= /usr/lib/xen-$(XEN)/boot
 export DESTDIR ?=
 .DEFAULT_GOAL := all
 

@@ -5,15 +5,14 @@
 # and may add to CFLAGS, CPPFLAGS, LDFLAGS and set CC and STRIP. Runs inside the build
 # root: packaging/build-root run make -C launcher/FOLDER
 #
-# Inputs (make variables): BUILD, XENFIRMWAREDIR, PREFIX, VERSION.
+# Inputs (make variables): BUILD, OUT, XEN, XENFIRMWAREDIR, PREFIX, VERSION.
 
 TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))/..)
 BUILD ?= $(TOP)/build
-XENFIRMWAREDIR ?= /usr/lib/xen-4.20/boot
 PREFIX ?= /usr
 VERSION ?= $(shell git -C $(TOP) -c safe.directory='*' describe --always --dirty 2>/dev/null || echo unknown)
 
-OUT := $(BUILD)/launcher
+OUT ?= $(BUILD)/launcher
 OBJ := $(OUT)/obj/$(PROGRAM)
 
 CFLAGS += -std=gnu11 -D_GNU_SOURCE -g -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \

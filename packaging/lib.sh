@@ -2,7 +2,9 @@
 # Functions shared by this project's build and test scripts. Sourced, never run.
 #
 # Inputs (environment): XEN_STUBDOM_CACHE, where everything slow is kept between
-# builds and clones (default: $XDG_CACHE_HOME/xen-stubdom or ~/.cache/xen-stubdom).
+# builds and clones (default: $XDG_CACHE_HOME/xen-stubdom or ~/.cache/xen-stubdom). XEN, the release of
+# Xen that dom0 has: it decides against which Debian's libraries dom0's programs are built, and where
+# the files in Xen's boot directory go. XENFIRMWAREDIR, that directory, where it is not Debian's.
 
 set -euo pipefail
 umask 022 # whoever calls: modes are a part of images and packages
@@ -11,17 +13,31 @@ REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${XEN_STUBDOM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/xen-stubdom}
 BUILD=${BUILD:-$REPO/build}
 LOGS=${LOGS:-$BUILD/log}
-export REPO CACHE BUILD LOGS
+XEN=${XEN:-4.20}
+XENFIRMWAREDIR=${XENFIRMWAREDIR:-/usr/lib/xen-$XEN/boot}
+# Of files that are another one for each Xen: none for Debian 13's.
+XEN_SUFFIX=-$XEN
+[ "$XEN" != 4.20 ] || XEN_SUFFIX=
+export REPO CACHE BUILD LOGS XEN XEN_SUFFIX XENFIRMWAREDIR
 mkdir -p "$CACHE" "$LOGS"
 
 # die MESSAGE: one clear line and exit 1.
 die() { echo "${0##*/}: $*" >&2; exit 1; }
 
+# dom0_suite: the Debian release that has Xen $XEN.
+dom0_suite() {
+    case $XEN in
+    4.20) echo trixie ;;
+    4.17) echo bookworm ;;
+    *) die "XEN=$XEN: only 4.20 (Debian 13) and 4.17 (Debian 12) are known" ;;
+    esac
+}
+
 # need_root: re-executes the calling script by sudo when it is not root.
 need_root() {
     [ "$(id -u)" -eq 0 ] && return
     command -v sudo >/dev/null || die "must run as root (sudo is not installed)"
-    exec sudo --preserve-env=XEN_STUBDOM_CACHE,XDG_CACHE_HOME,HOME,BUILD,LOGS,VERBOSE "$0" "$@"
+    exec sudo --preserve-env=XEN,XENFIRMWAREDIR,XEN_STUBDOM_CACHE,XDG_CACHE_HOME,HOME,BUILD,LOGS,VERBOSE "$0" "$@"
 }
 
 # hash_of FILE|DIR|=TEXT...: a short content hash of all arguments, in order.

@@ -24,7 +24,7 @@
 #include "stock.h"
 #include "xen-lock.h"
 
-/* What decides what `block` does; Debian 13's Xen 4.20. */
+/* What decides what `block` does; the same in Debian 12's Xen 4.17 and Debian 13's 4.20. */
 #ifndef STOCK_FILES
 #define STOCK_FILES \
     { "block", 0xa3d94655b5d06a5a }, { "block-common.sh", 0x89c08134476f5fc9 }, \

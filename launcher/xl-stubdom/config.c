@@ -331,8 +331,8 @@ static int read_disks(struct config *config, const struct reader *r)
 
     if (rc < 0)
         return rc;
-    return disks_read(r->xlu, r->source, type && !strcmp(type, "ahci"), r->host ? r->host->disk_helper : NULL,
-                      &config->disks, &config->devices.disks, r->fault);
+    return disks_read(r->xlu, r->source, type && !strcmp(type, "ahci"), r->host, &config->disks,
+                      &config->devices.disks, r->fault);
 }
 
 static int read_image(struct config *config, const struct reader *r)
@@ -459,7 +459,7 @@ static int read_keys(struct config *config, const struct reader *r)
     if (rc < 0)
         return rc;
     if ((rc = check_name(config, r)) || (rc = check_hvm(config, r)) ||
-        (rc = keys_check(r->xlu, r->source, r->fault)) || (rc = read_video(config, r)) ||
+        (rc = keys_check(r->xlu, r->source, r->host ? r->host->xen_minor : 0, r->fault)) || (rc = read_video(config, r)) ||
         (rc = read_image(config, r)) || (rc = read_memory(config, r)) || (rc = read_disks(config, r)) ||
         (rc = check_usb(r)) || (rc = read_boot(config, r)))
         return rc;

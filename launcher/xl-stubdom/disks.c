@@ -24,12 +24,15 @@
 /* How many libxl has names for. */
 #define LIBXL_SCSI_DISKS 16
 #define XEN_DISKS (1 << 20)
+/* libxl before Xen 4.20 leaves each CD drive to a QEMU in dom0. */
+#define XEN_MINOR_CDS 20
 
 /* A disk list on its way from the config to libxl. */
 struct list {
     const char *source;
     struct fault *fault;
     const char *helper;
+    int xen_minor;
     bool ahci;
     char *taken[LETTERS]; /* the vdev that has this letter, or NULL */
     char *specs;          /* "spec","spec": those so far, quoted */
@@ -135,6 +138,11 @@ static int check_backend(const struct list *list, const libxl_device_disk *disk)
                          "%s: disk %s: backendtype=%s needs a program in dom0 that no stub domain "
                          "has: remove it, phy serves files as well",
                          list->source, disk->vdev, libxl_disk_backend_to_string(disk->backend));
+    if (disk->is_cdrom && list->xen_minor && list->xen_minor < XEN_MINOR_CDS)
+        return fault_set(list->fault, -EINVAL,
+                         "%s: disk %s: libxl of Xen 4.%d has no CD drives for stub domains, 4.%d's has: use "
+                         "vdev=sd%c, access=ro (a SCSI disk)", list->source, disk->vdev, list->xen_minor,
+                         XEN_MINOR_CDS, 'a' + list->count.all % SCSI_DISKS);
     if (disk->format != LIBXL_DISK_FORMAT_RAW && disk->format != LIBXL_DISK_FORMAT_EMPTY)
         return fault_set(list->fault, -EINVAL,
                          "%s: disk %s: format=%s needs a QEMU in dom0: convert the image "
@@ -261,10 +269,11 @@ static int add(struct list *list, const char *spec)
     return rc;
 }
 
-int disks_read(XLU_Config *xlu, const char *source, bool ahci, const char *helper, char **line,
+int disks_read(XLU_Config *xlu, const char *source, bool ahci, const struct host_config *host, char **line,
                struct disk_count *disks, struct fault *fault)
 {
-    struct list list = {.source = source, .fault = fault, .helper = helper, .ahci = ahci};
+    struct list list = {.source = source, .fault = fault, .ahci = ahci, .helper = host ? host->disk_helper : NULL,
+                        .xen_minor = host ? host->xen_minor : 0};
     XLU_ConfigList *specs;
     const char *spec;
     int rc = 0;

@@ -16,6 +16,7 @@
 #include <libxlutil.h>
 
 #include "fault.h"
+#include "host-config.h"
 
 struct disk_count {
     int all;   /* each is one of the stub domain's, too */
@@ -26,10 +27,9 @@ struct disk_count {
 /*
  * Reads and counts the list in a parsed config and refuses what cannot work. *line becomes the setting that
  * must replace the list, "disk=[…]" (malloc'd), or NULL when it can stay as it is. `ahci`: hdtype is that.
- * `helper`: what dom0 runs for a disk in the place of Xen's `block` script, or NULL. Returns 0, or a negative errno
- * with the fault described.
+ * `host`: its Xen and disk helper count; or NULL. Returns 0, or a negative errno with the fault described.
  */
-int disks_read(XLU_Config *xlu, const char *source, bool ahci, const char *helper, char **line,
+int disks_read(XLU_Config *xlu, const char *source, bool ahci, const struct host_config *host, char **line,
                struct disk_count *disks, struct fault *fault);
 
 #endif

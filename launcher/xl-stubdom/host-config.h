@@ -13,6 +13,7 @@
 #include "nics.h"
 
 struct host_config {
+    int xen_minor;                 /* the host has Xen 4.this, says the caller; 0: all keys and disks are allowed */
     const struct flavour *flavour; /* of HVM guests whose config names none; NULL: none */
     bool require;                  /* an HVM guest without a stub domain is not started */
     const char *disk_helper;       /* what dom0 runs for a disk, stubdom-block; NULL: Xen's script */

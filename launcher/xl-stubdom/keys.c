@@ -76,9 +76,10 @@ static bool is_for_qemu(const struct key *key, const char *value)
 #define SET "set by xl-stubdom; another value is refused"
 
 /* The second kind has values that are refused. */
-#define ROW(key, verdict, note) {key, KEY_##verdict, note, NULL, NULL, NULL}
+#define ROW(key, verdict, note) {key, KEY_##verdict, note, NULL, NULL, NULL, 0}
+#define ROW_SINCE(key, since, verdict, note) {key, KEY_##verdict, note, NULL, NULL, NULL, since}
 #define ROW_BUT(key, verdict, note, refuses, words, reason) \
-    {key, KEY_##verdict, note, refuses, words, reason}
+    {key, KEY_##verdict, note, refuses, words, reason, 0}
 
 const struct key keys[] = {
     /* The guest. */
@@ -131,7 +132,7 @@ const struct key keys[] = {
     ROW("firmware_override", SERVED, NULL),
     ROW("acpi_firmware", SERVED, "hvmloader reads it, not QEMU"),
     ROW("smbios_firmware", SERVED, "hvmloader reads it, not QEMU"),
-    ROW("smbios", SERVED, "hvmloader reads it, not QEMU"),
+    ROW_SINCE("smbios", 18, SERVED, "hvmloader reads it, not QEMU"),
     ROW("ms_vm_genid", SERVED, NULL),
     ROW("acpi", SERVED, NULL),
     ROW("acpi_s3", SERVED, NULL),
@@ -155,7 +156,7 @@ const struct key keys[] = {
     ROW("mca_caps", HARMLESS, OF_XEN),
     ROW("msr_relaxed", HARMLESS, OF_XEN),
     ROW("viridian", HARMLESS, OF_XEN),
-    ROW("hvm_pirq", HARMLESS, OF_XEN),
+    ROW_SINCE("hvm_pirq", 19, HARMLESS, OF_XEN),
     ROW("tsc_mode", HARMLESS, OF_XEN),
     ROW("timer_mode", HARMLESS, OF_XEN),
     ROW("vpt_align", HARMLESS, OF_XEN),
@@ -302,14 +303,29 @@ static int check_list(const struct key *key, XLU_ConfigList *list, int count, co
     return 0;
 }
 
-int keys_check(XLU_Config *xlu, const char *source, struct fault *fault)
+static int check_since(const struct key *key, XLU_Config *xlu, const char *source, int xen_minor,
+                       struct fault *fault)
+{
+    XLU_ConfigList *list;
+    const char *value;
+
+    if (!xen_minor || xen_minor >= key->since ||
+        (xlu_cfg_get_list(xlu, key->name, &list, NULL, 1) && xlu_cfg_get_string(xlu, key->name, &value, 1)))
+        return 0;
+    return fault_set(fault, -EINVAL, "%s: %s: xl of Xen 4.%d ignores this key, which is new in 4.%d: remove it",
+                     source, key->name, xen_minor, key->since);
+}
+
+int keys_check(XLU_Config *xlu, const char *source, int xen_minor, struct fault *fault)
 {
     for (size_t i = 0; i < key_count; i++) {
         const struct key *key = &keys[i];
         XLU_ConfigList *list;
         const char *value;
-        int count, rc = 0;
+        int count, rc = check_since(key, xlu, source, xen_minor, fault);
 
+        if (rc)
+            return rc;
         if (!key->refuses)
             continue;
         if (!xlu_cfg_get_list(xlu, key->name, &list, &count, 1))

@@ -29,6 +29,7 @@ struct key {
     bool (*refuses)(const struct key *key, const char *value);
     const char *words; /* for `refuses`: separated by blanks */
     const char *reason;
+    int since; /* Xen 4.this: xl of an older one ignores the key, so it is refused there. 0: 4.17 has it */
 };
 
 extern const struct key keys[];
@@ -37,8 +38,11 @@ extern const size_t key_count;
 /* xl.cfg(5)'s word for what a row refuses, for docs/limits.md: "1", "qxl", "other than …". */
 void key_describe(const struct key *key, char *text, size_t size);
 
-/* Returns 0, or -EINVAL with the fault described: a value that cannot be had. */
-int keys_check(XLU_Config *xlu, const char *source, struct fault *fault);
+/*
+ * Returns 0, or -EINVAL with the fault described: a value that cannot be had, or a key that the host's Xen,
+ * 4.XEN_MINOR, does not know (0: it knows all).
+ */
+int keys_check(XLU_Config *xlu, const char *source, int xen_minor, struct fault *fault);
 
 /* Whether the LEN characters at NAME are one of the list. */
 bool key_is_among(const char *const list[], size_t count, const char *name, size_t len);

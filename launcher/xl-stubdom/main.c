@@ -42,9 +42,6 @@
 #ifndef VERSION
 #define VERSION "unknown"
 #endif
-#ifndef XENFIRMWAREDIR
-#define XENFIRMWAREDIR "/usr/lib/xen-4.20/boot"
-#endif
 #ifndef STUBDOM_DM
 #define STUBDOM_DM "/usr/libexec/xen-stubdom/stubdom-dm"
 #endif
@@ -181,6 +178,7 @@ static int prepare_config(struct job *job, const char *config, const char *extra
     /* The wishes for new guests are not for one that is saved, or goes to another host. */
     if (job->line.use == CONFIG_UNUSED || job->line.makes_guest)
         rc = host_config_read(&job->host, HOST_CONFIG, &job->fault);
+    job->host.xen_minor = XEN_MINOR;
     job->host.nics.helper = STUBDOM_VIF;
     job->host.disk_helper = STUBDOM_BLOCK;
     if (!rc && host_config_read_xl(&job->host, XL_CONFIG))

@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xenctrl.h>
 #include <xenstore.h>
 
 #include "cleanup.h"
+#include "xen-control.h"
 #include "xs-get.h"
 
 #define DOMID_MAX 0x7fef /* below DOMID_FIRST_RESERVED */

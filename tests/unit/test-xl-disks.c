@@ -116,6 +116,30 @@ static void test_cdroms(void **state)
     }
 }
 
+/* libxl of Xen 4.17 would leave them to a QEMU in dom0. */
+static void test_old_xen(void **state)
+{
+    static const struct { int xen; const char *list, *fault; } cases[] = {
+        { 17, "'/x,raw,hda,rw', '/y.iso,raw,hdc:cdrom,r'", "g.cfg: disk hdc: libxl of Xen 4.17 has no CD drives for stub "
+          "domains, 4.20's has: use vdev=sdb, access=ro (a SCSI disk)" },
+        { 19, "'vdev=hdd, devtype=cdrom, backendtype=phy'", "g.cfg: disk hdd: libxl of Xen 4.19 has no CD drives for stub "
+          "domains, 4.20's has: use vdev=sda, access=ro (a SCSI disk)" },
+        { 17, "'/x,raw,hda,rw', '/y.iso,raw,sdb,r'", "" }, { 20, "'/y.iso,raw,hdc:cdrom,r'", "" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct host_config host = {.xen_minor = cases[i].xen};
+        char text[512];
+
+        config_dispose(&config);
+        fault.text[0] = '\0';
+        snprintf(text, sizeof(text), GUEST "disk = [ %s ]\n", cases[i].list);
+        assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), &host, &fault),
+                         cases[i].fault[0] ? -EINVAL : 0);
+        assert_string_equal(fault.text, cases[i].fault);
+    }
+}
+
 static void test_refused(void **state)
 {
     static const struct { const char *list, *fault; } cases[] = {
@@ -183,6 +207,7 @@ int main(void)
         cmocka_unit_test_teardown(test_helped, forget),
         cmocka_unit_test_teardown(test_untouched, forget),
         cmocka_unit_test_teardown(test_cdroms, forget),
+        cmocka_unit_test_teardown(test_old_xen, forget),
         cmocka_unit_test_teardown(test_refused, forget),
         cmocka_unit_test_teardown(test_not_ours, forget),
     };

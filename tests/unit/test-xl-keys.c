@@ -90,6 +90,32 @@ static void test_rows(void **state)
     }
 }
 
+/* What xl of the host's Xen would pass over is refused; each key is known to the newest. */
+static void test_since(void **state)
+{
+    static const struct { int xen; const char *line, *fault; } cases[] = {
+        { 17, "smbios = [ 'a=b' ]", "g.cfg: smbios: xl of Xen 4.17 ignores this key, which is new in 4.18: remove it" },
+        { 17, "hvm_pirq = 0", "g.cfg: hvm_pirq: xl of Xen 4.17 ignores this key, which is new in 4.19: remove it" },
+        { 18, "hvm_pirq = 0", "g.cfg: hvm_pirq: xl of Xen 4.18 ignores this key, which is new in 4.19: remove it" },
+        { 17, "vcpus = 2", "" }, { 18, "smbios = [ 'a=b' ]", "" }, { 20, "smbios = [ 'a=b' ]\nhvm_pirq = 1", "" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct host_config host = {.xen_minor = cases[i].xen};
+        struct config config;
+        char text[512];
+        int rc;
+
+        fault.text[0] = '\0';
+        snprintf(text, sizeof(text), GUEST "%s\n", cases[i].line);
+        rc = config_init_text(&config, "g.cfg", text, strlen(text), &host, &fault);
+        assert_int_equal(rc, cases[i].fault[0] ? -EINVAL : 0);
+        assert_string_equal(fault.text, cases[i].fault);
+        config_dispose(&config);
+        assert_int_equal(read_guest("%s\n", cases[i].line), 0);
+    }
+}
+
 static void test_boot_order(void **state)
 {
     static const char *const good[] = { "", "c", "cd", "dcn", "n", "c,menu=on", "ac" };
@@ -175,12 +201,14 @@ static void print_table(FILE *f)
     fputs("| key | it is | values that are refused | note |\n|---|---|---|---|\n", f);
     for (size_t i = 0; i < key_count; i++) {
         const struct key *key = &keys[i];
-        char what[256];
+        char what[256], since[32] = "";
 
         key_describe(key, what, sizeof(what));
-        fprintf(f, "| `%s` | %s | %s | %s%s%s |\n", key->name, verdicts[key->verdict], what,
+        if (key->since)
+            snprintf(since, sizeof(since), "; since Xen 4.%d", key->since);
+        fprintf(f, "| `%s` | %s | %s | %s%s%s%s |\n", key->name, verdicts[key->verdict], what,
                 key->note ? key->note : "", key->note && key->reason ? "; " : "",
-                key->reason ? key->reason : "");
+                key->reason ? key->reason : "", since);
     }
 }
 
@@ -218,6 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_since),
         cmocka_unit_test(test_boot_order),
         cmocka_unit_test(test_asked_for_in_vain),
         cmocka_unit_test(test_unknown),

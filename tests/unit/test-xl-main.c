@@ -32,6 +32,7 @@
 
 /* The program looks for everything below the directory that the tests run in. */
 #define XENFIRMWAREDIR "fw"
+#define XEN_MINOR 20
 #define STUBDOM_DM "./dm"
 #define STUBDOM_VIF "./vif"
 #define STUBDOM_BLOCK "./block"

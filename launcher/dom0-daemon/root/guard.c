@@ -11,6 +11,7 @@
 #include "log.h"
 #include "signals.h"
 #include "util.h"
+#include "xen-control.h"
 
 #include <errno.h>
 #include <poll.h>

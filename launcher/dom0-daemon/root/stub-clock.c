@@ -6,11 +6,10 @@
 #include "stub-clock.h"
 
 #include "log.h"
+#include "xen-control.h"
 
 #include <errno.h>
 #include <string.h>
-#include <xen/arch-x86/cpuid.h>
-#include <xenctrl.h>
 
 void stub_clock_set(int stub)
 {

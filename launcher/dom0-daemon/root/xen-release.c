@@ -9,10 +9,10 @@
 #include "xen-release.h"
 
 #include "log.h"
+#include "xen-control.h"
 
 #include <errno.h>
 #include <string.h>
-#include <xenctrl.h>
 
 static int complain(xc_interface *xc, int error)
 {

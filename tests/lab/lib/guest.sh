@@ -22,9 +22,11 @@
 #   disk_copy IMAGE [NAME]           prints a scratch, writable copy of a disk
 #   add_disk SPEC                    one more disk in $cfg
 #   disc NAME KIB                    $scratch/NAME.iso of that size, with data of its own
+#   has_cd_drives                    this Xen's libxl gives them to a guest with a stub domain
 
-FLAVOUR=${LAB_FLAVOUR:-linux} GUESTS=/lab/guests BOOT=/usr/lib/xen-4.20/boot
+FLAVOUR=${LAB_FLAVOUR:-linux} GUESTS=/lab/guests BOOT=$XEN_DIR/boot
 
+has_cd_drives() { [[ $XEN_DIR != */xen-4.17 ]]; }
 disk_of() { echo "$scratch/$1-hda.img"; }
 disk_copy() {
     cp "$GUESTS/$1" "$scratch/${2:-$1}"
