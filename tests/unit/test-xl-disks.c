@@ -120,10 +120,12 @@ static void test_cdroms(void **state)
 static void test_old_xen(void **state)
 {
     static const struct { int xen; const char *list, *fault; } cases[] = {
-        { 17, "'/x,raw,hda,rw', '/y.iso,raw,hdc:cdrom,r'", "g.cfg: disk hdc: libxl of Xen 4.17 has no CD drives for stub "
-          "domains, 4.20's has: use vdev=sdb, access=ro (a SCSI disk)" },
-        { 19, "'vdev=hdd, devtype=cdrom, backendtype=phy'", "g.cfg: disk hdd: libxl of Xen 4.19 has no CD drives for stub "
-          "domains, 4.20's has: use vdev=sda, access=ro (a SCSI disk)" },
+        { 17, "'/x,raw,hda,rw', '/y.iso,raw,hdc:cdrom,r'",
+          "g.cfg: disk hdc: libxl of Xen 4.17 has no CD drives for stub domains, 4.20's has: "
+          "use vdev=sdb, access=ro (a SCSI disk)" },
+        { 19, "'vdev=hdd, devtype=cdrom, backendtype=phy'",
+          "g.cfg: disk hdd: libxl of Xen 4.19 has no CD drives for stub domains, 4.20's has: "
+          "use vdev=sda, access=ro (a SCSI disk)" },
         { 17, "'/x,raw,hda,rw', '/y.iso,raw,sdb,r'", "" }, { 20, "'/y.iso,raw,hdc:cdrom,r'", "" },
     };
 
