@@ -120,7 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     page = calloc(1, sizeof(*page));
     clock_ms = 1000;
     loop_init(&loop, now_ms);
-    MUST(xen_open(&handles, &loop, 7) == 0);
+    MUST(xen_open(&handles, &loop, 7, &no_grants) == 0);
     snprintf(saved, sizeof(saved), "/tmp/fuzz-dm-console.%d", getpid());
     MUST(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, opener));
     open_console(&consoles[0], 0, "file:/dev/null");

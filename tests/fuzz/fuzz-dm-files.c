@@ -127,7 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(servers, 0, sizeof(servers));
     clock_ms = 1000;
     loop_init(&loop, now_ms);
-    MUST(!xen_open(&handles, &loop, 7));
+    MUST(!xen_open(&handles, &loop, 7, &no_grants));
     file_server_init(&server, &loop);
     for (unsigned int i = 0; i < MESSAGE_MAX_FILES; i++)
         make_file(i);

@@ -130,7 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     loop_init(&loop, now_ms);
     snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/fuzz-qmp-relay-%d", getpid());
     qmp_relay_init(&relay, &loop);
-    MUST(!xen_open(&handles, &loop, 7) && !qmp_relay_listen(&relay, address.sun_path) &&
+    MUST(!xen_open(&handles, &loop, 7, &no_grants) && !qmp_relay_listen(&relay, address.sun_path) &&
          !qmp_relay_start(&relay, &handles));
     for (int i = 0; i < CLIENTS; i++)
         clients[i].fd = -1;

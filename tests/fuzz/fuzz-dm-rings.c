@@ -21,6 +21,7 @@
 #define LARGE_PAGES 128
 
 static uint8_t *console_page, *vchan_page, *large;
+static bool mapping_page; /* the first that is mapped of a vchan */
 
 /* -------- just enough Xen -------- */
 
@@ -30,16 +31,10 @@ int xenevtchn_restrict(xenevtchn_handle *xce, domid_t domid) { return 0; }
 int xenevtchn_unbind(xenevtchn_handle *xce, evtchn_port_t port) { return 0; }
 int xenevtchn_unmask(xenevtchn_handle *xce, evtchn_port_t port) { return 0; }
 int xenevtchn_notify(xenevtchn_handle *xce, evtchn_port_t port) { return 0; }
-int xengnttab_close(xengnttab_handle *xgt) { return 0; }
-int xengnttab_unmap(xengnttab_handle *xgt, void *start, uint32_t count) { return 0; }
+void grants_unmap(const struct grants *grants, void *pages, uint32_t count) { }
 xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *xce) { return -1; }
 
 xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int flags)
-{
-    return NULL;
-}
-
-xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger, unsigned int flags)
 {
     return NULL;
 }
@@ -50,18 +45,22 @@ xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint
     return 1;
 }
 
-void *xengnttab_map_grant_ref_notify(xengnttab_handle *xgt, uint32_t domid, uint32_t ref, int prot,
-                                     uint32_t offset, evtchn_port_t port)
+int grants_notify(const struct grants *grants, const void *page, size_t offset, uint32_t port)
 {
-    return vchan_page;
+    MUST(page == vchan_page);
+    return 0;
 }
 
 /* Left rings come first and right ones last, so that going over either end is seen. */
-void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count, uint32_t domid,
-                                      uint32_t *refs, int prot)
+int grants_map(const struct grants *grants, const uint32_t *refs, uint32_t count, int prot, void **pages)
 {
     MUST(count >= 1 && count <= LARGE_PAGES / 2);
-    return prot & PROT_WRITE ? large : large + (LARGE_PAGES - count) * PAGE;
+    if (mapping_page)
+        *pages = vchan_page;
+    else
+        *pages = prot & PROT_WRITE ? large : large + (LARGE_PAGES - count) * PAGE;
+    mapping_page = false;
+    return 0;
 }
 
 /* -------- the operations -------- */
@@ -118,6 +117,7 @@ static void open_vchan(struct input *in, struct vchan_client *vchan, struct xen_
     page->right_order = 8 + take(in, 1) % 12;
     page->cli_live = 2;
     page->srv_live = 1;
+    mapping_page = true;
     if (vchan_client_open(vchan, xen, 1, 1))
         MUST(!vchan->page);
     else

@@ -136,7 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     vchans_reset();
     clock_ms = 1000;
     loop_init(&loop, now_ms);
-    MUST(!xen_open(&handles, &loop, 7) && !vnc_server_open(&server, &loop, &vnc) &&
+    MUST(!xen_open(&handles, &loop, 7, &no_grants) && !vnc_server_open(&server, &loop, &vnc) &&
          !vnc_server_start(&server, &handles));
     for (int i = 0; i < VIEWERS; i++)
         viewers[i].fd = -1;

@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-#include <xengnttab.h>
 
 struct fake_xen xen = { .pending = -1 };
 
@@ -76,42 +75,23 @@ int xenevtchn_notify(xenevtchn_handle *xce, evtchn_port_t port)
     return 0;
 }
 
-xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger, unsigned int flags)
+int grants_map(const struct grants *grants, const uint32_t *refs, uint32_t count, int prot, void **pages)
 {
-    return (void *)&xen;
-}
-
-int xengnttab_close(xengnttab_handle *xgt) { return 0; }
-
-void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count, uint32_t domid,
-                                      uint32_t *refs, int prot)
-{
-    void *pages = xen.fail_map ? NULL : xen.pages(refs, count);
-
-    xen.domid = domid;
-    if (!pages) {
-        errno = EINVAL;
-        return NULL;
-    }
+    *pages = xen.fail_map ? NULL : xen.pages(refs, count);
+    if (!*pages)
+        return -EINVAL;
     xen.ref = refs[0];
     xen.mapped += count;
-    return pages;
+    return 0;
 }
 
-void *xengnttab_map_grant_ref(xengnttab_handle *xgt, uint32_t domid, uint32_t ref, int prot)
-{
-    return xengnttab_map_domain_grant_refs(xgt, 1, domid, &ref, prot);
-}
-
-void *xengnttab_map_grant_ref_notify(xengnttab_handle *xgt, uint32_t domid, uint32_t ref, int prot,
-                                     uint32_t offset, evtchn_port_t port)
+int grants_notify(const struct grants *grants, const void *page, size_t offset, uint32_t port)
 {
     xen.notify_at = offset;
-    return xengnttab_map_domain_grant_refs(xgt, 1, domid, &ref, prot);
+    return 0;
 }
 
-int xengnttab_unmap(xengnttab_handle *xgt, void *start, uint32_t count)
+void grants_unmap(const struct grants *grants, void *pages, uint32_t count)
 {
     xen.mapped -= count;
-    return 0;
 }

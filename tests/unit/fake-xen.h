@@ -7,6 +7,8 @@
 #ifndef FAKE_XEN_H
 #define FAKE_XEN_H
 
+#include "grants.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <xenevtchn.h>
@@ -15,7 +17,7 @@ struct fake_xen {
     int mapped, bound, notified; /* pages, ports, calls */
     int masked;                  /* deliveries since the last unmask */
     int pending;                 /* the descriptor */
-    uint32_t domid;              /* of the last bind or map */
+    uint32_t domid;              /* of the last bind */
     uint32_t ref, remote;        /* what was asked for last */
     uint32_t notify_at;          /* the offset that is cleared when we end */
     evtchn_port_t next;          /* the local port given out last: 1, 2, … */
@@ -25,6 +27,7 @@ struct fake_xen {
 };
 
 extern struct fake_xen xen;
+static const struct grants no_grants; /* grants_map() is ours, too */
 
 /* Forgets everything but the function. */
 void fake_xen_reset(void);

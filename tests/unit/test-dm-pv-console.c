@@ -59,7 +59,7 @@ static void open_console(unsigned int id, const char *format, const char *name)
     snprintf(text, sizeof(text), format, name);
     assert_int_equal(output_spec_parse(&spec, text, error, sizeof(error)), 0);
     assert_int_equal(pv_console_open(&console, id, &spec, &loop), 0);
-    assert_int_equal(xen_open(&handles, &loop, 7), 0);
+    assert_int_equal(xen_open(&handles, &loop, 7, &no_grants), 0);
     pv_console_start(&console, &handles, note_state, NULL);
 }
 

@@ -123,7 +123,7 @@ static int start(void **state)
     loop_init(&loop, fake_now);
     log_set_sink(NULL, NULL);
     snprintf(path, sizeof(path), "/tmp/dm-qmp-relay-%d", getpid());
-    assert_int_equal(xen_open(&handles, &loop, 7), 0);
+    assert_int_equal(xen_open(&handles, &loop, 7, &no_grants), 0);
     qmp_relay_init(&relay, &loop);
     assert_false(qmp_relay_listens(&relay));
     assert_int_equal(qmp_relay_listen(&relay, path), 0);

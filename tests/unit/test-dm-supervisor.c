@@ -25,7 +25,7 @@
 #include <time.h>
 
 static struct {
-    int starts, lines, inherited, ended, asked, answered, told, strays, untrue;
+    int starts, lines, inherited, ended, asked, answered, told, strays, untrue, no_services;
     pid_t old, confined;
 } *shared;
 static int given_up;
@@ -274,6 +274,58 @@ static void worker_asks(void *data, int fd)
     send(fd, "a", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* -------- what root serves with: a socket that says nothing -------- */
+
+static int services[2] = { -1, -1 };
+
+static int open_services(void *data)
+{
+    assert_int_equal(services[0], -1);
+    return shared->no_services-- > 0 ? -EMFILE : socketpair(AF_UNIX, SOCK_STREAM, 0, services) ? -errno : 0;
+}
+
+static void run_services(void *data)
+{
+    close(services[1]);
+    services[1] = -1;
+}
+
+static void close_services(void *data)
+{
+    for (int i = 0; i < 2; i++) {
+        if (services[i] >= 0)
+            close(services[i]);
+        services[i] = -1;
+    }
+}
+
+/* For the services' answer, which root cannot give while it waits for the other one's end. */
+static enum child_status waits_for_root(void *data, int peer, int boss)
+{
+    char byte;
+
+    close(services[0]);
+    (void)!read(services[1], &byte, 1);
+    return CHILD_ALONE;
+}
+
+/* A heir that was forked while they were open has no copy of them, or they would outlive the supervisor. */
+static enum child_status outlives_its_services(void *data, int peer, int boss)
+{
+    struct pollfd p = { .fd = services[1], .events = POLLIN };
+
+    close(services[0]);
+    if (shared->starts++)
+        return CHILD_DONE;
+    poll(NULL, 0, 100);
+    kill(find_heir(), SIGKILL);
+    poll(NULL, 0, 300);
+    prctl(PR_SET_PDEATHSIG, 0);
+    kill(getppid(), SIGKILL);
+    shared->answered = poll(&p, 1, 3000) == 1 && (p.revents & POLLHUP);
+    return CHILD_DONE;
+}
+
 static int run(enum child_status (*keeper)(void *, int, int), enum child_status (*worker)(void *, int, int))
 {
     struct loop loop;
@@ -281,6 +333,8 @@ static int run(enum child_status (*keeper)(void *, int, int), enum child_status 
                                   .given_up = note_given_up, .inherit = note_inherited,
                                   .must_end = must_end, .is_over = is_over,
                                   .keeper_asks = keeper_asks, .worker_asks = worker_asks,
+                                  .open_services = open_services, .run_services = run_services,
+                                  .close_services = close_services,
                                   .loop = &loop };
     int in_child, status;
 
@@ -293,6 +347,7 @@ static int run(enum child_status (*keeper)(void *, int, int), enum child_status 
         _exit(status);
     assert_int_equal(access(file, F_OK), -1);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_true(services[0] < 0 && services[1] < 0);
     signals_told(job.signal_fd, SIGNALS_ANYBODY);
     close(job.signal_fd);
     return status;
@@ -490,7 +545,7 @@ static int run_killed(enum child_status (*worker)(void *, int, int))
     assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
     pid = fork();
     if (pid == 0) {
-        status = run(patient, worker);
+        status = run(tells_its_number, worker);
         shared->ended++;
         _exit(status);
     }
@@ -518,6 +573,13 @@ static void test_heirs_do_not_take_over_for_ever(void **state)
     assert_int_equal(run_killed(kills_every_supervisor), 1);
     assert_int_equal(shared->inherited, SUPERVISOR_MAX_RESTARTS);
     assert_int_equal(shared->starts, SUPERVISOR_MAX_RESTARTS + 1);
+}
+
+static void test_services_end_with_the_supervisor(void **state)
+{
+    assert_int_equal(run_killed(outlives_its_services), 0);
+    assert_int_equal(shared->inherited, 1);
+    assert_int_equal(shared->answered, 1);
 }
 
 static void test_a_dead_heir_is_replaced(void **state)
@@ -579,6 +641,25 @@ static int finish(void **state)
     return munmap(shared, 4096);
 }
 
+/* Who waits for root does not wait while root waits for the other one. */
+static void test_services_end_before_the_pair(void **state)
+{
+    int64_t begun = clock_now_ms();
+
+    assert_int_equal(run(waits_for_root, done), 0);
+    assert_int_equal(run(done, waits_for_root), 0);
+    assert_true(clock_now_ms() - begun < 1500);
+    assert_int_equal(shared->lines, 0);
+}
+
+static void test_services_that_cannot_be_had_are_waited_for(void **state)
+{
+    shared->no_services = 2;
+    assert_int_equal(run(done, patient), 0);
+    assert_int_equal(shared->no_services, -1);
+    assert_int_equal(given_up, 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
@@ -602,6 +683,9 @@ int main(void)
         TEST(test_children_cannot_spoil_what_root_has),
         TEST(test_requests_have_a_rate),
         TEST(test_each_worker_is_answered),
+        TEST(test_services_end_before_the_pair),
+        TEST(test_services_that_cannot_be_had_are_waited_for),
+        TEST(test_services_end_with_the_supervisor),
     };
 
     return cmocka_run_group_tests_name("dm-supervisor", tests, NULL, NULL);

@@ -150,7 +150,7 @@ static int start(void **state)
     memset(pages, 0, sizeof(pages));
     loop_init(&loop, fake_now);
     log_set_sink(NULL, NULL);
-    assert_int_equal(xen_open(&handles, &loop, 7), 0);
+    assert_int_equal(xen_open(&handles, &loop, 7, &no_grants), 0);
     assert_int_equal(vnc_server_open(&server, &loop, &vnc), 0);
     return vnc_server_start(&server, &handles);
 }

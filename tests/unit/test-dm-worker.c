@@ -52,8 +52,7 @@ int xenevtchn_fd(xenevtchn_handle *xce) { return event_fd; }
 int xenevtchn_unbind(xenevtchn_handle *xce, evtchn_port_t port) { return 0; }
 int xenevtchn_unmask(xenevtchn_handle *xce, evtchn_port_t port) { return 0; }
 int xenevtchn_notify(xenevtchn_handle *xce, evtchn_port_t port) { return 0; }
-int xengnttab_close(xengnttab_handle *xgt) { return 0; }
-int xengnttab_unmap(xengnttab_handle *xgt, void *start, uint32_t count) { return 0; }
+void grants_unmap(const struct grants *grants, void *pages, uint32_t count) { }
 
 int xenevtchn_restrict(xenevtchn_handle *xce, domid_t domid)
 {
@@ -74,26 +73,16 @@ xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint
     return 1;
 }
 
-xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger, unsigned int flags)
+int grants_map(const struct grants *grants, const uint32_t *refs, uint32_t count, int prot, void **pages)
 {
-    return (void *)&event_fd;
+    *pages = &shared->page;
+    return 0;
 }
 
-void *xengnttab_map_grant_ref(xengnttab_handle *xgt, uint32_t domid, uint32_t ref, int prot)
+/* There are no vchans. */
+int grants_notify(const struct grants *grants, const void *page, size_t offset, uint32_t port)
 {
-    return &shared->page;
-}
-
-void *xengnttab_map_grant_ref_notify(xengnttab_handle *xgt, uint32_t domid, uint32_t ref, int prot,
-                                     uint32_t offset, evtchn_port_t port)
-{
-    return NULL;
-}
-
-void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count, uint32_t domid,
-                                      uint32_t *refs, int prot)
-{
-    return NULL;
+    return -EINVAL;
 }
 
 int confine(enum confine_role role)

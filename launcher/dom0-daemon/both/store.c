@@ -33,7 +33,7 @@
 #include <sys/random.h>
 #include <xen/io/xenbus.h>
 
-#define STORE_PATH 160
+#define DOMAINS_END "@releaseDomain"
 #define NUMBER_MAX 16 /* longest number that the stub domain may write */
 
 static int frontend_path(const struct store *store, unsigned int id, const char *leaf,
@@ -112,6 +112,11 @@ static int rewrite_number(struct store *store, const char *path, unsigned int nu
     return rewrite_text(store, path, text);
 }
 
+static void target_path(const struct store *store, char path[STORE_PATH])
+{
+    snprintf(path, STORE_PATH, "/local/domain/%d/target", store->domid);
+}
+
 int store_open(struct store *store, int domid)
 {
     char path[STORE_PATH];
@@ -125,7 +130,7 @@ int store_open(struct store *store, int domid)
         return rc;
     }
     /* Written by libxl; the stub domain can only read it. */
-    snprintf(path, sizeof(path), "/local/domain/%d/target", domid);
+    target_path(store, path);
     if (read_number(store, path, 0x7fef, &target) == 0)
         store->target = target;
     return 0;
@@ -414,19 +419,29 @@ int store_note_pci(struct store *store, const char *address)
     }
 }
 
+static void pci_path(const struct store *store, char path[STORE_PATH])
+{
+    snprintf(path, STORE_PATH, "/local/domain/0/backend/pci/%d", store->domid);
+}
+
 void store_forget_pci(struct store *store)
 {
     char path[STORE_PATH];
 
-    snprintf(path, sizeof(path), "/local/domain/0/backend/pci/%d", store->domid);
+    pci_path(store, path);
     xs_rm(store->xs, XBT_NULL, path);
+}
+
+static void backend_state_path(const struct store *store, unsigned int id, char path[STORE_PATH])
+{
+    snprintf(path, STORE_PATH, "/local/domain/0/backend/console/%d/%u/state", store->domid, id);
 }
 
 int store_write_backend_state(struct store *store, unsigned int id, unsigned int state)
 {
     char path[STORE_PATH];
 
-    snprintf(path, sizeof(path), "/local/domain/0/backend/console/%d/%u/state", store->domid, id);
+    backend_state_path(store, id, path);
     return rewrite_number(store, path, state);
 }
 
@@ -466,12 +481,18 @@ int store_write_guest_vnc(struct store *store, const char *host, unsigned int po
            write_guest(store, "console/vnc-port", text);
 }
 
+/* What libxl watches for our start, and removes first; LEAF: "" or "/state". */
+static void model_path(const struct store *store, const char *leaf, char path[STORE_PATH])
+{
+    snprintf(path, STORE_PATH, "/local/domain/0/device-model/%d%s", store->domid, leaf);
+}
+
 int store_write_running(struct store *store)
 {
-    char folder[STORE_PATH], path[STORE_PATH + 8];
+    char folder[STORE_PATH], path[STORE_PATH];
 
-    snprintf(folder, sizeof(folder), "/local/domain/0/device-model/%d", store->domid);
-    snprintf(path, sizeof(path), "%s/state", folder);
+    model_path(store, "", folder);
+    model_path(store, "/state", path);
     return write_beside(store, folder, path, "running");
 }
 
@@ -556,9 +577,9 @@ int store_watch(struct store *store, const struct store_console *consoles, int c
                 const struct store_served *served)
 {
     char path[STORE_PATH];
-    int rc = watch(store, "@releaseDomain", 'r', 0);
+    int rc = watch(store, DOMAINS_END, 'r', 0);
 
-    snprintf(path, sizeof(path), "/local/domain/0/backend/pci/%d", store->domid);
+    pci_path(store, path);
     rc = rc ?: watch(store, path, 'p', 0);
     for (int i = 0; i < count && !rc; i++) {
         if (consoles[i].id == 0)
@@ -573,6 +594,53 @@ int store_watch(struct store *store, const struct store_console *consoles, int c
     if (!rc && served->qmp)
         rc = watch_offers(store, WIRE_QMP, 'q', 1);
     return rc;
+}
+
+/* The next free rule; there are enough. */
+static char *add_rule(struct store_rule *rules, int *count, unsigned int may)
+{
+    rules[*count].may = may;
+    return rules[(*count)++].path;
+}
+
+static void add_console_rules(const struct store *store, unsigned int id, struct store_rule *rules, int *count)
+{
+    frontend_path(store, id, "port", add_rule(rules, count, STORE_MAY_READ));
+    if (id == 0)
+        return;
+    frontend_path(store, id, "state", add_rule(rules, count, STORE_MAY_READ | STORE_MAY_WATCH));
+    frontend_path(store, id, "ring-ref", add_rule(rules, count, STORE_MAY_READ));
+    backend_state_path(store, id, add_rule(rules, count, STORE_MAY_READ | STORE_MAY_SET_STATE));
+}
+
+static void add_offer_rules(const struct store *store, const char *folder, unsigned int offers,
+                            struct store_rule *rules, int *count)
+{
+    for (unsigned int n = 0; n < offers; n++) {
+        offer_path(store, folder, n, "ring-ref", add_rule(rules, count, STORE_MAY_READ));
+        offer_path(store, folder, n, "event-channel", add_rule(rules, count, STORE_MAY_READ | STORE_MAY_WATCH));
+    }
+}
+
+_Static_assert(STORE_MAX_RULES >= 5 + 4 * MESSAGE_MAX_CONSOLES + 2 * (MESSAGE_MAX_SLOTS + MESSAGE_MAX_FILES + 1),
+               "a rule for each path");
+
+int store_list_rules(const struct store *store, const struct store_console *consoles, int count,
+                     const struct store_served *served, struct store_rule rules[STORE_MAX_RULES])
+{
+    int n = 0;
+
+    strcpy(add_rule(rules, &n, STORE_MAY_WATCH), DOMAINS_END);
+    pci_path(store, add_rule(rules, &n, STORE_MAY_WATCH));
+    target_path(store, add_rule(rules, &n, STORE_MAY_READ));
+    model_path(store, "", add_rule(rules, &n, STORE_MAY_READ));
+    model_path(store, "/state", add_rule(rules, &n, STORE_MAY_SAY_RUNNING));
+    for (int i = 0; i < count; i++)
+        add_console_rules(store, consoles[i].id, rules, &n);
+    add_offer_rules(store, WIRE_VNC, served->vnc ? MESSAGE_MAX_SLOTS : 0, rules, &n);
+    add_offer_rules(store, WIRE_FILES, served->files ? MESSAGE_MAX_FILES : 0, rules, &n);
+    add_offer_rules(store, WIRE_QMP, served->qmp ? 1 : 0, rules, &n);
+    return n;
 }
 
 int store_fd(struct store *store)
@@ -631,7 +699,7 @@ int store_is_wanted(struct store *store)
 {
     char path[STORE_PATH];
 
-    snprintf(path, sizeof(path), "/local/domain/0/device-model/%d", store->domid);
+    model_path(store, "", path);
     return node_exists(store, path);
 }
 
@@ -639,6 +707,6 @@ int store_check(struct store *store)
 {
     char path[STORE_PATH];
 
-    snprintf(path, sizeof(path), "/local/domain/%d/target", store->domid);
+    target_path(store, path);
     return MIN(node_exists(store, path), 0);
 }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <xenstore.h>
 
+#define STORE_PATH 160 /* room for each path here */
 #define STORE_MAX_OUTPUT 1024 /* longest `output` that is accepted */
 
 struct store {
@@ -123,6 +124,23 @@ struct store_served {
 };
 int store_watch(struct store *store, const struct store_console *consoles, int count,
                 const struct store_served *served);
+
+/* What the keeper may ask xenstore for; root's filter passes no other path (root/store-filter.h). */
+enum store_may {
+    STORE_MAY_READ = 1,
+    STORE_MAY_WATCH = 2,
+    STORE_MAY_SET_STATE = 4,   /* 2 to 6 */
+    STORE_MAY_SAY_RUNNING = 8,
+};
+struct store_rule {
+    unsigned int may;
+    char path[STORE_PATH];
+};
+#define STORE_MAX_RULES 80
+/* How many. */
+int store_list_rules(const struct store *store, const struct store_console *consoles, int count,
+                     const struct store_served *served, struct store_rule rules[STORE_MAX_RULES]);
+
 int store_fd(struct store *store); /* readable: call store_next_event() until it says NONE */
 enum store_event store_next_event(struct store *store, unsigned int *index);
 

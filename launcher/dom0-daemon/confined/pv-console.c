@@ -53,7 +53,7 @@ static void disconnect(struct pv_console *console)
     if (console->xen)
         xen_port_unbind(console->xen, &console->port);
     if (console->ring.page)
-        xengnttab_unmap(console->xen->gnttab, console->ring.page, 1);
+        grants_unmap(&console->xen->grants, console->ring.page, 1);
     console->ring.page = NULL;
     if (console->output.ops)
         output_want(&console->output, false, false);
@@ -142,20 +142,19 @@ static void pump(void *data)
 static int connect_ring(struct pv_console *console, const struct message *message)
 {
     uint32_t ref = console->id == 0 ? GNTTAB_RESERVED_CONSOLE : message->ring_ref;
-    struct xencons_interface *page;
+    void *page;
     int rc;
 
     if (message->port == 0 || (console->id != 0 && ref == 0))
         return -EINVAL;
-    page = xengnttab_map_grant_ref(console->xen->gnttab, console->xen->domid, ref,
-                                   PROT_READ | PROT_WRITE);
-    if (!page)
-        return -errno;
+    rc = grants_map(&console->xen->grants, &ref, 1, PROT_READ | PROT_WRITE, &page);
+    if (rc)
+        return rc;
     /* It may have written before we listened; an unmasked port also tells of that. */
     throttle_start(&console->throttle, console->xen, &console->port);
     rc = xen_port_bind(console->xen, &console->port, message->port);
     if (rc) {
-        xengnttab_unmap(console->xen->gnttab, page, 1);
+        grants_unmap(&console->xen->grants, page, 1);
         return rc;
     }
     console_ring_init(&console->ring, page);

@@ -44,23 +44,26 @@ static void send_notify(struct vchan_client *client, uint8_t bit)
 /* -------- connecting -------- */
 
 static int map_ring(struct vchan_client *client, struct vchan_ring *ring, uint16_t order,
-                    uint32_t *grants, int prot)
+                    const uint32_t *grants, int prot)
 {
+    void *pages;
+    int rc;
+
     *ring = (struct vchan_ring){ .size = 1u << order };
     if (IN_PAGE(order)) {
         ring->bytes = (uint8_t *)client->page + ring->size;
         return 0;
     }
     ring->pages = 1u << (order - PAGE_ORDER);
-    ring->bytes = xengnttab_map_domain_grant_refs(client->xen->gnttab, ring->pages,
-                                                  client->xen->domid, grants, prot);
-    return ring->bytes ? 0 : -errno;
+    rc = grants_map(&client->xen->grants, grants, ring->pages, prot, &pages);
+    ring->bytes = rc ? NULL : pages;
+    return rc;
 }
 
 static void unmap_ring(struct vchan_client *client, struct vchan_ring *ring)
 {
     if (ring->pages && ring->bytes)
-        xengnttab_unmap(client->xen->gnttab, ring->bytes, ring->pages);
+        grants_unmap(&client->xen->grants, ring->bytes, ring->pages);
     *ring = (struct vchan_ring){ .bytes = NULL };
 }
 
@@ -88,6 +91,7 @@ static int map_rings(struct vchan_client *client)
 int vchan_client_open(struct vchan_client *client, struct xen_handles *xen, uint32_t ring_ref,
                       uint32_t remote_port)
 {
+    void *page;
     int rc;
 
     client->xen = xen;
@@ -96,12 +100,10 @@ int vchan_client_open(struct vchan_client *client, struct xen_handles *xen, uint
     rc = xen_port_bind(xen, &client->port, remote_port);
     if (rc)
         return rc;
+    rc = grants_map(&xen->grants, &ring_ref, 1, PROT_READ | PROT_WRITE, &page);
+    client->page = rc ? NULL : page;
     /* When we end, however we end, the server sees cli_live become 0 and is notified. */
-    client->page = xengnttab_map_grant_ref_notify(xen->gnttab, xen->domid, ring_ref,
-                                                  PROT_READ | PROT_WRITE,
-                                                  offsetof(struct vchan_interface, cli_live),
-                                                  client->port.local);
-    rc = client->page ? 0 : -errno;
+    rc = rc ?: grants_notify(&xen->grants, page, offsetof(struct vchan_interface, cli_live), client->port.local);
     if (!rc && (client->page->cli_live != NOT_YET || client->page->srv_live != LIVES))
         rc = -ESTALE;
     rc = rc ?: map_rings(client);
@@ -123,7 +125,7 @@ void vchan_client_close(struct vchan_client *client)
         unmap_ring(client, &client->write);
         unmap_ring(client, &client->read);
         __atomic_store_n(&client->page->cli_live, GONE, __ATOMIC_SEQ_CST);
-        xengnttab_unmap(client->xen->gnttab, client->page, 1);
+        grants_unmap(&client->xen->grants, client->page, 1);
         client->page = NULL;
         xen_port_notify(client->xen, &client->port);
     }

@@ -24,7 +24,7 @@
 #include <xen/io/libxenvchan.h>
 
 #define VCHAN_MIN_ORDER 10 /* in the shared page, at offset 1024 */
-#define VCHAN_MAX_ORDER 16 /* 64 KiB, 16 pages */
+#define VCHAN_MAX_ORDER 16 /* 64 KiB, 16 pages: grant-wire.h's GRANT_MAX_PAGES */
 
 struct vchan_ring {
     uint8_t *bytes; /* size of them, mapped */

@@ -159,7 +159,7 @@ static int worker_start(struct worker *worker, int domid, int signal_fd)
     int rc = watch_fd(worker, &worker->signal_io, signal_fd, signal_ready);
 
     rc = rc ?: watch_fd(worker, &worker->keeper_io, worker->keeper_fd, keeper_ready);
-    rc = rc ?: xen_open(&worker->xen, &worker->loop, domid);
+    rc = rc ?: xen_open(&worker->xen, &worker->loop, domid, &worker->grants);
     rc = rc ?: vnc_server_start(&worker->vnc, &worker->xen);
     rc = rc ?: qmp_relay_start(&worker->relay, &worker->xen);
     if (rc)

@@ -27,6 +27,7 @@ struct worker {
     struct pv_console consoles[MESSAGE_MAX_CONSOLES];
     int console_count;
     int keeper_fd, opener_fd;
+    struct grants grants; /* set before worker_run() */
     pid_t boss; /* whose signals end us */
     uint64_t state_max; /* octets of a saved state */
     struct loop_fd keeper_io, signal_io;

@@ -36,29 +36,25 @@ static void xen_events_ready(void *data, short revents)
     }
 }
 
-int xen_open(struct xen_handles *xen, struct loop *loop, int domid)
+int xen_open(struct xen_handles *xen, struct loop *loop, int domid, const struct grants *grants)
 {
     int rc = 0;
 
-    *xen = (struct xen_handles){ .loop = loop, .domid = domid };
+    *xen = (struct xen_handles){ .loop = loop, .domid = domid, .grants = *grants };
     budget_init(&xen->all, XEN_ALL_BYTES, XEN_ALL_EVENTS);
     xen->evtchn = xenevtchn_open(NULL, 0);
-    xen->gnttab = xen->evtchn ? xengnttab_open(NULL, 0) : NULL;
-    if (!xen->evtchn || !xen->gnttab) {
+    if (!xen->evtchn) {
         rc = -errno;
-        log_error("cannot open %s: %s", xen->evtchn ? "grant tables" : "event channels",
-                  strerror(-rc));
-        goto fail;
+        log_error("cannot open event channels: %s", strerror(-rc));
+        return rc;
     }
     xen->events = (struct loop_fd){ .fd = xenevtchn_fd(xen->evtchn), .events = POLLIN,
                                     .ready = xen_events_ready, .data = xen };
     if (fcntl(xen->events.fd, F_SETFL, O_RDWR | O_NONBLOCK))
         rc = -errno;
     rc = rc ?: loop_add_fd(loop, &xen->events);
-    if (!rc)
-        return 0;
-fail:
-    xen_close(xen);
+    if (rc)
+        xen_close(xen);
     return rc;
 }
 
@@ -66,11 +62,8 @@ void xen_close(struct xen_handles *xen)
 {
     if (xen->loop)
         loop_remove_fd(xen->loop, &xen->events);
-    if (xen->gnttab)
-        xengnttab_close(xen->gnttab);
     if (xen->evtchn)
         xenevtchn_close(xen->evtchn);
-    xen->gnttab = NULL;
     xen->evtchn = NULL;
 }
 

@@ -1,6 +1,6 @@
 /*
- * The worker's Xen: one event channel descriptor for all its rings, one grant
- * table handle, and which object each local port belongs to.
+ * The worker's Xen: one event channel descriptor for all its rings, its way to
+ * grants, and which object each local port belongs to.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -8,11 +8,11 @@
 #define DM_XEN_HANDLES_H
 
 #include "budget.h"
+#include "grants.h"
 #include "loop.h"
 
 #include <stdint.h>
 #include <xenevtchn.h>
-#include <xengnttab.h>
 
 #define XEN_MAX_PORTS 24
 
@@ -29,7 +29,7 @@ struct xen_port {
 
 struct xen_handles {
     xenevtchn_handle *evtchn;
-    xengnttab_handle *gnttab;
+    struct grants grants;
     int domid;
     struct loop *loop;
     struct loop_fd events;
@@ -42,7 +42,7 @@ struct xen_handles {
 #define XEN_ALL_EVENTS 2048
 
 /* 0 or -errno after logging a line; nothing is left open then. */
-int xen_open(struct xen_handles *xen, struct loop *loop, int domid);
+int xen_open(struct xen_handles *xen, struct loop *loop, int domid, const struct grants *grants);
 void xen_close(struct xen_handles *xen); /* idempotent */
 
 /* No port of any other domain can be bound from now on. 0 or -errno. */

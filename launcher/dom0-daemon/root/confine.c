@@ -71,11 +71,13 @@ static const uint32_t viewer_calls[] = {
     SYS_setsockopt,
 };
 
-/* What libxenevtchn and libxengnttab do when a ring comes or goes; nothing on a terminal or socket. */
+/*
+ * What happens when a ring comes or goes; nothing on a terminal or socket. Which grant is mapped is the grant
+ * broker's matter.
+ */
 static const uint32_t worker_requests[] = {
     IOCTL_EVTCHN_BIND_INTERDOMAIN, IOCTL_EVTCHN_UNBIND, IOCTL_EVTCHN_NOTIFY,
-    IOCTL_GNTDEV_MAP_GRANT_REF, IOCTL_GNTDEV_UNMAP_GRANT_REF, IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR,
-    IOCTL_GNTDEV_SET_UNMAP_NOTIFY,
+    IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR, IOCTL_GNTDEV_SET_UNMAP_NOTIFY,
 };
 
 TABLE_BEGINS(roles);

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "confine.h"
 #include "dm-argv.h"
+#include "grant-broker.h"
 #include "guard.h"
 #include "keeper.h"
 #include "log.h"
@@ -25,6 +26,7 @@
 #include "save-opener.h"
 #include "signals.h"
 #include "store.h"
+#include "store-filter.h"
 #include "stub-clock.h"
 #include "stubdom-wire.h"
 #include "stderr-sink.h"
@@ -61,6 +63,8 @@ struct setup {
     struct loop loop;
     struct guard guard;
     struct pci_control pci;
+    struct grant_broker grants;
+    struct store_filter filter;
     struct loop_timer look_again;
 };
 
@@ -254,6 +258,43 @@ static void list_files(const struct setup *setup, struct supervisor_job *job)
             job->files[n++] = setup->specs[i].path;
 }
 
+/* -------- what root serves the two with -------- */
+
+static struct store_served what_is_served(const struct setup *setup)
+{
+    return (struct store_served){ .vnc = setup->worker.vnc.io.fd >= 0,
+                                  .files = file_server_has_any(&setup->worker.files),
+                                  .qmp = qmp_relay_listens(&setup->worker.relay) };
+}
+
+static int open_services(void *data)
+{
+    struct setup *setup = data;
+    struct store_served served = what_is_served(setup);
+    int rc = grant_broker_open(&setup->grants);
+
+    rc = rc ?: store_filter_open(&setup->filter, &setup->store, setup->consoles, setup->console_count, &served);
+    if (rc)
+        grant_broker_close(&setup->grants);
+    return rc;
+}
+
+static void run_services(void *data)
+{
+    struct setup *setup = data;
+
+    grant_broker_run(&setup->grants);
+    store_close(&setup->store);
+}
+
+static void close_services(void *data)
+{
+    struct setup *setup = data;
+
+    grant_broker_close(&setup->grants);
+    store_filter_close(&setup->filter);
+}
+
 /* What the supervisor has open is not its children's: each opens its own. */
 static int leave_supervisor(struct setup *setup)
 {
@@ -271,19 +312,16 @@ static enum child_status run_keeper(void *data, int peer_fd, int boss_fd)
     struct setup *setup = data;
     struct keeper_job job = { .store = &setup->store, .consoles = setup->consoles,
                               .console_count = setup->console_count,
-                              .served = { .vnc = setup->worker.vnc.io.fd >= 0,
-                                          .files = file_server_has_any(&setup->worker.files),
-                                          .qmp = qmp_relay_listens(&setup->worker.relay) },
+                              .served = what_is_served(setup),
                               .worker_fd = peer_fd, .ask_fd = boss_fd, .boss = getppid() };
 
     stderr_sink_init("keeper", setup->options.domid);
     worker_dispose(&setup->worker);
+    /* Its way to xenstore, setup->store, is its own: what another keeper left half said is not repeated. */
+    close_services(setup);
     if (leave_supervisor(setup))
         return CHILD_LATER;
     job.signal_fd = setup->signal_fd;
-    /* A connection of its own: what another keeper left half said is not repeated. */
-    if (store_open(&setup->store, setup->options.domid))
-        return CHILD_LATER;
     return keeper_run(&job);
 }
 
@@ -292,6 +330,10 @@ static enum child_status run_worker(void *data, int peer_fd, int boss_fd)
     struct setup *setup = data;
 
     stderr_sink_init("worker", setup->options.domid);
+    grant_broker_leave(&setup->grants);
+    store_filter_close(&setup->filter);
+    store_close(&setup->store);
+    setup->worker.grants = (struct grants){ setup->grants.gntdev, setup->grants.worker_fd };
     if (leave_supervisor(setup))
         return CHILD_LATER;
     setup->worker.boss = getppid();
@@ -366,6 +408,8 @@ static int serve(struct setup *setup)
 {
     struct supervisor_job job = { .run_keeper = run_keeper, .run_worker = run_worker,
                                   .keeper_asks = keeper_asks, .worker_asks = worker_asks,
+                                  .open_services = open_services, .run_services = run_services,
+                                  .close_services = close_services,
                                   .must_end = must_end, .is_over = is_over, .given_up = given_up,
                                   .inherit = inherit, .data = setup,
                                   .signal_fd = setup->signal_fd, .loop = &setup->loop };
@@ -413,6 +457,8 @@ int main(int argc, char **argv)
         confine_for_domain(setup.options.domid);
     worker_init(&setup.worker);
     loop_init(&setup.loop, clock_now_ms);
+    grant_broker_init(&setup.grants, &setup.loop, setup.options.domid);
+    store_filter_init(&setup.filter, &setup.loop);
     signal(SIGPIPE, SIG_IGN);
     setup.signal_fd = signals_open();
     if (setup.signal_fd < 0)

@@ -178,7 +178,8 @@ static int open_pair_fds(const struct supervisor_job *job, struct team *team, st
         return -errno;
     for (int i = 0; i < PAIR && rc >= 0; i++)
         rc = fds->boss[i] = line_open(&team->lines[i], job, i);
-    if (rc >= 0)
+    rc = rc < 0 ? rc : job->open_services(job->data);
+    if (!rc)
         return 0;
     close_pair_fds(fds);
     close_lines(team);
@@ -274,8 +275,10 @@ static int start_pair(const struct supervisor_job *job, struct team *team, int *
         }
     }
     close_pair_fds(&fds);
+    job->run_services(job->data);
     if (rc >= 0)
         return 0;
+    job->close_services(job->data);
     end_children(team->children, PAIR);
     close_lines(team);
     return rc;
@@ -364,6 +367,7 @@ static bool start_heir(const struct supervisor_job *job, struct team *team, stru
         return true;
     close(team->lifeline[1]);
     close_lines(team);
+    job->close_services(job->data);
     inherits = wait_to_inherit(team->lifeline[0], job->signal_fd, supervisor);
     close(team->lifeline[0]);
     *out = (struct outcome){ inherits ? INHERITED : IN_CHILD, 0, false };
@@ -426,6 +430,8 @@ static enum child_status wait_for_end(const struct supervisor_job *job,
         return CHILD_DONE;
     if (!rc && children[KEEPER].pid && children[WORKER].pid)
         return CHILD_ALONE;
+    /* From here on we do not serve, and nobody is to wait for it. */
+    job->close_services(job->data);
     verdict = judge(children);
     /* One that was left alone may be seen before the one that counts. */
     if (verdict == CHILD_ALONE) {
@@ -448,6 +454,7 @@ static bool lead_pair(const struct supervisor_job *job, struct team *team, struc
         if (!start_heir(job, team, out))
             return false;
     *out = (struct outcome){ OVER, verdict, was_killed(team->children) };
+    job->close_services(job->data);
     end_children(team->children, PAIR);
     close_lines(team);
     return true;

@@ -64,6 +64,10 @@ struct supervisor_job {
     /* The supervisor's side: asked, many times or once, but 20 times a second at most. */
     void (*keeper_asks)(void *data, int fd); /* may answer at fd */
     void (*worker_asks)(void *data, int fd); /* likewise */
+    /* What root serves a pair with is new for each pair. In root: */
+    int (*open_services)(void *data);   /* before the forks: 0 or -errno after logging a line */
+    void (*run_services)(void *data);   /* after them: what is the children's is closed here */
+    void (*close_services)(void *data); /* all of it, idempotent; before the pair is ended, and in the heir */
     bool (*must_end)(void *data); /* a signal came that may tell us to end: does it? */
     bool (*is_over)(void *data);  /* a child, which may be taken over, says so: is it? */
     void (*given_up)(void *data); /* they die over and over: nobody will serve any more */

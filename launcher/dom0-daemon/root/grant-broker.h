@@ -1,0 +1,42 @@
+/*
+ * Maps what the stub domain has granted to dom0, for the worker. Linux's gntdev maps any domain's grant for whoever
+ * may ask it, and cannot be told not to. So root asks it, always for this stub domain; the worker has the same open
+ * file, may not ask it (confine.c), and can only mmap() what root has put into that file's list. (Linux 5.6 or later:
+ * before, only the process that had opened the file could.)
+ *
+ * The file is new for each worker. Nothing of it matters to root: no call of root's on it waits.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef DM_GRANT_BROKER_H
+#define DM_GRANT_BROKER_H
+
+#include "budget.h"
+#include "loop.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Twelve consoles, and for eight viewers, two boot files and QMP a page and two rings. */
+#define GRANT_MAX_MAPS 48
+
+struct grant_broker {
+    struct loop *loop;
+    int domid;
+    int gntdev, worker_fd; /* the worker's: they are closed in all others */
+    struct loop_fd io;     /* root's end */
+    struct loop_timer rest;
+    struct tokens requests;
+    struct { uint64_t index; uint32_t count; } maps[GRANT_MAX_MAPS]; /* count 0: none */
+};
+
+/* Nothing is open, and nothing to be closed. */
+void grant_broker_init(struct grant_broker *broker, struct loop *loop, int domid);
+
+/* Before the worker is forked: 0 or -errno after logging a line. */
+int grant_broker_open(struct grant_broker *broker);
+void grant_broker_leave(struct grant_broker *broker); /* in the worker: root's end is closed */
+void grant_broker_run(struct grant_broker *broker);   /* in root: the worker's end is */
+void grant_broker_close(struct grant_broker *broker); /* idempotent */
+
+#endif
