@@ -1,4 +1,3 @@
-// sources: common/boot-files.c common/loop.c common/util.c common/log.c
 // sources: tests/unit/fake-xs.c tests/unit/fake-vchan.c
 /*
  * What dom0's end may do while the stub domain fetches boot files: lengths and bytes of any kind in

@@ -1,4 +1,3 @@
-// sources: common/dm-argv.c common/str-list.c common/util.c
 /*
  * QEMU's arguments as an attacker of the toolstack might write them: one argument a
  * line. Whatever comes, the rewriting must end, stay within its buffers, and never let

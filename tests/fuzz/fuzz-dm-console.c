@@ -3,8 +3,7 @@
 // sources: launcher/dom0-daemon/outputs/output.c launcher/dom0-daemon/outputs/output-pty.c
 // sources: launcher/dom0-daemon/outputs/output-peer.c launcher/dom0-daemon/outputs/log-file.c
 // sources: launcher/dom0-daemon/outputs/output-spec.c launcher/dom0-daemon/outputs/output-state.c
-// sources: launcher/dom0-daemon/both/save-opener.c launcher/dom0-daemon/both/message.c common/state-stream.c
-// sources: common/loop.c common/util.c common/log.c tests/unit/fake-xen.c
+// sources: launcher/dom0-daemon/both/save-opener.c launcher/dom0-daemon/both/message.c tests/unit/fake-xen.c
 // cflags: -Itests/unit -I../unit
 /*
  * Three whole consoles whose frontends do anything in any order: states, grants and

@@ -1,6 +1,6 @@
 // sources: launcher/dom0-daemon/confined/throttle.c launcher/dom0-daemon/confined/file-server.c
-// sources: launcher/dom0-daemon/confined/vchan-client.c launcher/dom0-daemon/confined/xen-handles.c common/loop.c
-// sources: common/util.c common/log.c tests/unit/fake-xen.c
+// sources: launcher/dom0-daemon/confined/vchan-client.c launcher/dom0-daemon/confined/xen-handles.c
+// sources: tests/unit/fake-xen.c
 // cflags: -I../unit
 /*
  * A stub domain that fetches its two boot files by any vchans, some of them of honest servers,

@@ -1,4 +1,4 @@
-// sources: launcher/dom0-daemon/root/options.c launcher/dom0-daemon/outputs/output-spec.c common/util.c
+// sources: launcher/dom0-daemon/root/options.c launcher/dom0-daemon/outputs/output-spec.c
 /*
  * Command lines and console outputs: one argument a line; each line is parsed as an
  * output, too. What is accepted must hold together.

@@ -1,7 +1,6 @@
 // sources: launcher/dom0-daemon/outputs/output-state.c launcher/dom0-daemon/both/save-opener.c
 // sources: launcher/dom0-daemon/outputs/output.c launcher/dom0-daemon/outputs/output-pty.c
-// sources: launcher/dom0-daemon/outputs/output-peer.c launcher/dom0-daemon/outputs/log-file.c common/loop.c
-// sources: common/util.c common/log.c common/state-stream.c
+// sources: launcher/dom0-daemon/outputs/output-peer.c launcher/dom0-daemon/outputs/log-file.c
 /*
  * A stub domain that restores from a file of any length, asks for it at any time and takes it in any
  * pieces. After a request the frames hold the file from its start, all of it, and one end; without

@@ -1,5 +1,5 @@
 // sources: launcher/dom0-daemon/confined/console-ring.c launcher/dom0-daemon/confined/vchan-client.c
-// sources: launcher/dom0-daemon/confined/xen-handles.c common/loop.c common/util.c common/log.c
+// sources: launcher/dom0-daemon/confined/xen-handles.c
 /*
  * A frontend and a vchan server that write anything to their shared pages at any
  * time. Each input byte is an operation; some take what they write from the input.

@@ -1,7 +1,7 @@
 // sources: launcher/dom0-daemon/outputs/output-state.c launcher/dom0-daemon/both/save-opener.c
 // sources: launcher/dom0-daemon/both/message.c launcher/dom0-daemon/outputs/output.c
 // sources: launcher/dom0-daemon/outputs/output-pty.c launcher/dom0-daemon/outputs/output-peer.c
-// sources: launcher/dom0-daemon/outputs/log-file.c common/loop.c common/util.c common/log.c common/state-stream.c
+// sources: launcher/dom0-daemon/outputs/log-file.c
 /*
  * What a stub domain may write to the console that states are saved to, in pieces of its
  * choice: every octet is taken in the end, each end gets one answer, and "stored" is only

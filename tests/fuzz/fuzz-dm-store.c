@@ -1,4 +1,4 @@
-// sources: launcher/dom0-daemon/both/store.c common/xs-read.c common/str-list.c common/util.c common/log.c
+// sources: launcher/dom0-daemon/both/store.c
 /*
  * The stub domain's folder as the keeper reads it: every node that it asks for has a
  * value that comes from the input, up to 2 KiB, NULs and all, of any owner; every

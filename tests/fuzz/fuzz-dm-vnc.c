@@ -1,6 +1,6 @@
 // sources: launcher/dom0-daemon/confined/vchan-stream.c launcher/dom0-daemon/confined/throttle.c
 // sources: launcher/dom0-daemon/confined/vnc-server.c launcher/dom0-daemon/confined/vchan-client.c
-// sources: launcher/dom0-daemon/confined/xen-handles.c common/loop.c common/util.c common/log.c tests/unit/fake-xen.c
+// sources: launcher/dom0-daemon/confined/xen-handles.c tests/unit/fake-xen.c
 // cflags: -I../unit
 /*
  * Viewers come, speak, read and go while the stub domain offers any slots and writes anything to

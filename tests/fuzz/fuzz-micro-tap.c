@@ -1,8 +1,7 @@
-// sources: launcher/stubdom-micro/dev-tap.c launcher/stubdom-micro/tap-frame.c
-// sources: launcher/stubdom-micro/tap-queue.c launcher/stubdom-micro/frame-program.c
-// sources: launcher/xen-layer/nic.c launcher/xen-layer/nic-ring.c launcher/xen-layer/frame.c
-// sources: launcher/xen-layer/text.c common/frame-filter.c common/util.c
-// sources: tests/unit/fake-netback.c tests/unit/fake-pv-store.c tests/unit/fake-pv.c tests/unit/fake-micro.c
+// sources: launcher/stubdom-micro/dev-tap.c launcher/stubdom-micro/tap-frame.c launcher/stubdom-micro/tap-queue.c
+// sources: launcher/stubdom-micro/frame-program.c launcher/xen-layer/nic.c launcher/xen-layer/nic-ring.c
+// sources: launcher/xen-layer/frame.c launcher/xen-layer/text.c tests/unit/fake-netback.c tests/unit/fake-pv-store.c
+// sources: tests/unit/fake-pv.c tests/unit/fake-micro.c
 // libs: cmocka
 // cflags: -I../unit
 /*

@@ -1,5 +1,5 @@
-// sources: launcher/xen-layer/xenstore.c launcher/xen-layer/xenstore-client.c
-// sources: launcher/xen-layer/xenstore-ring.c launcher/xen-layer/text.c tests/unit/fake-pv.c
+// sources: launcher/xen-layer/xenstore.c launcher/xen-layer/xenstore-client.c launcher/xen-layer/xenstore-ring.c
+// sources: launcher/xen-layer/text.c tests/unit/fake-pv.c
 // libs: cmocka
 // cflags: -I../unit
 /*

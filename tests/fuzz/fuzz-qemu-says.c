@@ -1,4 +1,3 @@
-// sources: common/qmp-client.c common/output-lines.c common/loop.c common/util.c common/log.c
 /*
  * What a QEMU that was taken over says to process 1: its output, and its replies to
  * our own QMP commands. The first byte of the input is the size of the pieces.

@@ -1,4 +1,3 @@
-// sources: common/state-relay.c common/state-stream.c common/loop.c common/util.c common/log.c
 /*
  * The relay of a saved state between two peers that do what they like: QEMU writes, stalls and hangs
  * up; dom0 answers what was never asked, sends frames that are none, and hangs up. QEMU gets nothing

@@ -1,4 +1,3 @@
-// sources: common/vchan-bridge.c common/loop.c common/util.c common/log.c
 // sources: tests/unit/fake-xs.c tests/unit/fake-vchan.c
 /*
  * What a vchan's clients and QEMU may do to the bridge between them: come, talk, stall, leave and

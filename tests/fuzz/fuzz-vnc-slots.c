@@ -1,4 +1,3 @@
-// sources: common/vnc-slots.c common/vchan-bridge.c common/loop.c common/util.c common/log.c
 // sources: tests/unit/fake-xs.c tests/unit/fake-vchan.c
 /*
  * Viewers of dom0 take any slots, talk, leave and come back, and QEMU hangs up or takes no

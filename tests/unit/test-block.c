@@ -1,5 +1,5 @@
 // sources: launcher/block/sharing.c launcher/block/xen-lock.c launcher/hotplug/stock.c launcher/hotplug/hotplug.c
-// sources: tests/unit/fake-xs.c common/util.c common/xs-read.c common/str-list.c
+// sources: tests/unit/fake-xs.c
 // wrap: execv ioctl stat fstat
 /*
  * The hotplug script of disks: what it makes of libxl's arguments, of xenstore and of the disk, with loop

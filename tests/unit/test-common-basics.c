@@ -1,4 +1,3 @@
-// sources: common/log.c common/loop.c common/output-lines.c common/util.c
 /*
  * The small parts: log lines, the poll loop, a program's output as lines.
  *

@@ -1,4 +1,3 @@
-// sources: common/boot-files.c common/loop.c common/log.c common/util.c
 // sources: tests/unit/fake-xs.c tests/unit/fake-vchan.c
 /*
  * Boot files from dom0: whole, in pieces of every size, begun again, too big, and a

@@ -1,5 +1,4 @@
-// sources: common/cdroms.c common/qmp-client.c common/xs-read.c common/loop.c common/log.c
-// sources: common/str-list.c common/util.c tests/unit/fake-xs.c
+// sources: tests/unit/fake-xs.c
 /*
  * CD drives whose medium changes, with the test as QEMU's monitor, and what the
  * monitor's client makes of a QEMU that answers badly or not at all.

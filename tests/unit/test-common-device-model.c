@@ -1,6 +1,3 @@
-// sources: common/device-model.c common/boot-files.c common/dm-argv.c common/xs-read.c common/vchan-bridge.c
-// sources: common/cdroms.c common/qmp-client.c common/vnc-slots.c common/output-lines.c common/loop.c common/log.c
-// sources: common/str-list.c common/util.c common/state-relay.c common/state-stream.c common/frame-filter.c
 // sources: tests/unit/fake-xs.c tests/unit/fake-vchan.c
 /*
  * The device model's life on a platform that the test plays: the way up, everything

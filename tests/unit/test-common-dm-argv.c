@@ -1,4 +1,3 @@
-// sources: common/str-list.c common/util.c
 /*
  * Argument rewriting, with what libxl 4.20 writes for real guests.
  *

@@ -1,4 +1,3 @@
-// sources: common/frame-filter.c common/util.c
 // libs: pcap
 /*
  * The guest's firewall over real frames, good and evil. Each program is run twice:

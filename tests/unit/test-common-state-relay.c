@@ -1,4 +1,3 @@
-// sources: common/state-relay.c common/state-stream.c common/loop.c common/log.c common/util.c
 /*
  * QEMU's state between a pipe and a console: whole, in order, and never said to be
  * stored when it is not; slow, absent and lying peers on both sides.

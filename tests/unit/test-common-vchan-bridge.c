@@ -1,4 +1,3 @@
-// sources: common/vchan-bridge.c common/loop.c common/log.c common/util.c
 // sources: tests/unit/fake-xs.c tests/unit/fake-vchan.c
 /*
  * The vchan bridge, with clients that talk, stall, flood, vanish and come back.

@@ -1,4 +1,4 @@
-// sources: common/xs-read.c common/str-list.c common/util.c tests/unit/fake-xs.c
+// sources: tests/unit/fake-xs.c
 /*
  * Reading from xenstore: order, gaps, caps, and values that are not what they should be.
  *

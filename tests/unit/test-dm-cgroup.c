@@ -1,4 +1,4 @@
-// sources: launcher/dom0-daemon/root/cgroup.c common/util.c
+// sources: launcher/dom0-daemon/root/cgroup.c
 /*
  * The daemon's control group, in a folder of plain files: what is written where. Plain files do not go
  * away with their folder, as Linux's do; so a group in use is one with files in it.

@@ -1,4 +1,4 @@
-// sources: launcher/dom0-daemon/root/confine.c common/util.c common/log.c
+// sources: launcher/dom0-daemon/root/confine.c
 // wrap: fopen
 /*
  * What a confined worker can still do, tried in a child process that has given up

@@ -1,5 +1,4 @@
-// sources: launcher/dom0-daemon/confined/throttle.c launcher/dom0-daemon/confined/file-server.c common/loop.c
-// sources: common/util.c common/log.c
+// sources: launcher/dom0-daemon/confined/throttle.c launcher/dom0-daemon/confined/file-server.c
 /*
  * Boot files on their way to the stub domain: what is opened, what is sent through a
  * ring of every size, what happens when the other side goes, comes back, or cheats.

@@ -1,5 +1,4 @@
 // sources: launcher/dom0-daemon/root/grant-broker.c launcher/dom0-daemon/confined/grants.c
-// sources: common/loop.c common/util.c common/log.c
 // wrap: ioctl
 // cflags: -DGNTDEV="\"/tmp/dm-grants-test\""
 /*

@@ -1,4 +1,4 @@
-// sources: launcher/dom0-daemon/root/guard.c launcher/dom0-daemon/both/signals.c common/util.c common/log.c
+// sources: launcher/dom0-daemon/root/guard.c launcher/dom0-daemon/both/signals.c
 // wrap: xc_interface_open xc_interface_close xc_domain_getinfo_single xc_domain_shutdown
 // wrap: poll clock_gettime
 // libs: xenctrl

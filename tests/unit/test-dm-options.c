@@ -1,4 +1,4 @@
-// sources: launcher/dom0-daemon/root/options.c common/util.c
+// sources: launcher/dom0-daemon/root/options.c
 /*
  * The command lines that libxl 4.20 gives to device_model_override, and wrong ones.
  *

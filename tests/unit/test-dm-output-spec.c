@@ -1,4 +1,4 @@
-// sources: launcher/dom0-daemon/outputs/output-spec.c common/util.c
+// sources: launcher/dom0-daemon/outputs/output-spec.c
 /*
  * Console outputs as libxl and xl.cfg(5) write them, and those that are refused.
  *

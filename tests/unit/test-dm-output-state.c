@@ -1,8 +1,7 @@
 // sources: launcher/dom0-daemon/outputs/output-state.c launcher/dom0-daemon/both/save-opener.c
 // sources: launcher/dom0-daemon/both/message.c launcher/dom0-daemon/outputs/output.c
 // sources: launcher/dom0-daemon/outputs/output-pty.c launcher/dom0-daemon/outputs/output-peer.c
-// sources: launcher/dom0-daemon/outputs/log-file.c launcher/dom0-daemon/outputs/output-spec.c common/loop.c
-// sources: common/util.c common/log.c common/state-stream.c
+// sources: launcher/dom0-daemon/outputs/log-file.c launcher/dom0-daemon/outputs/output-spec.c
 /*
  * dom0's side of a saved state: real files, the supervisor's half played by the test;
  * what is not stored is said not to be.

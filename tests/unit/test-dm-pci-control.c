@@ -1,4 +1,4 @@
-// sources: launcher/dom0-daemon/root/pci-control.c common/log.c common/util.c
+// sources: launcher/dom0-daemon/root/pci-control.c
 // cflags: -DPCI_CONTROL_FILE="\"/tmp/test-dm-pci-control\""
 /*
  * Each of the stub domain's PCI devices is named to dom0's pciback, or the log says that it has no interrupts; and

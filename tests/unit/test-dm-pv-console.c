@@ -3,8 +3,7 @@
 // sources: launcher/dom0-daemon/outputs/output.c launcher/dom0-daemon/outputs/output-pty.c
 // sources: launcher/dom0-daemon/outputs/output-peer.c launcher/dom0-daemon/outputs/output-state.c
 // sources: launcher/dom0-daemon/both/save-opener.c launcher/dom0-daemon/outputs/log-file.c
-// sources: launcher/dom0-daemon/outputs/output-spec.c common/loop.c common/util.c common/log.c common/state-stream.c
-// sources: tests/unit/fake-xen.c
+// sources: launcher/dom0-daemon/outputs/output-spec.c tests/unit/fake-xen.c
 /*
  * A whole console with a frontend made of memory: handshake, reconnection, floods,
  * lies, and an event channel that stays masked while the frontend is over budget.

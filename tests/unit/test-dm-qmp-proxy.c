@@ -1,4 +1,4 @@
-// sources: launcher/dom0-daemon/root/qmp-proxy.c common/util.c common/log.c
+// sources: launcher/dom0-daemon/root/qmp-proxy.c
 /*
  * libxl's proxy, played by a copy of this program: it is found by what xenstore says, and ended; what is
  * not that proxy is left alone.

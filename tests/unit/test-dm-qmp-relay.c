@@ -1,7 +1,7 @@
 // sources: launcher/dom0-daemon/confined/qmp-relay.c launcher/dom0-daemon/confined/vchan-stream.c
 // sources: launcher/dom0-daemon/confined/throttle.c launcher/dom0-daemon/confined/vchan-client.c
 // sources: launcher/dom0-daemon/confined/xen-handles.c launcher/dom0-daemon/confined/qmp-server.c
-// sources: launcher/dom0-daemon/confined/qmp-session.c common/loop.c common/util.c common/log.c tests/unit/fake-xen.c
+// sources: launcher/dom0-daemon/confined/qmp-session.c tests/unit/fake-xen.c
 // libs: json-c
 /*
  * libxl's socket and the stub domain's vchan: each client has one of its own, one after another; a server

@@ -1,5 +1,4 @@
 // sources: launcher/dom0-daemon/confined/qmp-server.c launcher/dom0-daemon/confined/qmp-session.c
-// sources: common/loop.c common/util.c common/log.c
 // libs: json-c
 /*
  * The QMP sockets with real clients: several at once and one after another, ones

@@ -1,5 +1,4 @@
-// sources: launcher/dom0-daemon/root/store-filter.c launcher/dom0-daemon/both/store.c common/xs-read.c
-// sources: common/str-list.c common/loop.c common/util.c common/log.c
+// sources: launcher/dom0-daemon/root/store-filter.c launcher/dom0-daemon/both/store.c
 // libs: xenstore
 // wrap: xs_open
 // cflags: -DSTORE_FILTER_FOLDER="\"/tmp/dm-store-filter-XXXXXX\"" -DSTUCK_MS=300

@@ -1,4 +1,4 @@
-// sources: launcher/dom0-daemon/both/store.c common/xs-read.c common/str-list.c common/util.c common/log.c
+// sources: launcher/dom0-daemon/both/store.c
 /*
  * Xenstore as the stub domain may write it: what it says is read with care, and
  * what dom0 said is believed only while it is dom0's.

@@ -1,4 +1,4 @@
-// sources: launcher/dom0-daemon/root/stub-clock.c common/log.c common/util.c
+// sources: launcher/dom0-daemon/root/stub-clock.c
 // wrap: xc_interface_open xc_interface_close xc_domain_set_tsc_info
 // libs: xenctrl
 /*

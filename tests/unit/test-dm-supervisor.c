@@ -1,5 +1,5 @@
 // sources: launcher/dom0-daemon/root/supervisor.c launcher/dom0-daemon/both/signals.c
-// sources: launcher/dom0-daemon/both/message.c common/loop.c common/util.c common/log.c
+// sources: launcher/dom0-daemon/both/message.c
 // wrap: fork waitid
 // cflags: -DSUPERVISOR_WINDOW_MS=2500 -DMIN_LIFE_MS=200
 /*

@@ -1,6 +1,6 @@
 // sources: launcher/dom0-daemon/confined/vchan-stream.c launcher/dom0-daemon/confined/throttle.c
 // sources: launcher/dom0-daemon/confined/vnc-server.c launcher/dom0-daemon/confined/vchan-client.c
-// sources: launcher/dom0-daemon/confined/xen-handles.c common/loop.c common/util.c common/log.c tests/unit/fake-xen.c
+// sources: launcher/dom0-daemon/confined/xen-handles.c tests/unit/fake-xen.c
 /*
  * VNC viewers over vchan: bytes both ways against a model, at every ring size and
  * across the wrap; slots that are used, offered again, stale; a server that lies.

@@ -1,4 +1,4 @@
-// sources: launcher/dom0-daemon/root/xen-release.c common/log.c common/util.c
+// sources: launcher/dom0-daemon/root/xen-release.c
 // wrap: xc_interface_open xc_interface_close xc_domain_getinfo_single xc_version
 // libs: xenctrl
 /*

@@ -1,5 +1,4 @@
-// sources: launcher/stubdom-init/micro-nic.c launcher/stubdom-init/linux-tap.c common/frame-filter.c
-// sources: common/log.c common/util.c
+// sources: launcher/stubdom-init/micro-nic.c launcher/stubdom-init/linux-tap.c
 // cflags: -Ilauncher/stubdom-micro
 // wrap: ioctl open
 /*

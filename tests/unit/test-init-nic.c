@@ -1,5 +1,4 @@
 // sources: launcher/stubdom-init/linux-nic.c launcher/stubdom-init/linux-tap.c
-// sources: common/frame-filter.c common/log.c common/util.c
 // wrap: ioctl open
 /*
  * Joining vifs to taps: which interface belongs to which NIC, and what is done to it in

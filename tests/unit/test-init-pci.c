@@ -1,5 +1,4 @@
 // sources: launcher/stubdom-init/linux-pci.c launcher/stubdom-init/pci-device.c
-// sources: common/loop.c common/log.c common/util.c common/xs-read.c common/str-list.c
 // cflags: -DPCI_FOLDER="\"/tmp/test-init-pci\""
 // wrap: xs_read pci_xen_init pci_xen_dispose pci_xen_map_frames pci_xen_map_ports pci_xen_map_intx pci_xen_map_msi
 // wrap: pci_xen_unmap pci_xen_bind_intx pci_xen_bind_msi linux_pass_fd access

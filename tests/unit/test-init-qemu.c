@@ -1,4 +1,4 @@
-// sources: launcher/stubdom-init/linux-qemu.c common/loop.c common/log.c common/util.c
+// sources: launcher/stubdom-init/linux-qemu.c
 // wrap: device_model_qemu_said device_model_qemu_ended linux_sandbox_enter linux_sandbox_prepare mount chown chmod
 /*
  * QEMU as a child of the Linux launcher: other programs play its part. Nothing here

@@ -1,4 +1,4 @@
-// sources: launcher/stubdom-init/linux-sandbox.c common/loop.c common/log.c common/util.c
+// sources: launcher/stubdom-init/linux-sandbox.c
 /*
  * What QEMU may do once it is in the sandbox, tried in a child. Entering needs root,
  * as in the stub domain; without, the test is skipped.

@@ -1,4 +1,4 @@
-// sources: launcher/stubdom-init/linux-tc.c common/frame-filter.c common/util.c
+// sources: launcher/stubdom-init/linux-tc.c
 // libs: libmnl
 // wrap: send recv
 /*

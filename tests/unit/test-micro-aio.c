@@ -1,7 +1,7 @@
 // sources: launcher/stubdom-micro/aio.c launcher/stubdom-micro/dev-disk.c launcher/stubdom-micro/disk-io.c
-// sources: launcher/stubdom-micro/file.c launcher/stubdom-micro/eventfd.c
-// sources: launcher/xen-layer/disk.c launcher/xen-layer/disk-ring.c launcher/xen-layer/text.c
-// sources: tests/unit/fake-pv.c tests/unit/fake-pv-store.c tests/unit/fake-blkback.c tests/unit/fake-micro.c
+// sources: launcher/stubdom-micro/file.c launcher/stubdom-micro/eventfd.c launcher/xen-layer/disk.c
+// sources: launcher/xen-layer/disk-ring.c launcher/xen-layer/text.c tests/unit/fake-pv.c tests/unit/fake-pv-store.c
+// sources: tests/unit/fake-blkback.c tests/unit/fake-micro.c
 /*
  * Asynchronous I/O as QEMU and libaio use it: the ring of events in the program's memory, many requests
  * under way at a disk whose backend answers when the test says so, programs that give nonsense,

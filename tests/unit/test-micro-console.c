@@ -1,5 +1,5 @@
-// sources: launcher/stubdom-micro/dev-console.c launcher/xen-layer/text.c
-// sources: tests/unit/fake-micro.c tests/unit/fake-pv.c tests/unit/fake-pv-store.c
+// sources: launcher/stubdom-micro/dev-console.c launcher/xen-layer/text.c tests/unit/fake-micro.c
+// sources: tests/unit/fake-pv.c tests/unit/fake-pv-store.c
 /*
  * /dev/hvcN: several files on one console, bytes both ways, what QEMU and the launcher ask a terminal
  * for, and a backend that comes late, goes, and comes back.

@@ -1,6 +1,6 @@
-// sources: launcher/stubdom-micro/dev-disk.c launcher/stubdom-micro/disk-io.c
-// sources: launcher/xen-layer/disk.c launcher/xen-layer/disk-ring.c launcher/xen-layer/text.c
-// sources: tests/unit/fake-pv.c tests/unit/fake-pv-store.c tests/unit/fake-blkback.c tests/unit/fake-micro.c
+// sources: launcher/stubdom-micro/dev-disk.c launcher/stubdom-micro/disk-io.c launcher/xen-layer/disk.c
+// sources: launcher/xen-layer/disk-ring.c launcher/xen-layer/text.c tests/unit/fake-pv.c tests/unit/fake-pv-store.c
+// sources: tests/unit/fake-blkback.c tests/unit/fake-micro.c
 /*
  * /dev/xvdX: what a program reads and writes against a model, with and without O_DIRECT, at every
  * alignment; ioctls; disks that go; memory that is missing.

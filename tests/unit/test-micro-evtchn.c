@@ -1,5 +1,4 @@
-// sources: launcher/stubdom-micro/dev-evtchn.c
-// sources: launcher/xen-layer/text.c tests/unit/fake-pv.c tests/unit/fake-micro.c
+// sources: launcher/stubdom-micro/dev-evtchn.c launcher/xen-layer/text.c tests/unit/fake-pv.c tests/unit/fake-micro.c
 // cflags: -D__XEN_INTERFACE_VERSION__=0x00040e00
 // wrap: pv_event_alloc pv_event_close
 /*

@@ -1,4 +1,4 @@
-// sources: launcher/stubdom-micro/frame-program.c common/frame-filter.c common/util.c
+// sources: launcher/stubdom-micro/frame-program.c
 // libs: pcap
 /*
  * The micro kernel's interpreter over the firewall's own programs: every frame of

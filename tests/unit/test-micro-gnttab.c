@@ -1,6 +1,6 @@
 // sources: launcher/stubdom-micro/dev-gnttab.c launcher/stubdom-micro/dev-gntdev.c
-// sources: launcher/stubdom-micro/dev-gntalloc.c launcher/stubdom-micro/dev-evtchn.c
-// sources: launcher/xen-layer/text.c tests/unit/fake-pv.c tests/unit/fake-micro.c
+// sources: launcher/stubdom-micro/dev-gntalloc.c launcher/stubdom-micro/dev-evtchn.c launcher/xen-layer/text.c
+// sources: tests/unit/fake-pv.c tests/unit/fake-micro.c
 // cflags: -D__XEN_INTERFACE_VERSION__=0x00040e00
 /*
  * /dev/xen/gntalloc and gntdev, as libxengnttab uses them: page by page, what is shared, mapped, told to

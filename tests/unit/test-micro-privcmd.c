@@ -1,5 +1,5 @@
-// sources: launcher/stubdom-micro/dev-privcmd.c
-// sources: launcher/xen-layer/text.c tests/unit/fake-pv.c tests/unit/fake-micro.c
+// sources: launcher/stubdom-micro/dev-privcmd.c launcher/xen-layer/text.c tests/unit/fake-pv.c
+// sources: tests/unit/fake-micro.c
 // cflags: -D__XEN_INTERFACE_VERSION__=0x00040e00
 /*
  * /dev/xen/privcmd against a Xen that writes down what it is asked: what programs may ask for, and

@@ -1,11 +1,10 @@
 // sources: launcher/stubdom-micro/file.c launcher/stubdom-micro/poll.c launcher/stubdom-micro/fifo.c
 // sources: launcher/stubdom-micro/pipe.c launcher/stubdom-micro/eventfd.c launcher/stubdom-micro/node.c
 // sources: launcher/stubdom-micro/node-open.c launcher/stubdom-micro/node-calls.c
-// sources: launcher/stubdom-micro/node-unpack.c launcher/stubdom-micro/memory-file.c
-// sources: launcher/stubdom-micro/mount.c launcher/stubdom-micro/dev-misc.c
-// sources: launcher/stubdom-micro/socket.c launcher/stubdom-micro/socket-data.c
-// sources: launcher/stubdom-micro/socket-rights.c launcher/stubdom-micro/socket-calls.c
-// sources: launcher/xen-layer/text.c tests/unit/fake-pv.c tests/unit/fake-micro.c
+// sources: launcher/stubdom-micro/node-unpack.c launcher/stubdom-micro/memory-file.c launcher/stubdom-micro/mount.c
+// sources: launcher/stubdom-micro/dev-misc.c launcher/stubdom-micro/socket.c launcher/stubdom-micro/socket-data.c
+// sources: launcher/stubdom-micro/socket-rights.c launcher/stubdom-micro/socket-calls.c launcher/xen-layer/text.c
+// sources: tests/unit/fake-pv.c tests/unit/fake-micro.c
 // cflags: -D__XEN_INTERFACE_VERSION__=0x00040e00
 /*
  * Sockets: streams, datagrams, listeners, descriptors in messages, uevents.

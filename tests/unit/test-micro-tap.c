@@ -1,8 +1,7 @@
-// sources: launcher/stubdom-micro/dev-tap.c launcher/stubdom-micro/tap-frame.c
-// sources: launcher/stubdom-micro/tap-queue.c launcher/stubdom-micro/frame-program.c
-// sources: launcher/xen-layer/nic.c launcher/xen-layer/nic-ring.c launcher/xen-layer/frame.c
-// sources: common/frame-filter.c common/util.c tests/unit/fake-micro.c tests/unit/fake-netback.c
-// sources: tests/unit/fake-pv-store.c tests/unit/fake-pv.c launcher/xen-layer/text.c
+// sources: launcher/stubdom-micro/dev-tap.c launcher/stubdom-micro/tap-frame.c launcher/stubdom-micro/tap-queue.c
+// sources: launcher/stubdom-micro/frame-program.c launcher/xen-layer/nic.c launcher/xen-layer/nic-ring.c
+// sources: launcher/xen-layer/frame.c tests/unit/fake-micro.c tests/unit/fake-netback.c tests/unit/fake-pv-store.c
+// sources: tests/unit/fake-pv.c launcher/xen-layer/text.c
 /*
  * A tap as QEMU and the launcher use it, down to the backend: what is written arrives there
  * if the firewall lets it, what the backend gives can be read, with or without the work that

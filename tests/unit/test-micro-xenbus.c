@@ -1,5 +1,4 @@
-// sources: launcher/stubdom-micro/dev-xenbus.c launcher/xen-layer/text.c
-// sources: tests/unit/fake-micro.c tests/unit/fake-pv.c
+// sources: launcher/stubdom-micro/dev-xenbus.c launcher/xen-layer/text.c tests/unit/fake-micro.c tests/unit/fake-pv.c
 /*
  * /dev/xen/xenbus: requests in pieces of any kind, answers read in pieces of any kind, and programs that
  * write nonsense, ask too much, or read too little.

@@ -1,5 +1,5 @@
-// sources: launcher/xen-layer/console-ring.c launcher/xen-layer/text.c
-// sources: tests/unit/fake-pv.c tests/unit/fake-pv-store.c
+// sources: launcher/xen-layer/console-ring.c launcher/xen-layer/text.c tests/unit/fake-pv.c
+// sources: tests/unit/fake-pv-store.c
 // wrap: pv_wake
 /*
  * Consoles: the handshake with honest, slow and lying backends, bytes, full rings that

@@ -1,5 +1,5 @@
-// sources: launcher/xen-layer/disk.c launcher/xen-layer/disk-ring.c launcher/xen-layer/text.c
-// sources: tests/unit/fake-pv.c tests/unit/fake-pv-store.c tests/unit/fake-blkback.c
+// sources: launcher/xen-layer/disk.c launcher/xen-layer/disk-ring.c launcher/xen-layer/text.c tests/unit/fake-pv.c
+// sources: tests/unit/fake-pv-store.c tests/unit/fake-blkback.c
 /*
  * The block frontend against a scripted backend: every shape of request, answers in any order and
  * wrong ones, disks that come, go and stay away, memory and xenstore that fail.

@@ -1,6 +1,6 @@
 // sources: launcher/xen-layer/nic.c launcher/xen-layer/nic-ring.c launcher/xen-layer/frame.c
-// wrap: pv_event_notify
 // sources: tests/unit/fake-netback.c tests/unit/fake-pv-store.c tests/unit/fake-pv.c launcher/xen-layer/text.c
+// wrap: pv_event_notify
 /*
  * The network frontend against a backend that the test plays: xenstore, frames both ways, and
  * whatever a backend may do wrong.

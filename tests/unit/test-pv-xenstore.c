@@ -1,5 +1,5 @@
-// sources: launcher/xen-layer/xenstore.c launcher/xen-layer/xenstore-client.c
-// sources: launcher/xen-layer/xenstore-ring.c launcher/xen-layer/text.c tests/unit/fake-pv.c
+// sources: launcher/xen-layer/xenstore.c launcher/xen-layer/xenstore-client.c launcher/xen-layer/xenstore-ring.c
+// sources: launcher/xen-layer/text.c tests/unit/fake-pv.c
 /*
  * xenstore: our own requests, watches, and clients, with a xenstored that a test plays: it
  * answers at once, late, wrongly or never.

@@ -1,7 +1,7 @@
 // sources: launcher/stubdom-rump/archive.c launcher/stubdom-rump/bio.c launcher/stubdom-rump/errno.c
-// sources: launcher/stubdom-rump/boot-file.c
-// sources: launcher/stubdom-rump/rumpuser-file.c launcher/xen-layer/disk.c launcher/xen-layer/disk-ring.c
-// sources: launcher/xen-layer/text.c tests/unit/fake-pv.c tests/unit/fake-pv-store.c tests/unit/fake-blkback.c
+// sources: launcher/stubdom-rump/boot-file.c launcher/stubdom-rump/rumpuser-file.c launcher/xen-layer/disk.c
+// sources: launcher/xen-layer/disk-ring.c launcher/xen-layer/text.c tests/unit/fake-pv.c tests/unit/fake-pv-store.c
+// sources: tests/unit/fake-blkback.c
 // cflags: -Ilauncher/stubdom-rump -Ilauncher/xen-layer
 /*
  * What the rump kernel opens of its host: an image's files, the guest's boot files, disks of a backend, QEMU's

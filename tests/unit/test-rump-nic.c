@@ -1,5 +1,4 @@
 // sources: launcher/xen-layer/frame.c launcher/xen-layer/text.c launcher/stubdom-micro/frame-program.c
-// sources: common/frame-filter.c common/log.c common/util.c
 // cflags: -Ilauncher/stubdom-rump -Ilauncher/xen-layer
 /*
  * The rump flavour's NICs: between a vif that is a list of frames and the socket that QEMU takes for a

@@ -1,5 +1,4 @@
-// sources: launcher/stubdom-rump/space.c
-// sources: launcher/xen-layer/text.c tests/unit/fake-pv.c
+// sources: launcher/stubdom-rump/space.c launcher/xen-layer/text.c tests/unit/fake-pv.c
 // cflags: -Ilauncher/stubdom-rump -Ilauncher/xen-layer
 /*
  * Address space and the heap of the rump flavour, over page tables that are a list.

@@ -1,4 +1,4 @@
-// sources: launcher/vif/bridge.c common/util.c
+// sources: launcher/vif/bridge.c
 // wrap: ioctl
 /*
  * What becomes of a vif and its bridge, in which order, with a kernel that the test plays.

@@ -1,4 +1,4 @@
-// sources: launcher/stubdom-init/linux-tc.c common/frame-filter.c common/util.c
+// sources: launcher/stubdom-init/linux-tc.c
 // libs: libmnl
 /*
  * dom0's firewall in a kernel: one of the ends of a veth is guarded as a vif is, the other one sends. In a

@@ -1,5 +1,4 @@
 // sources: launcher/vif/vif.c launcher/hotplug/stock.c launcher/hotplug/hotplug.c tests/unit/fake-xs.c
-// sources: common/frame-filter.c common/util.c common/xs-read.c common/str-list.c
 // wrap: execv open
 // cflags: -Ilauncher/stubdom-init
 /*

@@ -1,5 +1,5 @@
 // sources: launcher/xl-stubdom/audit.c launcher/xl-stubdom/xs-get.c launcher/xl-stubdom/fault.c
-// sources: launcher/xl-stubdom/flavour.c common/util.c
+// sources: launcher/xl-stubdom/flavour.c
 // wrap: xs_open xs_close xs_read xs_directory readlink
 // libs: xenstore
 /*

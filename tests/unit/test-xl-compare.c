@@ -1,10 +1,9 @@
 // sources: launcher/xl-stubdom/compare.c launcher/xl-stubdom/compare-guest.c launcher/xl-stubdom/compare-exec.c
 // sources: launcher/xl-stubdom/compare-options.c launcher/xl-stubdom/compare-report.c
 // sources: launcher/xl-stubdom/compare-json.c launcher/xl-stubdom/compare-plot.c launcher/xl-stubdom/child.c
-// sources: launcher/xl-stubdom/figures.c
-// sources: launcher/xl-stubdom/made-guest.c launcher/xl-stubdom/marked.c launcher/xl-stubdom/serial-line.c
-// sources: launcher/xl-stubdom/uuid.c launcher/xl-stubdom/xs-get.c launcher/xl-stubdom/fault.c
-// sources: launcher/xl-stubdom/flavour.c common/util.c
+// sources: launcher/xl-stubdom/figures.c launcher/xl-stubdom/made-guest.c launcher/xl-stubdom/marked.c
+// sources: launcher/xl-stubdom/serial-line.c launcher/xl-stubdom/uuid.c launcher/xl-stubdom/xs-get.c
+// sources: launcher/xl-stubdom/fault.c launcher/xl-stubdom/flavour.c
 // cflags: -DSETTLE_SECONDS=0 -DCOMPARE_SELF="\"./create\""
 // wrap: xs_open xs_close xs_watch xs_fileno xs_read xs_directory xs_check_watch xs_get_permissions
 // wrap: xc_interface_open xc_interface_close xc_domain_getinfo_single xc_version

@@ -1,8 +1,7 @@
-// sources: launcher/xl-stubdom/config.c launcher/xl-stubdom/settings.c
-// sources: launcher/xl-stubdom/pci.c
-// sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c
-// sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/keys.c launcher/xl-stubdom/host-config.c
-// sources: launcher/xl-stubdom/nics.c launcher/xl-stubdom/devices.c common/frame-filter.c common/util.c
+// sources: launcher/xl-stubdom/config.c launcher/xl-stubdom/settings.c launcher/xl-stubdom/pci.c
+// sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c launcher/xl-stubdom/flavour.c
+// sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/host-config.c launcher/xl-stubdom/nics.c
+// sources: launcher/xl-stubdom/devices.c
 // libs: xlutil xenlight
 /*
  * What xl-stubdom makes of a guest's config: the settings for libxl, or one line that says what is

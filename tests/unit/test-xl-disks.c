@@ -1,8 +1,6 @@
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/config.c launcher/xl-stubdom/fault.c
-// sources: launcher/xl-stubdom/pci.c
-// sources: launcher/xl-stubdom/keys.c
-// sources: launcher/xl-stubdom/nics.c launcher/xl-stubdom/devices.c launcher/xl-stubdom/flavour.c
-// sources: common/frame-filter.c common/util.c
+// sources: launcher/xl-stubdom/pci.c launcher/xl-stubdom/keys.c launcher/xl-stubdom/nics.c
+// sources: launcher/xl-stubdom/devices.c launcher/xl-stubdom/flavour.c
 // libs: xlutil xenlight
 /*
  * What xl-stubdom makes of a guest's disks. The parser is the real libxlutil.

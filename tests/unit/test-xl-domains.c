@@ -1,4 +1,4 @@
-// sources: launcher/xl-stubdom/domains.c launcher/xl-stubdom/fault.c common/xs-read.c common/str-list.c common/util.c
+// sources: launcher/xl-stubdom/domains.c launcher/xl-stubdom/fault.c
 // wrap: xs_open xs_close xs_read libxl_ctx_alloc libxl_ctx_free libxl_domain_qualifier_to_domid libxl_domain_info
 // libs: xenlight xenstore xentoollog
 /*

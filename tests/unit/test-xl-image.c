@@ -1,5 +1,4 @@
-// sources: launcher/xl-stubdom/image.c launcher/xl-stubdom/fault.c
-// sources: launcher/xl-stubdom/flavour.c
+// sources: launcher/xl-stubdom/image.c launcher/xl-stubdom/fault.c launcher/xl-stubdom/flavour.c
 /*
  * A stub domain's files that are missing, cut short or something else are refused by name.
  *

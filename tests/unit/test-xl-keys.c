@@ -1,8 +1,6 @@
 // sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/config.c launcher/xl-stubdom/fault.c
-// sources: launcher/xl-stubdom/pci.c
-// sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/nics.c launcher/xl-stubdom/devices.c
-// sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/host-config.c
-// sources: common/frame-filter.c common/util.c
+// sources: launcher/xl-stubdom/pci.c launcher/xl-stubdom/disks.c launcher/xl-stubdom/nics.c
+// sources: launcher/xl-stubdom/devices.c launcher/xl-stubdom/flavour.c launcher/xl-stubdom/host-config.c
 // libs: xlutil xenlight
 /*
  * The table of xl.cfg(5)'s keys: each row does what it says, and docs/limits.md says the same.

@@ -1,19 +1,15 @@
-// sources: launcher/xl-stubdom/command-line.c launcher/xl-stubdom/config.c
-// sources: launcher/xl-stubdom/pci.c
-// sources: launcher/xl-stubdom/dm-args.c launcher/xl-stubdom/guest-files.c
-// sources: common/dm-argv.c common/str-list.c common/util.c
-// sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c launcher/xl-stubdom/image.c
-// sources: launcher/xl-stubdom/log-tail.c launcher/xl-stubdom/run-xl.c
-// sources: launcher/xl-stubdom/settings.c launcher/xl-stubdom/saved-guest.c
+// sources: launcher/xl-stubdom/command-line.c launcher/xl-stubdom/config.c launcher/xl-stubdom/pci.c
+// sources: launcher/xl-stubdom/dm-args.c launcher/xl-stubdom/guest-files.c launcher/xl-stubdom/disks.c
+// sources: launcher/xl-stubdom/fault.c launcher/xl-stubdom/image.c launcher/xl-stubdom/log-tail.c
+// sources: launcher/xl-stubdom/run-xl.c launcher/xl-stubdom/settings.c launcher/xl-stubdom/saved-guest.c
 // sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/nics.c launcher/xl-stubdom/devices.c
-// sources: common/frame-filter.c launcher/xl-stubdom/screenshot.c
-// sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/guest-lock.c launcher/xl-stubdom/uuid.c
-// sources: launcher/xl-stubdom/host-config.c launcher/xl-stubdom/audit.c launcher/xl-stubdom/xs-get.c
-// sources: launcher/xl-stubdom/compare.c launcher/xl-stubdom/compare-guest.c launcher/xl-stubdom/compare-exec.c
-// sources: launcher/xl-stubdom/compare-options.c launcher/xl-stubdom/compare-report.c
-// sources: launcher/xl-stubdom/compare-json.c launcher/xl-stubdom/compare-plot.c launcher/xl-stubdom/child.c
-// sources: launcher/xl-stubdom/figures.c
-// sources: launcher/xl-stubdom/made-guest.c launcher/xl-stubdom/marked.c launcher/xl-stubdom/serial-line.c
+// sources: launcher/xl-stubdom/screenshot.c launcher/xl-stubdom/flavour.c launcher/xl-stubdom/guest-lock.c
+// sources: launcher/xl-stubdom/uuid.c launcher/xl-stubdom/host-config.c launcher/xl-stubdom/audit.c
+// sources: launcher/xl-stubdom/xs-get.c launcher/xl-stubdom/compare.c launcher/xl-stubdom/compare-guest.c
+// sources: launcher/xl-stubdom/compare-exec.c launcher/xl-stubdom/compare-options.c
+// sources: launcher/xl-stubdom/compare-report.c launcher/xl-stubdom/compare-json.c launcher/xl-stubdom/compare-plot.c
+// sources: launcher/xl-stubdom/child.c launcher/xl-stubdom/figures.c launcher/xl-stubdom/made-guest.c
+// sources: launcher/xl-stubdom/marked.c launcher/xl-stubdom/serial-line.c
 // cflags: -DGUEST_LOCK_SECONDS=2
 // libs: xlutil xenlight xenstore xenctrl xentoollog json-c
 /*

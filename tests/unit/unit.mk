@@ -14,7 +14,17 @@ lib = $(shell pkg-config $2 $1 2>/dev/null || { [ $2 = --cflags ] || echo -l$1; 
 # $(call daemon,SOURCES): all folders of dom0's daemon, when one of the sources is of it.
 daemon = $(if $(filter launcher/dom0-daemon/%,$1),$(wildcard launcher/dom0-daemon/*/))
 
-# A program is linked from objects of its own, so that each may have other flags.
+# common/, once for all: what a program does not call, or has of its own, is not linked.
+common := $(patsubst %.c,$(OUT)/common.d/%.o,$(wildcard common/*.c))
+$(OUT)/libcommon.a: $(common)
+	@rm -f $@
+	ar rcs $@ $^
+$(common): $(OUT)/common.d/%.o: %.c tests/unit/unit.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_UNIT) -MMD -MP -c -o $@ $<
+-include $(common:.o=.d)
+
+# For the rest a program is linked from objects of its own, so that each may have other flags.
 define program
 $(eval sources_$1 := $2 $(call said,sources,$2))
 $(eval libs_$1 := $(call said,libs,$2))
@@ -22,7 +32,7 @@ $(eval cflags_$1 := $(addprefix -I,$(sort $(dir $(sources_$1)) $(call daemon,$(s
     $(foreach l,$(libs_$1),$(call lib,$l,--cflags)))
 $(eval ldlibs_$1 := $(foreach l,$(libs_$1),$(call lib,$l,--libs)) -lcmocka -lpthread)
 $(eval wrap_$1 := $(addprefix -Wl$(comma)--wrap=,$(call said,wrap,$2)))
-$(OUT)/$1: $(patsubst %.c,$(OUT)/$1.d/%.o,$(sources_$1))
+$(OUT)/$1: $(patsubst %.c,$(OUT)/$1.d/%.o,$(sources_$1)) $(OUT)/libcommon.a
 	$(CC) $(CFLAGS_UNIT) $(wrap_$1) -o $$@ $$^ $(ldlibs_$1)
 $(OUT)/$1.d/%.o: %.c tests/unit/unit.mk
 	@mkdir -p $$(dir $$@)
