@@ -5,6 +5,7 @@
  */
 #include "qmp-client.h"
 
+#include "fd-passing.h"
 #include "util.h"
 
 #include <errno.h>
@@ -57,28 +58,9 @@ void qmp_client_dispose(struct qmp_client *client)
 static int send_text(struct qmp_client *client, const char *text, int fd)
 {
     char line[QMP_COMMAND_MAX + 1];
-    struct iovec part = { .iov_base = line };
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = { .bytes = { 0 } };
-    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
     int rc = format_text(line, sizeof(line), "%s\n", text);
 
-    if (rc)
-        return rc;
-    part.iov_len = strlen(line);
-    if (fd >= 0) {
-        struct cmsghdr *header = &control.header;
-
-        message.msg_control = &control;
-        message.msg_controllen = sizeof(control);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(fd));
-        memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-    }
-    return sendmsg(client->socket.fd, &message, MSG_NOSIGNAL) == (ssize_t)part.iov_len ? 0 : -EPIPE;
+    return rc ?: fd_send(client->socket.fd, line, strlen(line), fd, MSG_NOSIGNAL);
 }
 
 static void send_first(struct qmp_client *client)

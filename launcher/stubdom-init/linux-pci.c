@@ -9,6 +9,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "fd-passing.h"
 #include "linux.h"
 #include "log.h"
 #include "pci-device.h"
@@ -257,21 +258,12 @@ static int open_device(const struct pci_address *address, struct answer *answer)
 
 static void send_answer(const struct answer *answer)
 {
-    union {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control = { .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) } };
-    struct iovec data = { .iov_base = (void *)&answer->reply, .iov_len = sizeof(answer->reply) };
-    struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1 };
-
-    if (answer->fd >= 0) {
-        memcpy(CMSG_DATA(&control.header), &answer->fd, sizeof(answer->fd));
-        message.msg_control = &control;
-        message.msg_controllen = sizeof(control);
-    }
     /* It waits for each answer before it asks again; if it does not, it loses some. */
-    if (sendmsg(broker.socket.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-        log_warning("PCI: QEMU does not take an answer: %s", strerror(errno));
+    int rc = fd_send(broker.socket.fd, &answer->reply, sizeof(answer->reply), answer->fd,
+                     MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    if (rc)
+        log_warning("PCI: QEMU does not take an answer: %s", strerror(-rc));
 }
 
 static const char *name_of(const struct pci_request *request)

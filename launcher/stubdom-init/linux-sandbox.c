@@ -9,16 +9,15 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "fd-passing.h"
 #include "linux.h"
 #include "log.h"
+#include "syscall-filter.h"
 
 #include <errno.h>
 #include <grp.h>
-#include <linux/audit.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
 #include <linux/sched.h>
-#include <linux/seccomp.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -40,53 +39,22 @@ static const int allowed[] = {
 /* The descriptor by which we are asked, or -errno. */
 static int install_filter(void)
 {
-    struct sock_filter filter[2 * ARRAY_SIZE(allowed) + 16];
-    struct sock_fprog program = { .filter = filter };
-    size_t n = 0;
-    int listener;
+    struct syscall_filter filter;
 
-    filter[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                                               offsetof(struct seccomp_data, arch));
-    filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
-    filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-    filter[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                                               offsetof(struct seccomp_data, nr));
+    syscall_filter_begin(&filter);
     /* x32 calls have other numbers for the same things. */
-    filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
-    filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+    syscall_filter_jump(&filter, BPF_JGE, X32_BIT, 0, 1);
+    syscall_filter_return(&filter, SECCOMP_RET_KILL_PROCESS);
     /* Flags and all are below 32 bits; a process has no CLONE_THREAD. */
-    filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 4);
-    filter[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                                               offsetof(struct seccomp_data, args[0]));
-    filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1);
-    filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
-    for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
-        filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, allowed[i], 0, 1);
-        filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    }
-    filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
-    program.len = n;
-    listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
-    return listener < 0 ? -errno : listener;
-}
-
-/* One octet, and the descriptor with it. */
-static int send_listener(int socket, int listener)
-{
-    union {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    char octet = 0;
-    struct iovec data = { .iov_base = &octet, .iov_len = 1 };
-    struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control,
-                              .msg_controllen = sizeof(control) };
-
-    control.header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET,
-                                       .cmsg_type = SCM_RIGHTS };
-    memcpy(CMSG_DATA(&control.header), &listener, sizeof(listener));
-    return sendmsg(socket, &message, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+    syscall_filter_jump(&filter, BPF_JEQ, SYS_clone, 0, 4);
+    syscall_filter_load(&filter, SYSCALL_FILTER_ARG(0));
+    syscall_filter_jump(&filter, BPF_JSET, CLONE_THREAD, 0, 1);
+    syscall_filter_return(&filter, SECCOMP_RET_ALLOW);
+    syscall_filter_return(&filter, SECCOMP_RET_USER_NOTIF);
+    for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
+        syscall_filter_allow(&filter, allowed[i]);
+    syscall_filter_return(&filter, SECCOMP_RET_USER_NOTIF);
+    return syscall_filter_install(&filter, SECCOMP_FILTER_FLAG_NEW_LISTENER);
 }
 
 int linux_sandbox_enter(int socket)
@@ -104,7 +72,7 @@ int linux_sandbox_enter(int socket)
     listener = install_filter();
     if (listener < 0)
         return listener;
-    rc = send_listener(socket, listener);
+    rc = fd_send(socket, "", 1, listener, MSG_NOSIGNAL);
     close(listener);
     return rc;
 }
@@ -143,23 +111,18 @@ static void refuse(void *data, short revents)
 static void take_listener(void *data, short revents)
 {
     struct linux_platform *platform = data;
-    union {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control;
     char octet;
-    struct iovec buffer = { .iov_base = &octet, .iov_len = 1 };
-    struct msghdr message = { .msg_iov = &buffer, .msg_iovlen = 1, .msg_control = &control,
-                              .msg_controllen = sizeof(control) };
-    ssize_t got = recvmsg(platform->refusals.fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    int listener;
+    ssize_t got = fd_receive(platform->refusals.fd, &octet, 1, &listener, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+    if (got == -EAGAIN || got == -EINTR)
         return;
     stop_watching(platform);
-    if (got != 1 || message.msg_controllen < sizeof(control.header) ||
-        control.header.cmsg_type != SCM_RIGHTS || control.header.cmsg_len != CMSG_LEN(sizeof(int)))
+    if (got != 1 || listener < 0) {
+        cleanup_closep(&listener);
         return;
-    memcpy(&platform->refusals.fd, CMSG_DATA(&control.header), sizeof(int));
+    }
+    platform->refusals.fd = listener;
     platform->refusals.ready = refuse;
     if (loop_add_fd(platform->loop, &platform->refusals)) {
         close(platform->refusals.fd);

@@ -14,12 +14,12 @@
 #include <xenstore.h>
 
 #include "cleanup.h"
+#include "pci-backend.h"
 #include "xs-get.h"
 
 #ifndef PCI_FOLDER
 #define PCI_FOLDER "/sys/bus/pci"
 #endif
-#define BACKENDS "/local/domain/0/backend/pci"
 
 static int check_iommu(const char *source, struct fault *fault)
 {
@@ -44,20 +44,6 @@ static bool is_there(const char *folder, const char *address)
     return !access(path, F_OK);
 }
 
-/* Has that backend, a domain's, the device? */
-static bool backend_has(struct xs_handle *xs, const char *domain, const char *address)
-{
-    cleanup_free char *count = xs_get(xs, BACKENDS "/%s/0/num_devs", domain);
-
-    for (int i = 0, n = count ? atoi(count) : 0; i < n; i++) {
-        cleanup_free char *device = xs_get(xs, BACKENDS "/%s/0/dev-%d", domain, i);
-
-        if (device && !strcmp(device, address))
-            return true;
-    }
-    return false;
-}
-
 /* The guest's, when that is its stub domain. Malloc'd, or NULL. */
 static char *guest_name(struct xs_handle *xs, const char *domain)
 {
@@ -70,10 +56,11 @@ static char *guest_name(struct xs_handle *xs, const char *domain)
 static char *find_owner(struct xs_handle *xs, const char *address)
 {
     unsigned int count = 0;
-    cleanup_free char **domains = xs_directory(xs, XBT_NULL, BACKENDS, &count);
+    cleanup_free char **domains = xs_directory(xs, XBT_NULL, PCI_BACKEND, &count);
+    unsigned int domid;
 
     for (unsigned int i = 0; domains && i < count; i++)
-        if (backend_has(xs, domains[i], address))
+        if (!parse_uint(domains[i], UINT16_MAX, &domid) && pci_backend_find(xs, XBT_NULL, domid, address) >= 0)
             return guest_name(xs, domains[i]);
     return NULL;
 }
@@ -127,9 +114,9 @@ bool pci_stub_may_have(unsigned int stub)
 bool pci_stub_has_any(unsigned int stub)
 {
     struct xs_handle *xs = xs_open(0);
-    cleanup_free char *count = xs ? xs_get(xs, BACKENDS "/%u/0/num_devs", stub) : NULL;
+    int count = xs ? pci_backend_count(xs, XBT_NULL, stub) : 0;
 
     if (xs)
         xs_close(xs);
-    return count && atoi(count) > 0;
+    return count > 0;
 }

@@ -5,36 +5,12 @@
  */
 #include "save-opener.h"
 
+#include "fd-passing.h"
 #include "util.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/socket.h>
-
-union fd_control {
-    struct cmsghdr header;
-    char bytes[CMSG_SPACE(sizeof(int))];
-};
-
-static void answer(int fd, int file, bool last)
-{
-    int32_t rc = file < 0 ? file : last;
-    struct iovec part = { .iov_base = &rc, .iov_len = sizeof(rc) };
-    union fd_control control = { .bytes = { 0 } };
-    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-
-    if (file >= 0) {
-        message.msg_control = &control;
-        message.msg_controllen = sizeof(control);
-        control.header.cmsg_level = SOL_SOCKET;
-        control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(sizeof(file));
-        memcpy(CMSG_DATA(&control.header), &file, sizeof(file));
-    }
-    /* A worker that does not read its answers has itself to blame. */
-    (void)!sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
 
 /* A new file, so that whoever reads the old one is not disturbed. A descriptor or -errno. */
 static int make_file(const char *path)
@@ -51,7 +27,10 @@ void save_opener_serve(int fd, const char *path, int rc, bool last)
 {
     cleanup_close int file = rc ? rc : make_file(path);
 
-    answer(fd, file, last);
+    int32_t answer = file < 0 ? file : last;
+
+    /* A worker that does not read its answers has itself to blame. */
+    (void)!fd_send(fd, &answer, sizeof(answer), file, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 int save_opener_ask(int fd)
@@ -61,20 +40,16 @@ int save_opener_ask(int fd)
 
 int save_opener_answer(int fd, bool *last)
 {
-    int32_t rc = -EPROTO;
+    int32_t answer;
     int file;
-    struct iovec part = { .iov_base = &rc, .iov_len = sizeof(rc) };
-    union fd_control control;
-    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
-                              .msg_controllen = sizeof(control) };
+    ssize_t n = fd_receive(fd, &answer, sizeof(answer), &file, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-    if (recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
-        return -errno;
-    if (rc < 0)
-        return rc;
-    if (message.msg_controllen < sizeof(control) || control.header.cmsg_type != SCM_RIGHTS)
-        return -EPROTO;
-    memcpy(&file, CMSG_DATA(&control.header), sizeof(file));
-    *last = rc;
-    return file;
+    if (n < 0)
+        return n;
+    if (n == sizeof(answer) && answer >= 0 && file >= 0) {
+        *last = answer;
+        return file;
+    }
+    cleanup_closep(&file);
+    return n == sizeof(answer) && answer < 0 ? answer : -EPROTO;
 }

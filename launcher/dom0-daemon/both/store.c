@@ -312,57 +312,17 @@ static bool is_pci_address(const char *text)
 
 int store_list_pci(struct store *store, char addresses[STORE_MAX_PCI][STORE_PCI_ADDRESS])
 {
-    char path[STORE_PATH];
-    unsigned int slots = 0;
-    int rc, count = 0;
+    int count = 0, slots = pci_backend_count(store->xs, XBT_NULL, store->domid);
 
-    snprintf(path, sizeof(path), "/local/domain/0/backend/pci/%d/0/num_devs", store->domid);
-    rc = read_number(store, path, STORE_MAX_PCI, &slots);
-    if (rc == -ENOENT)
-        return 0;
-    if (rc)
-        log_error("cannot read %s: %s", path, strerror(-rc));
-    for (unsigned int i = 0; !rc && i < slots; i++) {
-        unsigned int len;
-        cleanup_free char *address = NULL;
+    if (slots < 0)
+        log_error("cannot read the PCI devices of domain %d: %s", store->domid, strerror(-slots));
+    for (int i = 0; i < slots; i++) {
+        cleanup_free char *address = pci_backend_read(store->xs, XBT_NULL, store->domid, "dev", i);
 
-        snprintf(path, sizeof(path), "/local/domain/0/backend/pci/%d/0/dev-%u", store->domid, i);
-        address = xs_read(store->xs, XBT_NULL, path, &len);
-        /* One that was detached has left a gap. */
         if (address && is_pci_address(address))
             strcpy(addresses[count++], address);
     }
-    return rc ? rc : count;
-}
-
-/* A node of that domain's PCI backend, or NULL. */
-static char *read_pci(struct store *store, xs_transaction_t t, int domid, const char *leaf, int n)
-{
-    char path[STORE_PATH];
-    unsigned int len;
-
-    snprintf(path, sizeof(path), "/local/domain/0/backend/pci/%d/0/%s-%d", domid, leaf, n);
-    return xs_read(store->xs, t, path, &len);
-}
-
-/* Where in that domain's list it is, or -1; *count: how long that is. */
-static int find_pci(struct store *store, xs_transaction_t t, int domid, const char *address, int *count)
-{
-    char path[STORE_PATH];
-    unsigned int len, slots = 0;
-    cleanup_free char *text = NULL;
-    int found = -1;
-
-    snprintf(path, sizeof(path), "/local/domain/0/backend/pci/%d/0/num_devs", domid);
-    text = xs_read(store->xs, t, path, &len);
-    *count = !text || parse_uint(text, STORE_MAX_PCI, &slots) ? 0 : (int)slots;
-    for (int i = 0; i < *count && found < 0; i++) {
-        cleanup_free char *device = read_pci(store, t, domid, "dev", i);
-
-        if (device && !strcmp(device, address))
-            found = i;
-    }
-    return found;
+    return slots < 0 ? slots : count;
 }
 
 /* The stub domain's entry FROM, as the guest's entry TO. libxl ends with a fault where one of them is missing. */
@@ -372,13 +332,13 @@ static bool copy_pci(struct store *store, xs_transaction_t t, int from, int to)
     char path[STORE_PATH], count[16];
 
     for (size_t i = 0; i < ARRAY_SIZE(leaves); i++) {
-        cleanup_free char *value = read_pci(store, t, store->domid, leaves[i], from);
+        cleanup_free char *value = pci_backend_read(store->xs, t, store->domid, leaves[i], from);
 
-        snprintf(path, sizeof(path), "/local/domain/0/backend/pci/%d/0/%s-%d", store->target, leaves[i], to);
+        snprintf(path, sizeof(path), PCI_BACKEND "/%d/0/%s-%d", store->target, leaves[i], to);
         if (!value || !xs_write(store->xs, t, path, value, strlen(value)))
             return false;
     }
-    snprintf(path, sizeof(path), "/local/domain/0/backend/pci/%d/0/num_devs", store->target);
+    snprintf(path, sizeof(path), PCI_BACKEND "/%d/0/num_devs", store->target);
     snprintf(count, sizeof(count), "%d", to + 1);
     return xs_write(store->xs, t, path, count, strlen(count));
 }
@@ -386,7 +346,7 @@ static bool copy_pci(struct store *store, xs_transaction_t t, int from, int to)
 /* One that goes is not noted again: nobody would take that away. */
 static bool is_leaving(struct store *store, xs_transaction_t t, int n)
 {
-    cleanup_free char *state = read_pci(store, t, store->domid, "state", n);
+    cleanup_free char *state = pci_backend_read(store->xs, t, store->domid, "state", n);
     unsigned int value;
 
     return !state || parse_uint(state, XenbusStateReconfigured, &value) || value == XenbusStateClosing ||
@@ -401,17 +361,18 @@ int store_note_pci(struct store *store, const char *address)
     for (;;) {
         xs_transaction_t t = store->target < 0 ? XBT_NULL : xs_transaction_start(store->xs);
         cleanup_free char *guest = NULL;
-        int from, to, count;
+        int from, to;
         unsigned int len;
         bool ok = true;
 
         if (t == XBT_NULL)
             return store->target < 0 ? 0 : -errno;
         guest = xs_read(store->xs, t, path, &len);
-        from = find_pci(store, t, store->domid, address, &count);
+        from = pci_backend_find(store->xs, t, store->domid, address);
+        to = pci_backend_count(store->xs, t, store->target);
         if (guest && from >= 0 && !is_leaving(store, t, from) &&
-            find_pci(store, t, store->target, address, &to) < 0)
-            ok = copy_pci(store, t, from, to);
+            pci_backend_find(store->xs, t, store->target, address) < 0)
+            ok = to >= 0 && copy_pci(store, t, from, to);
         if (xs_transaction_end(store->xs, t, !ok))
             return ok ? 0 : -EIO;
         if (errno != EAGAIN)
@@ -421,7 +382,7 @@ int store_note_pci(struct store *store, const char *address)
 
 static void pci_path(const struct store *store, char path[STORE_PATH])
 {
-    snprintf(path, STORE_PATH, "/local/domain/0/backend/pci/%d", store->domid);
+    snprintf(path, STORE_PATH, PCI_BACKEND "/%d", store->domid);
 }
 
 void store_forget_pci(struct store *store)

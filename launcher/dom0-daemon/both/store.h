@@ -10,6 +10,7 @@
 #define DM_STORE_H
 
 #include "message.h"
+#include "pci-backend.h"
 #include "str-list.h"
 
 #include <stdbool.h>
@@ -79,7 +80,7 @@ uint64_t store_read_video_memory(struct store *store);
  * The PCI devices of dom0's that the stub domain has for its guest, by dom0's names. How many, or -errno after
  * logging a line; 0 when it has none.
  */
-#define STORE_MAX_PCI 32
+#define STORE_MAX_PCI PCI_BACKEND_MAX
 #define STORE_PCI_ADDRESS 16
 int store_list_pci(struct store *store, char addresses[STORE_MAX_PCI][STORE_PCI_ADDRESS]);
 

@@ -7,15 +7,13 @@
 #include "confine.h"
 
 #include "log.h"
+#include "syscall-filter.h"
 #include "util.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/audit.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
@@ -43,10 +41,6 @@
 #define MAX_MEMORY (64u << 20)
 #define MAX_VIEWER_MEMORY (256u << 20) /* its libraries, and a large screen */
 #define MIN_FILE_SIZE (64u << 20) /* a serial port's file */
-
-#ifndef __x86_64__
-#error "The system call numbers of the filter are checked for x86-64 only."
-#endif
 
 /*
  * What both do: read, write, wait, allocate, end. Neither fcntl() nor shutdown(): listening sockets and
@@ -95,112 +89,74 @@ static const struct {
 };
 TABLE_ENDS(roles, CONFINE_ROLES);
 
-#define FILTER_MAX 128
-#define ARG(n) offsetof(struct seccomp_data, args[n]) /* its low half; those looked at have no other */
-
-struct filter {
-    struct sock_filter code[FILTER_MAX];
-    unsigned short len;
-};
-
-static void emit(struct filter *filter, struct sock_filter instruction)
-{
-    if (filter->len < FILTER_MAX)
-        filter->code[filter->len++] = instruction;
-}
-
-static void emit_load(struct filter *filter, uint32_t offset)
-{
-    emit(filter, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset));
-}
-
-static void emit_return(struct filter *filter, uint32_t action)
-{
-    emit(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
-}
-
-static void emit_allow(struct filter *filter, uint32_t call)
-{
-    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1));
-    emit_return(filter, SECCOMP_RET_ALLOW);
-}
-
 /* mmap() and mprotect() are for memory that is not executable. */
-static void emit_allow_no_exec(struct filter *filter, uint32_t call)
+static void allow_no_exec(struct syscall_filter *filter, uint32_t call)
 {
-    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 4));
-    emit_load(filter, ARG(2));
-    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1));
-    emit_return(filter, SECCOMP_RET_KILL_PROCESS);
-    emit_return(filter, SECCOMP_RET_ALLOW);
+    syscall_filter_jump(filter, BPF_JEQ, call, 0, 4);
+    syscall_filter_load(filter, SYSCALL_FILTER_ARG(2));
+    syscall_filter_jump(filter, BPF_JSET, PROT_EXEC, 0, 1);
+    syscall_filter_return(filter, SECCOMP_RET_KILL_PROCESS);
+    syscall_filter_return(filter, SECCOMP_RET_ALLOW);
 }
 
 /* CALL with one of these as argument ARG; with another one it is death. */
-static void emit_allow_values(struct filter *filter, uint32_t call, int arg, const uint32_t *values,
-                              size_t count)
+static void allow_values(struct syscall_filter *filter, uint32_t call, int arg, const uint32_t *values, size_t count)
 {
-    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 2 * count + 2));
-    emit_load(filter, ARG(arg));
+    syscall_filter_jump(filter, BPF_JEQ, call, 0, 2 * count + 2);
+    syscall_filter_load(filter, SYSCALL_FILTER_ARG(arg));
     for (size_t i = 0; i < count; i++)
-        emit_allow(filter, values[i]);
-    emit_return(filter, SECCOMP_RET_KILL_PROCESS);
+        syscall_filter_allow(filter, values[i]);
+    syscall_filter_return(filter, SECCOMP_RET_KILL_PROCESS);
 }
 
 /* Not of the daemon's own log, which is standard output and error: what stands there stays. */
-static void emit_allow_truncation(struct filter *filter)
+static void allow_truncation(struct syscall_filter *filter)
 {
-    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ftruncate, 0, 4));
-    emit_load(filter, ARG(0));
-    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, STDERR_FILENO, 0, 1));
-    emit_return(filter, SECCOMP_RET_ALLOW);
-    emit_return(filter, SECCOMP_RET_KILL_PROCESS);
+    syscall_filter_jump(filter, BPF_JEQ, SYS_ftruncate, 0, 4);
+    syscall_filter_load(filter, SYSCALL_FILTER_ARG(0));
+    syscall_filter_jump(filter, BPF_JGT, STDERR_FILENO, 0, 1);
+    syscall_filter_return(filter, SECCOMP_RET_ALLOW);
+    syscall_filter_return(filter, SECCOMP_RET_KILL_PROCESS);
 }
 
 /* No F_SETOWN and no O_ASYNC: who has both sends signals to others. */
-static void emit_allow_flags(struct filter *filter)
+static void allow_flags(struct syscall_filter *filter)
 {
-    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fcntl, 0, 8));
-    emit_load(filter, ARG(1));
-    emit_allow(filter, F_GETFL);
-    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_SETFL, 0, 3));
-    emit_load(filter, ARG(2));
-    emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_ASYNC, 1, 0));
-    emit_return(filter, SECCOMP_RET_ALLOW);
-    emit_return(filter, SECCOMP_RET_KILL_PROCESS);
+    syscall_filter_jump(filter, BPF_JEQ, SYS_fcntl, 0, 8);
+    syscall_filter_load(filter, SYSCALL_FILTER_ARG(1));
+    syscall_filter_allow(filter, F_GETFL);
+    syscall_filter_jump(filter, BPF_JEQ, F_SETFL, 0, 3);
+    syscall_filter_load(filter, SYSCALL_FILTER_ARG(2));
+    syscall_filter_jump(filter, BPF_JSET, O_ASYNC, 1, 0);
+    syscall_filter_return(filter, SECCOMP_RET_ALLOW);
+    syscall_filter_return(filter, SECCOMP_RET_KILL_PROCESS);
 }
 
 static int install_filter(enum confine_role role)
 {
     /* abort() signals itself; all guests' processes may have one user. */
     const uint32_t self = getpid();
-    struct filter filter = { .len = 0 };
-    struct sock_fprog program;
+    struct syscall_filter filter;
+    int rc;
 
-    emit_load(&filter, offsetof(struct seccomp_data, arch));
-    emit(&filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0));
-    emit_return(&filter, SECCOMP_RET_KILL_PROCESS);
-    emit_load(&filter, offsetof(struct seccomp_data, nr));
+    syscall_filter_begin(&filter);
     for (size_t i = 0; i < roles[role].count; i++)
-        emit_allow(&filter, roles[role].calls[i]);
-    emit_allow_values(&filter, SYS_tgkill, 0, &self, 1);
+        syscall_filter_allow(&filter, roles[role].calls[i]);
+    allow_values(&filter, SYS_tgkill, 0, &self, 1);
     if (roles[role].xen) {
-        emit_allow_values(&filter, SYS_ioctl, 1, worker_requests, ARRAY_SIZE(worker_requests));
-        emit_allow_truncation(&filter);
+        allow_values(&filter, SYS_ioctl, 1, worker_requests, ARRAY_SIZE(worker_requests));
+        allow_truncation(&filter);
     }
     if (roles[role].flags)
-        emit_allow_flags(&filter);
-    emit_allow_no_exec(&filter, SYS_mmap);
-    emit_allow_no_exec(&filter, SYS_mprotect);
-    emit_return(&filter, SECCOMP_RET_KILL_PROCESS);
-    if (filter.len == FILTER_MAX)
-        return -E2BIG;
-    program = (struct sock_fprog){ .len = filter.len, .filter = filter.code };
+        allow_flags(&filter);
+    allow_no_exec(&filter, SYS_mmap);
+    allow_no_exec(&filter, SYS_mprotect);
+    syscall_filter_return(&filter, SECCOMP_RET_KILL_PROCESS);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return -errno;
     /* TSYNC: libxenstore's reader thread, in the keeper, is covered too. */
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program))
-        return -errno;
-    return 0;
+    rc = syscall_filter_install(&filter, SECCOMP_FILTER_FLAG_TSYNC);
+    return rc > 0 ? -ESRCH : rc; /* the thread that it could not be for */
 }
 
 /*
