@@ -1,7 +1,7 @@
 // sources: launcher/dom0-daemon/confined/keeper.c launcher/dom0-daemon/both/signals.c
 // sources: launcher/dom0-daemon/both/message.c launcher/dom0-daemon/both/store.c
-// sources: launcher/dom0-daemon/both/save-opener.c common/xs-read.c common/str-list.c common/loop.c common/util.c
-// sources: common/log.c
+// sources: launcher/dom0-daemon/both/save-opener.c launcher/dom0-daemon/both/log-rotation.c
+// sources: launcher/dom0-daemon/both/stderr-sink.c
 /*
  * A worker that was taken over, and sends any packets to the keeper and to the supervisor's save
  * opener. To xenstore goes what the packets say, in their order, of its own consoles, states 2 to 6,
@@ -164,6 +164,7 @@ static void run_keeper(struct input *in)
 {
     struct store store;
     struct keeper_job job = { .store = &store, .consoles = consoles, .served = { true, true, true },
+                              .rotation = { -1, -1 },
                               .console_count = ARRAY_SIZE(consoles),
                               .ask_fd = open("/dev/null", O_WRONLY),
                               .signal_fd = eventfd(0, EFD_NONBLOCK) };

@@ -1,5 +1,6 @@
 // sources: launcher/dom0-daemon/confined/keeper.c launcher/dom0-daemon/both/signals.c
-// sources: launcher/dom0-daemon/both/message.c common/loop.c common/util.c common/log.c
+// sources: launcher/dom0-daemon/both/log-rotation.c launcher/dom0-daemon/both/stderr-sink.c
+// sources: launcher/dom0-daemon/both/message.c
 // cflags: -DCHECK_MS=50
 /*
  * The keeper with a xenstore of a few variables and a worker that is a child
@@ -115,7 +116,7 @@ static struct store store;
 static const struct store_console consoles[] = { { .id = 0 }, { .id = 3 } };
 static int run(int (*play)(int fd))
 {
-    struct keeper_job job = { .store = &store, .consoles = consoles, .console_count = 2,
+    struct keeper_job job = { .store = &store, .rotation = { -1, -1 }, .consoles = consoles, .console_count = 2,
                               .ask_fd = asked[1] };
     struct signalfd_siginfo signal;
     int pair[2], status;

@@ -1,7 +1,7 @@
 // sources: launcher/dom0-daemon/outputs/output.c launcher/dom0-daemon/outputs/output-pty.c
 // sources: launcher/dom0-daemon/outputs/output-peer.c launcher/dom0-daemon/outputs/output-state.c
 // sources: launcher/dom0-daemon/both/save-opener.c launcher/dom0-daemon/outputs/log-file.c
-// sources: launcher/dom0-daemon/outputs/output-spec.c common/loop.c common/util.c common/log.c common/state-stream.c
+// sources: launcher/dom0-daemon/outputs/output-spec.c
 /*
  * Outputs with real files, ptys and sockets: what a viewer sees, and that nobody
  * who is slow, absent or gone can hold up the console.
@@ -103,6 +103,41 @@ static void test_log_file(void **state)
     assert_int_equal(st.st_size, 3);
     assert_int_equal(st.st_mode & 07, 0);
     assert_int_equal(output.file.max, OUTPUT_LOG_MAX);
+}
+
+static int follow(enum output_kind kind)
+{
+    struct output_spec spec = { .kind = kind };
+
+    strcpy(spec.path, path);
+    return output_follow(&output, &spec);
+}
+
+/* Only a file, and only one that is not there any more. */
+static void test_only_what_was_renamed_is_followed(void **state)
+{
+    char old[140];
+    int fd;
+
+    snprintf(old, sizeof(old), "%s.1", path);
+    assert_int_equal(open_text("null", OUTPUT_ROLE_LOG), 0);
+    assert_int_equal(follow(OUTPUT_NULL), 0);
+    assert_int_equal(open_text("file:%s", OUTPUT_ROLE_LOG), 0);
+    assert_int_equal(output_write(&output, "abc", 3), 3);
+    assert_int_equal(follow(OUTPUT_FILE), 0);
+    assert_int_equal(rename(path, old), 0);
+    assert_int_equal(symlink("/nonexistent/file", path), 0);
+    assert_int_equal(follow(OUTPUT_FILE), -ENOENT);
+    assert_non_null(strstr(last_line, "anew"));
+    assert_int_equal(output_write(&output, "d", 1), 1);
+    assert_int_equal(unlink(path), 0);
+    fd = follow(OUTPUT_FILE);
+    assert_true(fd > 0);
+    assert_int_equal(fd, output.file.fd);
+    assert_int_equal(output.file.size, 0);
+    assert_int_equal(output.file.max, OUTPUT_LOG_MAX);
+    assert_int_equal(follow(OUTPUT_FILE), 0);
+    unlink(old);
 }
 
 static void test_missing_file_is_named(void **state)
@@ -388,6 +423,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_null),
         TEST(test_log_file),
+        TEST(test_only_what_was_renamed_is_followed),
         TEST(test_missing_file_is_named),
         TEST(test_pipe_that_is_no_file_is_refused),
         TEST(test_full_fifo_is_waited_for),

@@ -1,4 +1,4 @@
-// sources: launcher/dom0-daemon/both/stderr-sink.c common/log.c common/util.c
+// sources: launcher/dom0-daemon/both/stderr-sink.c
 // wrap: clock_gettime
 /*
  * The daemon's own log: what a peer can cause, warnings and errors, is little at once and little in
@@ -11,7 +11,9 @@
 #include "log.h"
 #include "stderr-sink.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 
 static int64_t now_s = 1000;
@@ -58,6 +60,59 @@ static int count(const char *word)
     return n;
 }
 
+/* Root's log is renamed; a child has a descriptor of its own for the new one. */
+static void test_a_log_that_is_renamed(void **state)
+{
+    static const char path[] = "/tmp/dm-stderr-sink", old[] = "/tmp/dm-stderr-sink.1";
+    int keep[2] = { dup(STDOUT_FILENO), dup(STDERR_FILENO) }, fd, child;
+    char buf[100] = "";
+    struct stat st;
+
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
+    assert_int_equal(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+    close(fd);
+    stderr_sink_init(NULL, 7);
+    log_info("before");
+    assert_false(stderr_sink_follow());
+    assert_int_equal(rename(path, old), 0);
+    assert_true(stderr_sink_follow());
+    assert_false(stderr_sink_follow());
+    log_info("after");
+    child = stderr_sink_open_for_child();
+    assert_true(child > 2);
+    stderr_sink_init("worker", 7);
+    stderr_sink_take(child);
+    log_info("by a child");
+    stderr_sink_take(STDERR_FILENO);
+    assert_int_equal(dup2(keep[0], STDOUT_FILENO), STDOUT_FILENO);
+    assert_int_equal(dup2(keep[1], STDERR_FILENO), STDERR_FILENO);
+    close(keep[0]);
+    close(keep[1]);
+    fd = open(path, O_RDONLY);
+    assert_true(read(fd, buf, sizeof(buf) - 1) > 0);
+    close(fd);
+    assert_string_equal(buf, "stubdom-dm d7: after\nstubdom-dm worker d7: by a child\n");
+    assert_int_equal(stat(old, &st), 0);
+    assert_int_equal(st.st_size, strlen("stubdom-dm d7: before\n"));
+    unlink(path);
+    unlink(old);
+}
+
+/* What is no file has no name. */
+static void test_no_file_is_not_followed(void **state)
+{
+    int ends[2], keep = dup(STDERR_FILENO);
+
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    stderr_sink_init(NULL, 7);
+    assert_false(stderr_sink_follow());
+    assert_int_equal(dup2(keep, STDERR_FILENO), STDERR_FILENO);
+    close(keep);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void test_little_at_once(void **state)
 {
     for (int i = 0; i < 1000; i++)
@@ -90,6 +145,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_log_that_is_renamed), /* there is room for a line yet */
+        cmocka_unit_test(test_no_file_is_not_followed),
         TEST(test_little_at_once),
         TEST(test_little_in_all),
     };

@@ -1,6 +1,7 @@
 // sources: launcher/dom0-daemon/confined/qmp-relay.c launcher/dom0-daemon/confined/vchan-stream.c
 // sources: launcher/dom0-daemon/confined/throttle.c launcher/dom0-daemon/confined/worker.c
 // sources: launcher/dom0-daemon/both/signals.c launcher/dom0-daemon/both/message.c
+// sources: launcher/dom0-daemon/both/log-rotation.c
 // sources: launcher/dom0-daemon/confined/pv-console.c launcher/dom0-daemon/confined/xen-handles.c
 // sources: launcher/dom0-daemon/confined/console-ring.c launcher/dom0-daemon/outputs/output.c
 // sources: launcher/dom0-daemon/outputs/output-pty.c launcher/dom0-daemon/outputs/output-peer.c
@@ -8,8 +9,7 @@
 // sources: launcher/dom0-daemon/confined/qmp-server.c launcher/dom0-daemon/confined/qmp-session.c
 // sources: launcher/dom0-daemon/confined/file-server.c launcher/dom0-daemon/confined/vnc-server.c
 // sources: launcher/dom0-daemon/confined/vchan-client.c launcher/dom0-daemon/both/stderr-sink.c
-// sources: launcher/dom0-daemon/outputs/output-state.c launcher/dom0-daemon/both/save-opener.c common/loop.c
-// sources: common/util.c common/log.c common/state-stream.c
+// sources: launcher/dom0-daemon/outputs/output-state.c launcher/dom0-daemon/both/save-opener.c
 // libs: json-c
 /*
  * A whole worker in a process of its own, on a fake Xen; the test is its keeper,
@@ -31,6 +31,7 @@
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <xen/io/xenbus.h>
 
@@ -255,6 +256,53 @@ static void test_a_life(void **state)
     close(qmp);
 }
 
+static void print(uint32_t at, const char *text)
+{
+    memcpy(shared->page.out + at, text, strlen(text));
+    __atomic_store_n(&shared->page.out_prod, at + strlen(text), __ATOMIC_SEQ_CST);
+    assert_int_equal(write(event_fd, &(uint64_t){ 1 }, 8), 8);
+}
+
+/* logrotate without copytruncate: what follows is in the new file, and nothing in the old one. */
+static void test_a_log_that_is_renamed(void **state)
+{
+    struct message message = { .type = MESSAGE_FRONTEND, .index = 0, .state = XenbusStateConnected, .port = 2 };
+    struct output_spec spec = { .kind = OUTPUT_FILE };
+    struct stat st;
+    char old[120];
+    int fd;
+
+    strcpy(spec.path, log_path);
+    snprintf(old, sizeof(old), "%s.1", log_path);
+    add_console(0, OUTPUT_FILE);
+    assert_int_equal(worker_follow_log(&worker, 0, &spec), 0);
+    assert_int_equal(log_rotation_open(&worker.rotation), 0);
+    launch(false);
+    receive();
+    assert_int_equal(message_send(keeper_fd, &message), 0);
+    print(0, "before");
+    expect_log("before");
+    assert_int_equal(rename(log_path, old), 0);
+    fd = worker_follow_log(&worker, 0, &spec);
+    assert_true(fd > 0);
+    assert_int_equal(worker_follow_log(&worker, 0, &spec), 0);
+    log_rotation_pass(&worker.rotation, 3, fd); /* there is none */
+    log_rotation_pass(&worker.rotation, 0, fd);
+    poll(NULL, 0, 100);
+    print(6, "after");
+    expect_log("after");
+    assert_int_equal(stat(old, &st), 0);
+    assert_int_equal(st.st_size, 6);
+    /* Nobody passes any more: it goes on. */
+    log_rotation_close(&worker.rotation);
+    poll(NULL, 0, 50);
+    print(11, " that");
+    expect_log("after that");
+    kill(pid, SIGHUP);
+    assert_int_equal(join(), CHILD_DONE);
+    unlink(old);
+}
+
 static void test_ends_with_its_keeper(void **state)
 {
     launch(false);
@@ -367,6 +415,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
     const struct CMUnitTest tests[] = {
         TEST(test_a_life),
+        TEST(test_a_log_that_is_renamed),
         TEST(test_ends_with_its_keeper),
         TEST(test_ends_by_a_signal),
         TEST(test_a_stray_signal_is_nothing),

@@ -15,13 +15,19 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define OWN_LOG "/proc/self/fd/2"
 
 static struct {
     char prefix[48];
+    char path[300]; /* empty: not a file */
+    int fd;
     size_t used;
     struct tokens warnings, errors;
     unsigned int suppressed;
-} sink;
+} sink = { .fd = STDERR_FILENO };
 
 static void put(const char *line, size_t max)
 {
@@ -35,7 +41,7 @@ static void put(const char *line, size_t max)
     if (sink.used >= max)
         len = snprintf(text, sizeof(text), "%stoo many messages: this is the last\n", sink.prefix);
     /* There is nowhere to say that it could not be written. */
-    (void)!write(STDERR_FILENO, text, len);
+    (void)!write(sink.fd, text, len);
 }
 
 static void sink_line(void *data, enum log_level level, const char *line)
@@ -56,10 +62,55 @@ static void sink_line(void *data, enum log_level level, const char *line)
     put(line, max);
 }
 
+static int open_log(const char *path, int flags)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC | flags, 0640);
+
+    return fd < 0 ? -errno : fd;
+}
+
+static void note_path(void)
+{
+    struct stat st;
+    ssize_t n = readlink(OWN_LOG, sink.path, sizeof(sink.path) - 1);
+
+    sink.path[n > 0 && fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink ? n : 0] = '\0';
+}
+
+bool stderr_sink_follow(void)
+{
+    struct stat open, there;
+    int fd;
+
+    if (!sink.path[0] || fstat(STDERR_FILENO, &open) ||
+        (stat(sink.path, &there) == 0 && open.st_dev == there.st_dev && open.st_ino == there.st_ino))
+        return false;
+    fd = open_log(sink.path, O_CREAT);
+    if (fd >= 0 && dup2(fd, STDOUT_FILENO) >= 0 && dup2(fd, STDERR_FILENO) >= 0) {
+        close(fd);
+        return true;
+    }
+    log_error("cannot open %s anew: %s", sink.path, strerror(fd < 0 ? -fd : errno));
+    cleanup_closep(&fd);
+    return false;
+}
+
+int stderr_sink_open_for_child(void)
+{
+    return open_log(OWN_LOG, 0);
+}
+
+void stderr_sink_take(int fd)
+{
+    if (sink.fd != STDERR_FILENO)
+        close(sink.fd);
+    sink.fd = fd;
+}
+
 int stderr_sink_open_anew(void)
 {
     cleanup_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    cleanup_close int log = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
+    cleanup_close int log = open_log(OWN_LOG, 0);
 
     if (null < 0)
         return -errno;
@@ -75,6 +126,9 @@ int stderr_sink_open_anew(void)
 void stderr_sink_init(const char *role, int domid)
 {
     char number[16] = "";
+
+    if (!role)
+        note_path();
 
     if (domid >= 0)
         snprintf(number, sizeof(number), " d%d", domid);

@@ -7,6 +7,8 @@
 #ifndef DM_STDERR_SINK_H
 #define DM_STDERR_SINK_H
 
+#include <stdbool.h>
+
 #define STDERR_SINK_MAX (256u << 10) /* bytes; then one last line says so, and errors alone follow */
 #define STDERR_SINK_ERRORS (64u << 10) /* bytes of these */
 #define STDERR_SINK_BURST 20u /* warnings, which peers can cause, at once; then one a second */
@@ -20,5 +22,15 @@ void stderr_sink_init(const char *role, int domid);
  * with root can clear its O_APPEND, or make its writes block. 0 or -errno.
  */
 int stderr_sink_open_anew(void);
+
+/*
+ * The log has another name by now (logrotate), or none: root opens it anew by the name that it had at
+ * stderr_sink_init(NULL, …). Whether it did.
+ */
+bool stderr_sink_follow(void);
+/* For a child: a descriptor of its own for the same file, or -errno. */
+int stderr_sink_open_for_child(void);
+/* In a child, which cannot make it descriptor 2: lines go to FD from now on. */
+void stderr_sink_take(int fd);
 
 #endif

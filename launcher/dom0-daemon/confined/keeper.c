@@ -12,6 +12,7 @@
 #include "loop.h"
 #include "message.h"
 #include "signals.h"
+#include "stderr-sink.h"
 #include "util.h"
 
 #include <errno.h>
@@ -38,7 +39,7 @@ struct subject {
 struct keeper {
     const struct keeper_job *job;
     struct loop loop;
-    struct loop_fd store_io, worker_io, signal_io, ask_io;
+    struct loop_fd store_io, worker_io, signal_io, ask_io, rotation_io;
     struct loop_timer tell, check;
     struct tokens words; /* each costs xenstore up to three reads */
     struct subject consoles[MESSAGE_MAX_CONSOLES], slots[MESSAGE_MAX_SLOTS],
@@ -129,6 +130,19 @@ static void supervisor_says(void *data, short revents)
         loop_remove_fd(&keeper->loop, &keeper->ask_io);
     keeper->ended.changed |= said > 0;
     tell_worker(keeper);
+}
+
+/* Our log was renamed. */
+static void log_renamed(void *data, short revents)
+{
+    struct keeper *keeper = data;
+    uint32_t what;
+    int fd = log_rotation_take(&keeper->job->rotation, &what);
+
+    if (fd >= 0)
+        stderr_sink_take(fd);
+    else if (fd != -EAGAIN)
+        loop_remove_fd(&keeper->loop, &keeper->rotation_io);
 }
 
 /* -------- from xenstore -------- */
@@ -270,11 +284,14 @@ static int keeper_start(struct keeper *keeper)
                                           .ready = signal_ready, .data = keeper };
     keeper->ask_io = (struct loop_fd){ .fd = job->ask_fd, .events = POLLIN,
                                        .ready = supervisor_says, .data = keeper };
+    keeper->rotation_io = (struct loop_fd){ .fd = job->rotation.child, .events = POLLIN,
+                                            .ready = log_renamed, .data = keeper };
     /* Signals first: what libxl does after its SIGHUP is not for us to react to. */
     rc = loop_add_fd(&keeper->loop, &keeper->signal_io);
     rc = rc ?: loop_add_fd(&keeper->loop, &keeper->worker_io);
     rc = rc ?: loop_add_fd(&keeper->loop, &keeper->store_io);
     rc = rc ?: loop_add_fd(&keeper->loop, &keeper->ask_io);
+    rc = rc ?: loop_add_fd(&keeper->loop, &keeper->rotation_io);
     rc = rc ?: loop_start_timer(&keeper->loop, &keeper->check, CHECK_MS);
     rc = rc ?: confine(CONFINE_KEEPER);
     /* Console 0 has no frontend state to watch; its ring is ready. */

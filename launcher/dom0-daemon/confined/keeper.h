@@ -7,6 +7,7 @@
 #ifndef DM_KEEPER_H
 #define DM_KEEPER_H
 
+#include "log-rotation.h"
 #include "store.h"
 #include "supervisor.h"
 
@@ -20,6 +21,7 @@ struct keeper_job {
                       that this has ended, and is kept */
     int signal_fd; /* HUP, INT, TERM are blocked and come here */
     pid_t boss;    /* who may send them */
+    struct log_rotation rotation; /* of our own log */
 };
 
 /* Runs, confined, until the stub domain, the worker or a signal ends it. */

@@ -9,6 +9,7 @@
 #include "confine.h"
 #include "log.h"
 #include "signals.h"
+#include "stderr-sink.h"
 #include "util.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@ void worker_init(struct worker *worker)
     memset(worker, 0, sizeof(*worker));
     loop_init(&worker->loop, clock_now_ms);
     worker->keeper_fd = worker->opener_fd = -1;
+    worker->rotation = (struct log_rotation){ -1, -1 };
     worker->vnc.io.fd = -1;
     worker->boss = SIGNALS_ANYBODY;
     worker->state_max = OUTPUT_STATE_MAX;
@@ -71,6 +73,11 @@ int worker_add_console(struct worker *worker, unsigned int id, const struct outp
              console->output.tty : console->output.name);
     facts->chardev_count++;
     return 0;
+}
+
+int worker_follow_log(struct worker *worker, int n, const struct output_spec *spec)
+{
+    return output_follow(&worker->consoles[n].output, spec);
 }
 
 int worker_listen(struct worker *worker, const struct options *options)
@@ -146,6 +153,32 @@ static void signal_ready(void *data, short revents)
         worker_stop(worker, CHILD_DONE);
 }
 
+static void take_file(struct worker *worker, uint32_t console, int fd)
+{
+    for (int i = 0; i < worker->console_count; i++) {
+        if (worker->consoles[i].id != console)
+            continue;
+        output_take_file(&worker->consoles[i].output, fd);
+        return;
+    }
+    close(fd);
+}
+
+/* One that we write to was renamed. */
+static void log_renamed(void *data, short revents)
+{
+    struct worker *worker = data;
+    uint32_t what;
+    int fd = log_rotation_take(&worker->rotation, &what);
+
+    if (fd < 0 && fd != -EAGAIN)
+        loop_remove_fd(&worker->loop, &worker->rotation_io);
+    else if (fd >= 0 && what == LOG_ROTATION_OWN)
+        stderr_sink_take(fd);
+    else if (fd >= 0)
+        take_file(worker, what, fd);
+}
+
 static int watch_fd(struct worker *worker, struct loop_fd *io, int fd,
                     void (*ready)(void *data, short revents))
 {
@@ -159,6 +192,7 @@ static int worker_start(struct worker *worker, int domid, int signal_fd)
     int rc = watch_fd(worker, &worker->signal_io, signal_fd, signal_ready);
 
     rc = rc ?: watch_fd(worker, &worker->keeper_io, worker->keeper_fd, keeper_ready);
+    rc = rc ?: watch_fd(worker, &worker->rotation_io, worker->rotation.child, log_renamed);
     rc = rc ?: xen_open(&worker->xen, &worker->loop, domid, &worker->grants);
     rc = rc ?: vnc_server_start(&worker->vnc, &worker->xen);
     rc = rc ?: qmp_relay_start(&worker->relay, &worker->xen);

@@ -8,6 +8,7 @@
 #define DM_WORKER_H
 
 #include "file-server.h"
+#include "log-rotation.h"
 #include "message.h"
 #include "options.h"
 #include "pv-console.h"
@@ -27,10 +28,11 @@ struct worker {
     struct pv_console consoles[MESSAGE_MAX_CONSOLES];
     int console_count;
     int keeper_fd, opener_fd;
-    struct grants grants; /* set before worker_run() */
+    struct grants grants; /* set before worker_run(), as is */
+    struct log_rotation rotation;
     pid_t boss; /* whose signals end us */
     uint64_t state_max; /* octets of a saved state */
-    struct loop_fd keeper_io, signal_io;
+    struct loop_fd keeper_io, signal_io, rotation_io;
     struct loop_timer linger;
     enum child_status status;
 };
@@ -41,6 +43,12 @@ void worker_dispose(struct worker *worker); /* idempotent */
 
 /* Opens one more console. 0 or -errno after logging a line. */
 int worker_add_console(struct worker *worker, unsigned int id, const struct output_spec *spec);
+
+/*
+ * Root's: what output_follow() says of the worker's console N. What a worker that runs is to be told
+ * (log-rotation.h), it is not told by this.
+ */
+int worker_follow_log(struct worker *worker, int n, const struct output_spec *spec);
 
 /* Opens QMP and VNC as OPTIONS say. 0 or -errno after logging a line. */
 int worker_listen(struct worker *worker, const struct options *options);

@@ -95,6 +95,45 @@ static int file_open(struct output *output, const struct output_spec *spec)
     return 0;
 }
 
+/* Whether the name leads to what is open. */
+static bool is_there(const char *path, int fd)
+{
+    struct stat open, there;
+
+    return fstat(fd, &open) == 0 && stat(path, &there) == 0 && open.st_dev == there.st_dev &&
+           open.st_ino == there.st_ino;
+}
+
+int output_follow(struct output *output, const struct output_spec *spec)
+{
+    int fd, rc;
+
+    if (spec->kind != OUTPUT_FILE || output->file.fd < 0 || is_there(spec->path, output->file.fd))
+        return 0;
+    fd = open(spec->path, O_RDWR | O_CREAT | OUTPUT_OPEN_FLAGS, 0640);
+    rc = fd < 0 ? -errno : 0;
+    if (rc) {
+        log_error("console %d: cannot open %s anew: %s", output->console, output->name, strerror(-rc));
+        return rc;
+    }
+    log_info("console %d: %s was renamed or removed: it is another file from now on", output->console, output->name);
+    output_take_file(output, fd);
+    return output->file.fd;
+}
+
+void output_take_file(struct output *output, int fd)
+{
+    uint64_t max = output->file.max;
+    struct stat st;
+
+    if (output->file.fd < 0 || fstat(fd, &st)) {
+        close(fd);
+        return;
+    }
+    log_file_dispose(&output->file);
+    log_file_init(&output->file, fd, st.st_size, max);
+}
+
 /* A log loses bytes when the disk is full. */
 static ssize_t file_write(struct output *output, const void *buf, size_t len)
 {

@@ -87,6 +87,15 @@ void output_dispose(struct output *output); /* idempotent */
 void output_start(struct output *output);
 
 /*
+ * Root's, of what output_open() had from SPEC: a bounded file that has another name by now (logrotate), or none, is
+ * opened anew by its old name. Its descriptor, to be passed to the worker; 0 when nothing is to be done, or -errno
+ * after logging a line.
+ */
+int output_follow(struct output *output, const struct output_spec *spec);
+/* The worker's: FD, which is the output's from now on, takes the place of its bounded file. */
+void output_take_file(struct output *output, int fd);
+
+/*
  * Takes at most LEN bytes: how many, 0 when none can be taken now (ask to be
  * called by output_want()), or -errno when no more ever will be. Never blocks.
  */

@@ -19,6 +19,7 @@
 #include "keeper.h"
 #include "log.h"
 #include "oom-score.h"
+#include "log-rotation.h"
 #include "options.h"
 #include "output-spec.h"
 #include "pci-control.h"
@@ -65,6 +66,7 @@ struct setup {
     struct pci_control pci;
     struct grant_broker grants;
     struct store_filter filter;
+    struct log_rotation keeper_log, worker_log;
     struct loop_timer look_again;
 };
 
@@ -267,15 +269,57 @@ static struct store_served what_is_served(const struct setup *setup)
                                   .qmp = qmp_relay_listens(&setup->worker.relay) };
 }
 
+static void pass_own_log(const struct log_rotation *rotation)
+{
+    cleanup_close int fd = stderr_sink_open_for_child();
+
+    if (fd >= 0)
+        log_rotation_pass(rotation, LOG_ROTATION_OWN, fd);
+}
+
+/* Those that were renamed (logrotate) are opened anew, for us, and for the two if they run. Whether one was. */
+static bool follow_logs(struct setup *setup)
+{
+    bool renamed = stderr_sink_follow();
+
+    if (renamed) {
+        pass_own_log(&setup->keeper_log);
+        pass_own_log(&setup->worker_log);
+    }
+    for (int i = 0; i < setup->console_count; i++) {
+        int fd = worker_follow_log(&setup->worker, i, &setup->specs[i]);
+
+        if (fd > 0)
+            log_rotation_pass(&setup->worker_log, setup->consoles[i].id, fd);
+        renamed |= fd > 0;
+    }
+    return renamed;
+}
+
+static void close_services(void *data)
+{
+    struct setup *setup = data;
+
+    grant_broker_close(&setup->grants);
+    store_filter_close(&setup->filter);
+    log_rotation_close(&setup->keeper_log);
+    log_rotation_close(&setup->worker_log);
+}
+
 static int open_services(void *data)
 {
     struct setup *setup = data;
     struct store_served served = what_is_served(setup);
-    int rc = grant_broker_open(&setup->grants);
+    int rc;
 
+    follow_logs(setup);
+    rc = log_rotation_open(&setup->keeper_log) ?: log_rotation_open(&setup->worker_log);
+    if (rc)
+        log_error("cannot make a socket pair: %s", strerror(-rc));
+    rc = rc ?: grant_broker_open(&setup->grants);
     rc = rc ?: store_filter_open(&setup->filter, &setup->store, setup->consoles, setup->console_count, &served);
     if (rc)
-        grant_broker_close(&setup->grants);
+        close_services(setup);
     return rc;
 }
 
@@ -285,14 +329,8 @@ static void run_services(void *data)
 
     grant_broker_run(&setup->grants);
     store_close(&setup->store);
-}
-
-static void close_services(void *data)
-{
-    struct setup *setup = data;
-
-    grant_broker_close(&setup->grants);
-    store_filter_close(&setup->filter);
+    log_rotation_close_child(&setup->keeper_log);
+    log_rotation_close_child(&setup->worker_log);
 }
 
 /* What the supervisor has open is not its children's: each opens its own. */
@@ -318,6 +356,9 @@ static enum child_status run_keeper(void *data, int peer_fd, int boss_fd)
     stderr_sink_init("keeper", setup->options.domid);
     worker_dispose(&setup->worker);
     /* Its way to xenstore, setup->store, is its own: what another keeper left half said is not repeated. */
+    log_rotation_close_root(&setup->keeper_log);
+    job.rotation = setup->keeper_log;
+    setup->keeper_log.child = -1;
     close_services(setup);
     if (leave_supervisor(setup))
         return CHILD_LATER;
@@ -333,6 +374,9 @@ static enum child_status run_worker(void *data, int peer_fd, int boss_fd)
     grant_broker_leave(&setup->grants);
     store_filter_close(&setup->filter);
     store_close(&setup->store);
+    log_rotation_close(&setup->keeper_log);
+    log_rotation_close_root(&setup->worker_log);
+    setup->worker.rotation = setup->worker_log;
     setup->worker.grants = (struct grants){ setup->grants.gntdev, setup->grants.worker_fd };
     if (leave_supervisor(setup))
         return CHILD_LATER;
@@ -371,7 +415,8 @@ static bool must_end(void *data)
     /* Xenstore does not say: Xen may. libxl pauses a domain first when it destroys it. */
     if (rc < 0)
         rc = guard_stub_runs(&setup->guard);
-    if (rc)
+    /* Who renames logs says so by a signal, too. */
+    if (rc && !follow_logs(setup))
         log_warning("told to end by a signal, and libxl has not ended the stub domain: not obeyed");
     return !rc;
 }
@@ -459,6 +504,7 @@ int main(int argc, char **argv)
     loop_init(&setup.loop, clock_now_ms);
     grant_broker_init(&setup.grants, &setup.loop, setup.options.domid);
     store_filter_init(&setup.filter, &setup.loop);
+    setup.keeper_log = setup.worker_log = (struct log_rotation){ -1, -1 };
     signal(SIGPIPE, SIG_IGN);
     setup.signal_fd = signals_open();
     if (setup.signal_fd < 0)
