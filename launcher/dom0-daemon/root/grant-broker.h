@@ -1,7 +1,7 @@
 /*
  * Maps what the stub domain has granted to dom0, for the worker. Linux's gntdev maps any domain's grant for whoever
  * may ask it, and cannot be told not to. So root asks it, always for this stub domain; the worker has the same open
- * file, may not ask it (confine.c), and can only mmap() what root has put into that file's list. (Linux 5.6 or later:
+ * file, may not ask it (confine.c), and can only mmap() what root has put into that file's list. (Linux 5.5 or later:
  * before, only the process that had opened the file could.)
  *
  * The file is new for each worker. Nothing of it matters to root: no call of root's on it waits.
