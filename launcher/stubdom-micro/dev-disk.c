@@ -169,5 +169,5 @@ static void disk_changed(void *arg, unsigned int n)
 
 int dev_disk_init(void)
 {
-    return pv_disks_init(disk_changed, NULL);
+    return pv_disks_init(disk_changed, NULL, false);
 }

@@ -172,7 +172,7 @@ static int io_pin(struct disk_io *io, struct user_iter *iter, size_t segments)
         /* The last piece: what is wanted may end within its buffer. */
         size = size < limit ? size : limit;
         iter->left = limit - size;
-        *segment = (struct pv_disk_segment){ pv_frame_of(page), (uint16_t)offset, (uint16_t)size };
+        *segment = (struct pv_disk_segment){ pv_frame_of(page), (uint16_t)offset, (uint16_t)size, 0 };
         io->request.count++;
         io->bytes += (long)size;
     }

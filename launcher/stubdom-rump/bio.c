@@ -1,11 +1,12 @@
 /*
  * Disks by the layer's frontend, for whoever has memory anywhere (host.h). A backend can be
  * given pages of ours only, and QEMU's buffers are mostly its guest's: all data goes through
- * pages of this file's, 64 KiB at a time.
+ * pages of the disk's, 64 KiB at a time.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "host.h"
+#include "rumpuser.h"
 
 #define CHUNK_PAGES 16U
 #define SECTOR 512U
@@ -120,15 +121,15 @@ static struct pv_disk *hold(int handle)
     return open_disks[handle].disk;
 }
 
-/* Single pages, since the frontend counts each one's users: a backend may keep some longer. */
-struct bounce { char *pages[CHUNK_PAGES]; size_t count; };
+struct bounce { struct pv_disk *disk; struct pv_disk_page *pages[CHUNK_PAGES]; size_t count; };
 
 /* At most what size wants, at least one. Fewer pages are slower, not wrong. */
-static int bounce_init(struct bounce *bounce, size_t size)
+static int bounce_init(struct bounce *bounce, struct pv_disk *disk, size_t size)
 {
+    bounce->disk = disk;
     bounce->count = 0;
     while (bounce->count < CHUNK_PAGES && bounce->count * PV_PAGE < size) {
-        char *page = pv_pages_alloc(1, 1);
+        struct pv_disk_page *page = pv_disk_page_get(disk, !bounce->count);
 
         if (!page)
             break;
@@ -140,21 +141,40 @@ static int bounce_init(struct bounce *bounce, size_t size)
 static void bounce_dispose(struct bounce *bounce)
 {
     while (bounce->count)
-        pv_pages_put(bounce->pages[--bounce->count]);
+        pv_disk_page_put(bounce->disk, bounce->pages[--bounce->count]);
 }
 
-static void bounce_copy(struct bounce *bounce, bool in, char *data, size_t size)
-{
-    for (size_t at = 0; at < size; at += PV_PAGE) {
-        size_t n = size - at < PV_PAGE ? size - at : PV_PAGE;
-        char *page = bounce->pages[at / PV_PAGE];
+/* Where in somebody's memory a transfer is: at bytes of the first piece are behind it. */
+struct cursor { const struct rumpuser_iovec *iov; size_t at; };
 
-        pv_copy(in ? page : data + at, in ? data + at : page, n);
+/* Copies between one page and the memory, which is behind it then. */
+static void page_copy(char *page, bool in, struct cursor *memory, size_t size)
+{
+    while (size) {
+        size_t n = memory->iov->iov_len - memory->at;
+        char *data = (char *)memory->iov->iov_base + memory->at;
+
+        if (n > size)
+            n = size;
+        pv_copy(in ? page : data, in ? data : page, n);
+        page += n;
+        size -= n;
+        memory->at += n;
+        if (memory->at == memory->iov->iov_len) {
+            memory->iov++;
+            memory->at = 0;
+        }
     }
 }
 
+static void bounce_copy(struct bounce *bounce, bool in, struct cursor *memory, size_t size)
+{
+    for (size_t at = 0; at < size; at += PV_PAGE)
+        page_copy(bounce->pages[at / PV_PAGE]->page, in, memory, size - at < PV_PAGE ? size - at : PV_PAGE);
+}
+
 /* What the pages hold at most. */
-static int transfer_chunk(struct pv_disk *disk, bool write, char *data, size_t size, uint64_t offset,
+static int transfer_chunk(struct pv_disk *disk, bool write, struct cursor *memory, size_t size, uint64_t offset,
                           struct bounce *bounce)
 {
     struct pv_disk_segment segments[CHUNK_PAGES];
@@ -162,33 +182,37 @@ static int transfer_chunk(struct pv_disk *disk, bool write, char *data, size_t s
                                       .segments = segments } };
     int rc;
 
-    for (size_t at = 0; at < size; at += PV_PAGE)
+    for (size_t at = 0; at < size; at += PV_PAGE) {
+        struct pv_disk_page *page = bounce->pages[at / PV_PAGE];
+
         segments[wait.request.count++] = (struct pv_disk_segment){
-            .frame = pv_frame_of(bounce->pages[at / PV_PAGE]),
-            .size = (uint16_t)(size - at < PV_PAGE ? size - at : PV_PAGE),
+            .frame = pv_frame_of(page->page), .size = (uint16_t)(size - at < PV_PAGE ? size - at : PV_PAGE),
+            .ref = page->ref,
         };
+    }
     if (write)
-        bounce_copy(bounce, true, data, size);
+        bounce_copy(bounce, true, memory, size);
     rc = submit(disk, &wait);
     if (!rc && !write)
-        bounce_copy(bounce, false, data, size);
+        bounce_copy(bounce, false, memory, size);
     return rc;
 }
 
-int bio_transfer(int handle, bool write, void *data, size_t size, uint64_t offset)
+int bio_transfer(int handle, bool write, const struct rumpuser_iovec *iov, size_t size, uint64_t offset)
 {
     struct pv_disk *disk = size % SECTOR || offset % SECTOR ? NULL : hold(handle);
+    struct cursor memory = { .iov = iov };
     struct bounce bounce;
     int rc;
 
     if (!disk)
         return -PV_EINVAL;
-    rc = bounce_init(&bounce, size);
+    rc = bounce_init(&bounce, disk, size);
     for (size_t at = 0, n; !rc && at < size; at += n) {
         n = bounce.count * PV_PAGE;
         if (n > size - at)
             n = size - at;
-        rc = transfer_chunk(disk, write, (char *)data + at, n, offset + at, &bounce);
+        rc = transfer_chunk(disk, write, &memory, n, offset + at, &bounce);
     }
     bounce_dispose(&bounce);
     bio_close(handle);

@@ -18,6 +18,7 @@
 #include "pv.h"
 
 struct lwp;
+struct rumpuser_iovec; /* rumpuser.h; it is struct iovec */
 
 /* NetBSD's error numbers (sys/errno.h), as far as the host says them. */
 enum {
@@ -149,8 +150,8 @@ int bio_close(int handle);
 /* Of an open handle. */
 struct pv_disk *bio_disk(int handle);
 int bio_size(const char *name, uint64_t *size);
-/* Reads or writes whole sectors; sleeps. 0 or an error. */
-int bio_transfer(int handle, bool write, void *data, size_t size, uint64_t offset);
+/* Reads or writes whole sectors, size bytes of what iov has; sleeps. 0 or an error. */
+int bio_transfer(int handle, bool write, const struct rumpuser_iovec *iov, size_t size, uint64_t offset);
 /* What was written is on the medium. Sleeps. 0 or an error. */
 int bio_flush(int handle);
 

@@ -1,11 +1,12 @@
 /*
- * Disks as /dev/xvdX (platform.h): character devices of the rump kernel, which reads and writes
- * by rumpuser_bio(). Two calls of QEMU's about them are answered here instead of there: fsync(),
- * which the rump kernel does not pass on, and the size, for which its own answer has 32 bits.
+ * Disks as /dev/xvdX (platform.h): character devices of the rump kernel. Some calls of QEMU's about them are
+ * answered here instead of there: to read and write, which costs less and has no part of 64 KiB; fsync(),
+ * which the rump kernel does not pass on; and the size, for which its own answer has 32 bits.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "rump.h"
+#include "rumpuser.h"
 
 #include "log.h"
 
@@ -13,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +22,7 @@
 #include <sys/dkio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <rump/rump.h>
@@ -128,7 +131,7 @@ int rump_disks_init(int notify)
 {
     notify_fd = notify;
     changed.run = tell;
-    return -host_errno(pv_disks_init(disk_changed, NULL));
+    return -host_errno(pv_disks_init(disk_changed, NULL, true));
 }
 
 /* ---- calls about descriptors of disks (the linker's --wrap) ---- */
@@ -139,6 +142,14 @@ int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd);
 int __real_ioctl(int fd, unsigned long request, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...);
+ssize_t __real_pread(int fd, void *to, size_t size, off_t offset);
+ssize_t __wrap_pread(int fd, void *to, size_t size, off_t offset);
+ssize_t __real_pwrite(int fd, const void *from, size_t size, off_t offset);
+ssize_t __wrap_pwrite(int fd, const void *from, size_t size, off_t offset);
+ssize_t __real_preadv(int fd, const struct iovec *iov, int count, off_t offset);
+ssize_t __wrap_preadv(int fd, const struct iovec *iov, int count, off_t offset);
+ssize_t __real_pwritev(int fd, const struct iovec *iov, int count, off_t offset);
+ssize_t __wrap_pwritev(int fd, const struct iovec *iov, int count, off_t offset);
 
 static struct node *node_of(int fd)
 {
@@ -196,4 +207,79 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
     arg = va_arg(args, void *);
     va_end(args);
     return node ? describe(node, arg) : __real_ioctl(fd, request, arg);
+}
+
+/* At the end of the disk a read is short, and so is a write that begins before it. 0: as a file has it. */
+static int clip(struct node *node, bool write, off_t offset, size_t *size)
+{
+    struct pv_disk_info info;
+
+    pv_disk_describe(bio_disk(node->handle), &info);
+    if (offset < 0)
+        return EINVAL;
+    if ((uint64_t)offset / 512 >= info.sectors) {
+        *size = 0;
+        return write ? ENOSPC : 0;
+    }
+    if (*size > info.sectors * 512 - (uint64_t)offset)
+        *size = info.sectors * 512 - (uint64_t)offset;
+    return 0;
+}
+
+static ssize_t transfer(struct node *node, bool write, const struct iovec *iov, int count, off_t offset)
+{
+    size_t size = 0;
+    int rc;
+
+    for (int i = 0; i < count; i++)
+        if (__builtin_add_overflow(size, iov[i].iov_len, &size) || size > SSIZE_MAX) {
+            errno = EINVAL;
+            return -1;
+        }
+    rc = clip(node, write, offset, &size);
+    if (!rc && size) /* the two structures are the same: rumpuser-check.c */
+        rc = host_errno(bio_transfer(node->handle, write, (const struct rumpuser_iovec *)iov, size, (uint64_t)offset));
+    if (!rc)
+        return (ssize_t)size;
+    errno = rc;
+    return -1;
+}
+
+/*
+ * NULL: let the rump kernel do it, or refuse it. A node is looked for last: it may change whenever another thread
+ * can run.
+ */
+static struct node *node_to_write(int fd)
+{
+    return (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY ? node_of(fd) : NULL;
+}
+
+ssize_t __wrap_pread(int fd, void *to, size_t size, off_t offset)
+{
+    struct iovec iov = { to, size };
+    struct node *node = node_of(fd);
+
+    return node ? transfer(node, false, &iov, 1, offset) : __real_pread(fd, to, size, offset);
+}
+
+ssize_t __wrap_pwrite(int fd, const void *from, size_t size, off_t offset)
+{
+    struct iovec iov = { (void *)from, size };
+    struct node *node = node_to_write(fd);
+
+    return node ? transfer(node, true, &iov, 1, offset) : __real_pwrite(fd, from, size, offset);
+}
+
+ssize_t __wrap_preadv(int fd, const struct iovec *iov, int count, off_t offset)
+{
+    struct node *node = node_of(fd);
+
+    return node ? transfer(node, false, iov, count, offset) : __real_preadv(fd, iov, count, offset);
+}
+
+ssize_t __wrap_pwritev(int fd, const struct iovec *iov, int count, off_t offset)
+{
+    struct node *node = node_to_write(fd);
+
+    return node ? transfer(node, true, iov, count, offset) : __real_pwritev(fd, iov, count, offset);
 }

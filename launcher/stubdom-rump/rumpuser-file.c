@@ -169,10 +169,11 @@ int rumpuser_iovwrite(int fd, const struct rumpuser_iovec *iov, size_t count, in
  */
 void rumpuser_bio(int fd, int op, void *data, size_t size, int64_t offset, rump_biodone_fn done, void *arg)
 {
+    struct rumpuser_iovec iov = { data, size };
     int locks, rc;
 
     host_unschedule(&locks, NULL);
-    rc = bio_transfer(fd, op & RUMPUSER_BIO_WRITE, data, size, (uint64_t)offset);
+    rc = bio_transfer(fd, op & RUMPUSER_BIO_WRITE, &iov, size, (uint64_t)offset);
     host_schedule(locks, NULL);
     done(arg, rc ? 0 : size, host_errno(rc));
 }

@@ -87,6 +87,67 @@ void disk_ring_stop(struct disk_ring *ring, struct pv_disk_request **finished)
         queue_fail_first(ring, -PV_EIO, finished);
 }
 
+/* ---- pages that the backend keeps ---- */
+
+static void page_free(struct pv_disk_page *page)
+{
+    pv_pages_put(page->page);
+    pv_free(page);
+}
+
+struct pv_disk_page *disk_ring_page_get(struct disk_ring *ring)
+{
+    struct pv_disk_page *page = ring->spare;
+
+    if (page) {
+        ring->spare = page->next;
+        return page;
+    }
+    page = pv_alloc(sizeof(*page));
+    if (!page)
+        return NULL;
+    *page = (struct pv_disk_page){ .page = pv_pages_alloc(1, 1) };
+    if (!page->page) {
+        pv_free(page);
+        return NULL;
+    }
+    if (!ring->persistent)
+        return page;
+    pv_zero(page->page, PV_PAGE);
+    /* The backend wants to write to all of them. */
+    if (pv_grant(ring->remote, pv_frame_of(page->page), false, &page->ref)) {
+        page_free(page);
+        return NULL;
+    }
+    ring->kept++;
+    return page;
+}
+
+void disk_ring_page_put(struct disk_ring *ring, struct pv_disk_page *page)
+{
+    if (!page->ref) {
+        page_free(page);
+        return;
+    }
+    page->next = ring->spare;
+    ring->spare = page;
+}
+
+/* Takes back what the backend has let go of. True: that was all, and nobody uses one. */
+static bool pages_release(struct disk_ring *ring)
+{
+    while (ring->spare) {
+        struct pv_disk_page *page = ring->spare;
+
+        if (pv_grant_end(page->ref))
+            return false;
+        ring->spare = page->next;
+        ring->kept--;
+        page_free(page);
+    }
+    return !ring->kept;
+}
+
 /* ---- grants ---- */
 
 static uint32_t slot_ref(const struct disk_slot *slot, size_t i)
@@ -100,8 +161,16 @@ static uint64_t slot_frame(const struct disk_slot *slot, size_t i)
 }
 
 /* Takes back what the backend has let go of. True: that was all. */
-static bool slot_release(struct disk_slot *slot)
+static bool slot_release(struct disk_ring *ring, struct disk_slot *slot)
 {
+    if (slot->kept)
+        disk_ring_page_put(ring, slot->kept);
+    if (ring->persistent) {
+        slot->grants = 0;
+        slot->indirect = NULL;
+        slot->kept = NULL;
+        return true;
+    }
     for (; slot->grants; slot->grants--) {
         if (pv_grant_end(slot_ref(slot, slot->grants - 1U)))
             return false;
@@ -147,12 +216,13 @@ static int slot_grant_segments(struct disk_ring *ring, struct disk_slot *slot, b
         max = left;
     while (slot->grants < max) {
         const struct pv_disk_segment *segment = &request->segments[request->issued + slot->grants];
-        uint32_t ref;
-        int rc = pv_grant(ring->remote, segment->frame, request->op == PV_DISK_WRITE, &ref);
+        uint32_t ref = segment->ref;
+        int rc = ring->persistent ? 0 : pv_grant(ring->remote, segment->frame, request->op == PV_DISK_WRITE, &ref);
 
         if (rc)
             return slot->grants ? 0 : rc;
-        pv_pages_get(pv_page_of(segment->frame));
+        if (!ring->persistent)
+            pv_pages_get(pv_page_of(segment->frame));
         slot_set_segment(slot, entry, ref, segment);
     }
     return 0;
@@ -161,8 +231,17 @@ static int slot_grant_segments(struct disk_ring *ring, struct disk_slot *slot, b
 /* A page for many segments. False: no memory, or no grant for it; a direct request does, too. */
 static bool slot_make_indirect(struct disk_ring *ring, struct disk_slot *slot)
 {
-    struct disk_indirect *page = pv_pages_alloc(1, 1);
+    struct disk_indirect *page;
 
+    if (ring->persistent) {
+        slot->kept = disk_ring_page_get(ring);
+        if (!slot->kept)
+            return false;
+        slot->indirect = slot->kept->page;
+        slot->indirect_ref = slot->kept->ref;
+        return true;
+    }
+    page = pv_pages_alloc(1, 1);
     if (!page)
         return false;
     pv_zero(page, PV_PAGE);
@@ -182,7 +261,7 @@ static int slot_grant(struct disk_ring *ring, struct disk_slot *slot, blkif_requ
 
     if (left > DIRECT_MAX && ring->max_indirect > DIRECT_MAX && slot_make_indirect(ring, slot)) {
         rc = slot_grant_segments(ring, slot, entry);
-        if (!rc || !slot_release(slot))
+        if (!rc || !slot_release(ring, slot))
             return rc;
     }
     return slot_grant_segments(ring, slot, entry);
@@ -225,7 +304,7 @@ static void entry_set_direct(blkif_request_t *entry, const struct disk_ring *rin
 static void slot_give_back(struct disk_ring *ring, struct disk_slot *slot, unsigned int i)
 {
     slot->request = NULL;
-    if (slot_release(slot))
+    if (slot_release(ring, slot))
         return;
     ring->busy |= 1U << i;
     ring->broken = true;
@@ -319,7 +398,7 @@ static bool answer(struct disk_ring *ring, const blkif_response_t *response,
     /* Linux answers an indirect request with the operation that is in it, others repeat INDIRECT. */
     is_op = response->operation == slot->op ||
             (slot->indirect && response->operation == BLKIF_OP_INDIRECT);
-    if (!is_op || !slot_release(slot))
+    if (!is_op || !slot_release(ring, slot))
         return false;
     ring->busy &= ~(1U << i);
     slot_done(ring, slot, result_of(response->status), finished);
@@ -352,12 +431,12 @@ bool disk_ring_bury(struct disk_ring *ring, bool give_up, struct pv_disk_request
     disk_ring_stop(ring, finished);
     for (uint32_t left = ring->busy; left; left &= left - 1) {
         unsigned int i = (unsigned int)__builtin_ctz(left);
-        bool released = slot_release(&ring->slots[i]);
+        bool released = slot_release(ring, &ring->slots[i]);
 
         if (released)
             ring->busy &= ~(1U << i);
         if (released || give_up)
             slot_done(ring, &ring->slots[i], -PV_EIO, finished);
     }
-    return !ring->busy;
+    return !ring->busy && pages_release(ring);
 }

@@ -3,7 +3,8 @@
  * from it, and the grants of what is under way. Knows nothing of xenstore and event channels.
  *
  * Ownership: while a page is granted, the ring has a user of its own of it (pv_pages_get()). So a
- * page that the backend does not let go of stays allocated, whatever became of the request.
+ * page that the backend does not let go of stays allocated, whatever became of the request. Where the backend keeps
+ * pages mapped (persistent), all are of disk_ring_page_get(), and granted until the ring is buried.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -37,6 +38,7 @@ struct disk_slot {
     uint64_t frames[BLKIF_MAX_SEGMENTS_PER_REQUEST];
     struct disk_indirect *indirect;  /* instead of those two; NULL: them */
     uint32_t indirect_ref;
+    struct pv_disk_page *kept;       /* the indirect page, where the ring is persistent */
 };
 
 struct disk_ring {
@@ -46,6 +48,9 @@ struct disk_ring {
     uint8_t flush_op;          /* BLKIF_OP_*; 0: it cannot */
     bool broken;               /* the backend broke the rules: nothing it says counts any more */
     bool stopped;              /* nothing new is put onto it */
+    bool persistent;           /* the backend keeps what it has mapped; set before the first request */
+    struct pv_disk_page *spare; /* granted, and used by nobody */
+    unsigned int kept;         /* pages that are granted, spare or not */
     uint32_t produced, consumed;
     uint32_t busy;             /* a bit for each slot */
     uint32_t serial;           /* makes ids differ */
@@ -55,6 +60,9 @@ struct disk_ring {
     uint64_t first_sectors;
 };
 
+/* A spare page or a new one, granted where the ring is persistent; NULL: no memory, no grant. */
+struct pv_disk_page *disk_ring_page_get(struct disk_ring *ring);
+void disk_ring_page_put(struct disk_ring *ring, struct pv_disk_page *page);
 /* shared: a page of ours. */
 void disk_ring_init(struct disk_ring *ring, void *shared, uint16_t remote, uint16_t handle);
 /* Queues a request that was checked; it goes onto the ring when there is room: disk_ring_issue(). */
@@ -70,7 +78,7 @@ void disk_ring_take(struct disk_ring *ring, struct pv_disk_request **finished);
 void disk_ring_stop(struct disk_ring *ring, struct pv_disk_request **finished);
 /*
  * The backend has gone, or is not trusted: takes grants back, as far as it let go of them. A request
- * without grants has failed; give_up: so have all others. Returns whether no grant is left.
+ * without grants has failed; give_up: so have all others. Returns whether no grant is left, and no page is in use.
  */
 bool disk_ring_bury(struct disk_ring *ring, bool give_up, struct pv_disk_request **finished);
 

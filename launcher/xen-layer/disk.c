@@ -17,6 +17,7 @@
 #define CLOSING_TIME (5 * PV_SECOND)    /* the backend may finish what is under way */
 #define BURIAL_TIME (10 * PV_SECOND)    /* requests wait so long for their pages */
 #define BURIAL_RETRY (100 * PV_MS)
+#define KEPT_MAX 64U                    /* pages of a disk that its backend keeps; more is not faster */
 #define NAMES_MAX 2048
 #define BACKEND_MAX 256
 #define STORE_PATH_MAX (BACKEND_MAX + 64)
@@ -32,6 +33,7 @@ struct pv_disk {
     uint32_t page_ref;
     bool listening;            /* port is open */
     uint32_t port;
+    struct pv_queue page_queue; /* for one of those that are kept */
     uint64_t bury_until;       /* then its requests fail in any case */
     bool overdue;              /* that was said */
     struct pv_disk *next;      /* among those to be buried */
@@ -64,6 +66,7 @@ static struct pv_disk *buried;
 static struct pv_disk_request *late, **late_last = &late; /* done, but nobody was told */
 static void (*changed)(void *arg, unsigned int n);
 static void *changed_arg;
+static bool want_kept;
 static struct pv_watch *all_watch;
 
 static struct pv_queue work_queue;
@@ -127,7 +130,8 @@ static bool segment_is_good(const struct pv_disk *disk, const struct pv_disk_seg
     void *page = pv_page_of(segment->frame);
 
     return segment->size && !((segment->offset | segment->size) & mask) &&
-           (size_t)segment->offset + segment->size <= PV_PAGE && page && pv_pages_in_run(page);
+           (size_t)segment->offset + segment->size <= PV_PAGE && page && pv_pages_in_run(page) &&
+           (segment->ref || !disk->ring.persistent);
 }
 
 static int request_check(const struct pv_disk *disk, const struct pv_disk_request *request)
@@ -203,6 +207,22 @@ void pv_disk_put(struct pv_disk *disk)
 void pv_disk_describe(struct pv_disk *disk, struct pv_disk_info *info)
 {
     *info = disk->info;
+}
+
+struct pv_disk_page *pv_disk_page_get(struct pv_disk *disk, bool wait)
+{
+    while (!disk->ring.spare && disk->ring.kept >= KEPT_MAX) {
+        if (!wait)
+            return NULL;
+        pv_queue_wait(&disk->page_queue, PV_FOREVER);
+    }
+    return disk_ring_page_get(&disk->ring);
+}
+
+void pv_disk_page_put(struct pv_disk *disk, struct pv_disk_page *page)
+{
+    disk_ring_page_put(&disk->ring, page);
+    pv_queue_wake(&disk->page_queue);
 }
 
 /* ---- the end of a connection ---- */
@@ -343,6 +363,8 @@ static int describe_connection(struct vbd *vbd)
         rc = write_uint(vbd, "event-channel", vbd->disk->port);
     if (!rc)
         rc = write_protocol(vbd);
+    if (!rc && want_kept)
+        rc = write_uint(vbd, "feature-persistent", 1);
     if (!rc)
         rc = write_state(vbd, XenbusStateInitialised);
     return rc;
@@ -397,6 +419,7 @@ static void read_features(const struct vbd *vbd, struct disk_ring *ring)
         ring->flush_op = BLKIF_OP_FLUSH_DISKCACHE;
     else if (backend_has(vbd, "feature-barrier"))
         ring->flush_op = BLKIF_OP_WRITE_BARRIER;
+    ring->persistent = want_kept && backend_has(vbd, "feature-persistent");
 }
 
 /* 0, or the backend says what cannot be. No sectors: a drive without a medium. */
@@ -666,10 +689,11 @@ static void disks_thread(void *arg)
     }
 }
 
-int pv_disks_init(void (*on_change)(void *arg, unsigned int n), void *arg)
+int pv_disks_init(void (*on_change)(void *arg, unsigned int n), void *arg, bool keep)
 {
     int rc;
 
+    want_kept = keep;
     changed = on_change;
     changed_arg = arg;
     rc = pv_watch("device/vbd", store_changed, NULL, &all_watch);

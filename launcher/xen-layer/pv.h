@@ -358,22 +358,30 @@ struct pv_disk_info {
 
 /*
  * Starts looking for disks in xenstore; changed(arg, n): disk n came or went. The last
- * holder of a disk that went keeps getting -PV_EIO.
+ * holder of a disk that went keeps getting -PV_EIO. keep: all data goes through pages of
+ * pv_disk_page_get(), which a backend that can (feature-persistent) maps only once.
  */
-int pv_disks_init(void (*changed)(void *arg, unsigned int n), void *arg);
+int pv_disks_init(void (*changed)(void *arg, unsigned int n), void *arg, bool keep);
 /* The connected disk n with one user more, or NULL. */
 struct pv_disk *pv_disk_get(unsigned int n);
 void pv_disk_put(struct pv_disk *disk);
 void pv_disk_describe(struct pv_disk *disk, struct pv_disk_info *info);
+
+/* A page for requests to this disk. ref: the backend may use it until the connection ends; 0: during a request. */
+struct pv_disk_page { void *page; uint32_t ref; struct pv_disk_page *next; };
+/* NULL: no memory, or so many are in use; wait: sleeps until it is not so many. */
+struct pv_disk_page *pv_disk_page_get(struct pv_disk *disk, bool wait);
+/* No request uses it any more. */
+void pv_disk_page_put(struct pv_disk *disk, struct pv_disk_page *page);
 
 enum pv_disk_op { PV_DISK_READ, PV_DISK_WRITE, PV_DISK_FLUSH };
 
 /*
  * A piece of a page of ours: within one page, multiples of the backend's sector_size. The page
  * is a run of its own (pv_pages_in_run()): while the backend has it, the frontend is one more
- * user of it, even when the request has failed.
+ * user of it, even when the request has failed. ref: of struct pv_disk_page, else 0.
  */
-struct pv_disk_segment { uint64_t frame; uint16_t offset, size; };
+struct pv_disk_segment { uint64_t frame; uint16_t offset, size; uint32_t ref; };
 
 struct pv_disk_request {
     /* Filled in by the caller; must stay as it is until done. */

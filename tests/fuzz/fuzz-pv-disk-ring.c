@@ -62,10 +62,13 @@ void *pv_page_of(uint64_t frame)
     return pages[frame].p;
 }
 
+void *pv_alloc(size_t size) { return malloc(size); }
+void pv_free(void *p) { free(p); }
+
 int pv_grant(uint16_t remote, uint64_t frame, bool readonly, uint32_t *ref)
 {
     MUST(remote == 3 && frame < PAGES && pages[frame].users);
-    for (uint32_t i = 0; i < GRANTS; i++)
+    for (uint32_t i = 1; i < GRANTS; i++)
         if (!grants[i].used) {
             grants[i].used = true;
             grants[i].readonly = readonly;
@@ -91,12 +94,13 @@ static struct job {
     struct pv_disk_request request;
     struct pv_disk_segment segments[SEGMENTS];
     void *page; /* all segments are of it */
+    struct pv_disk_page *kept; /* it, where the ring is persistent */
     bool busy;
 } jobs[JOBS];
 
 static bool gave_up;
 
-static void finish(struct pv_disk_request *finished)
+static void finish(struct disk_ring *ring, struct pv_disk_request *finished)
 {
     while (finished) {
         struct job *job = finished->data;
@@ -104,7 +108,10 @@ static void finish(struct pv_disk_request *finished)
         finished = finished->next;
         MUST(job->busy && job->request.pending == 0 && job->request.result <= 0);
         MUST(gave_up || pages[page_number(job->page)].users == 1);
-        pv_pages_put(job->page);
+        if (job->kept)
+            disk_ring_page_put(ring, job->kept);
+        else
+            pv_pages_put(job->page);
         job->busy = false;
     }
 }
@@ -117,7 +124,11 @@ static void begin(struct input *in, struct disk_ring *ring)
         if (++job == jobs + JOBS)
             return;
     memset(job, 0, sizeof(*job));
-    job->page = pv_pages_alloc(1, 1);
+    job->kept = ring->persistent ? disk_ring_page_get(ring) : NULL;
+    if (job->kept)
+        job->page = job->kept->page;
+    else if (!ring->persistent)
+        job->page = pv_pages_alloc(1, 1);
     if (!job->page)
         return;
     job->busy = true;
@@ -127,7 +138,9 @@ static void begin(struct input *in, struct disk_ring *ring)
     if (job->request.op != PV_DISK_FLUSH)
         job->request.count = take(in, 2) % SEGMENTS + 1;
     for (size_t i = 0; i < job->request.count; i++)
-        job->segments[i] = (struct pv_disk_segment){ pv_frame_of(job->page), (uint16_t)(i % 8 * 512), 512 };
+        job->segments[i] = (struct pv_disk_segment){
+            pv_frame_of(job->page), (uint16_t)(i % 8 * 512), 512, job->kept ? job->kept->ref : 0,
+        };
     disk_ring_add(ring, &job->request);
 }
 
@@ -199,7 +212,7 @@ static void operate(struct input *in, struct disk_ring *ring)
         }
     }
     MUST(ring->produced - ring->consumed <= DISK_RING_SLOTS);
-    finish(finished);
+    finish(ring, finished);
 }
 
 static void end(struct disk_ring *ring, bool give_up)
@@ -208,7 +221,7 @@ static void end(struct disk_ring *ring, bool give_up)
     bool clean = disk_ring_bury(ring, give_up, &finished);
 
     gave_up = give_up;
-    finish(finished);
+    finish(ring, finished);
     if (!give_up)
         return;
     for (size_t i = 0; i < JOBS; i++)
@@ -230,6 +243,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gave_up = false;
     said = 0;
     disk_ring_init(ring, shared, 3, 1);
+    ring->persistent = take(&in, 1) & 1;
     ring->max_indirect = take(&in, 1) & 1 ? take(&in, 2) % (DISK_INDIRECT_MAX + 1) : 0;
     ring->flush_op = BLKIF_OP_FLUSH_DISKCACHE;
     ring->produced = ring->consumed = said = ((struct blkif_sring *)shared)->rsp_prod = take(&in, 4);

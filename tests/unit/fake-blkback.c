@@ -19,6 +19,9 @@ bool blkback_no_thread;
 static unsigned int device;
 static struct blkif_sring *ring;
 static uint32_t port, taken, said;
+static bool keeps;
+static uint32_t kept[1024];
+static size_t kept_count;
 
 /* ---- nodes ---- */
 
@@ -43,6 +46,28 @@ void blkback_reset(void)
     blkback_count = 0;
     blkback_no_thread = false;
     ring = NULL;
+    keeps = false;
+}
+
+/* A page is mapped: once and for long, or for this request. */
+static void map(uint32_t ref)
+{
+    for (size_t i = 0; i < kept_count; i++)
+        if (kept[i] == ref)
+            return;
+    if (!keeps)
+        return;
+    assert_true(kept_count < ARRAY_LEN(kept));
+    kept[kept_count++] = ref;
+    fake_grant_hold(ref, true);
+}
+
+size_t blkback_kept(void) { return kept_count; }
+
+void blkback_let_go(void)
+{
+    while (kept_count)
+        fake_grant_hold(kept[--kept_count], false);
 }
 
 void blkback_add(unsigned int devid)
@@ -63,6 +88,8 @@ void blkback_remove(void)
     snprintf(path, sizeof(path), BACKEND "/%u", device);
     fake_store_remove(path);
     ring = NULL;
+    keeps = false;
+    blkback_let_go();
 }
 
 void blkback_set_state(unsigned int state)
@@ -100,6 +127,8 @@ void blkback_connect(void)
     port = front_number("event-channel");
     assert_true(fake_event_open(port));
     taken = said = 0;
+    keeps = blkback_features.persistent && front_number("feature-persistent") == 1;
+    feature("feature-persistent", blkback_features.persistent);
     fake_store_set(back("sectors"), "%lu", blkback_features.sectors);
     fake_store_set(back("sector-size"), "%u", blkback_features.sector_size);
     fake_store_set(back("info"), "%u", blkback_features.info);
@@ -121,8 +150,9 @@ static void take_indirect(struct blkback_request *to, const blkif_request_indire
     to->count = from->nr_segments;
     assert_in_range(to->count, 1, blkback_features.indirect);
     to->page_ref = from->indirect_grefs[0];
-    assert_true(fake_grant_readonly(to->page_ref));
+    assert_int_equal(fake_grant_readonly(to->page_ref), !keeps);
     assert_non_null(fake_grant_page(to->page_ref));
+    map(to->page_ref);
     memcpy(to->segments, fake_grant_page(to->page_ref), to->count * sizeof(to->segments[0]));
 }
 
@@ -146,7 +176,8 @@ static void check_segments(const struct blkback_request *request)
         assert_int_equal((segment->first_sect | (segment->last_sect + 1)) & mask, 0);
         assert_non_null(fake_grant_page(segment->gref));
         assert_int_equal(fake_grant_remote(segment->gref), REMOTE);
-        assert_int_equal(fake_grant_readonly(segment->gref), request->op == BLKIF_OP_WRITE);
+        assert_int_equal(fake_grant_readonly(segment->gref), request->op == BLKIF_OP_WRITE && !keeps);
+        map(segment->gref);
         sectors += segment->last_sect - segment->first_sect + 1u;
     }
     assert_int_equal(request->sector & mask, 0);

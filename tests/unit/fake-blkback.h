@@ -22,6 +22,7 @@ struct blkback_features {
     uint64_t sectors;
     unsigned int sector_size, info, indirect;
     bool flush, barrier;
+    bool persistent;     /* if the frontend wants it, it keeps mapped what it was given, until the disk goes */
 };
 extern struct blkback_features blkback_features;
 
@@ -60,6 +61,9 @@ void blkback_fire(void);
 /* All of it, for all requests that were not answered: how many. */
 size_t blkback_serve(void);
 struct blkif_sring *blkback_ring(void);
+/* How many pages it keeps mapped; unmaps them. */
+size_t blkback_kept(void);
+void blkback_let_go(void);
 
 /* ---- the frontend's thread (pv_thread_create()) ---- */
 

@@ -27,6 +27,7 @@ struct job {
 static bool in_submit;
 static unsigned int changes;
 static bool present[PV_DISKS];
+static bool want_kept;
 
 static void job_done(struct pv_disk_request *request, int result)
 {
@@ -57,7 +58,9 @@ static void job_add(struct job *job, unsigned int offset, unsigned int size)
     assert_true(i < SEGMENTS_MAX);
     job->pages[i] = pv_pages_alloc(1, 1);
     memset(job->pages[i], (int)(0x30 + i), PV_PAGE);
-    job->segments[i] = (struct pv_disk_segment){ pv_frame_of(job->pages[i]), (uint16_t)offset, (uint16_t)size };
+    job->segments[i] = (struct pv_disk_segment){
+        .frame = pv_frame_of(job->pages[i]), .offset = (uint16_t)offset, .size = (uint16_t)size,
+    };
 }
 
 static struct job *job_full(enum pv_disk_op op, uint64_t sector, size_t pages)
@@ -135,7 +138,7 @@ static int setup(void **state)
     blkback_reset();
     changes = 0;
     memset(present, 0, sizeof(present));
-    assert_int_equal(pv_disks_init(on_change, &changes), 0);
+    assert_int_equal(pv_disks_init(on_change, &changes, want_kept), 0);
     blkback_run_thread();
     return 0;
 }
@@ -198,10 +201,10 @@ static void test_describe(void **state)
         struct blkback_features features;
         struct pv_disk_info info;
     } cases[] = {
-        { { 8192, 512, 0, 0, true, false }, { 8192, 512, false, false, true } },
-        { { 8192, 4096, VDISK_READONLY, 0, false, true }, { 8192, 4096, true, false, true } },
-        { { 8, 2048, VDISK_CDROM | VDISK_READONLY, 0, false, false }, { 8, 2048, true, true, false } },
-        { { 1, 512, VDISK_REMOVABLE, 0, false, false }, { 1, 512, false, true, false } },
+        { { 8192, 512, 0, 0, true, false, false }, { 8192, 512, false, false, true } },
+        { { 8192, 4096, VDISK_READONLY, 0, false, true, false }, { 8192, 4096, true, false, true } },
+        { { 8, 2048, VDISK_CDROM | VDISK_READONLY, 0, false, false, false }, { 8, 2048, true, true, false } },
+        { { 1, 512, VDISK_REMOVABLE, 0, false, false, false }, { 1, 512, false, true, false } },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -653,6 +656,161 @@ static void test_nonsense_refused(void **state)
 
 /* ---- memory and grants that run out ---- */
 
+/* ---- pages that the backend keeps mapped ---- */
+
+/* As setup(), by a frontend that wants it. */
+static int setup_kept(void **state)
+{
+    want_kept = true;
+    setup(state);
+    want_kept = false;
+    blkback_features.persistent = true;
+    return 0;
+}
+
+/* A request of so many pages of the disk's: what it has at the end. */
+static void transfer_kept(struct pv_disk *disk, enum pv_disk_op op, uint64_t sector, size_t count)
+{
+    struct job *job = job_new(op, sector);
+    struct pv_disk_page *pages[SEGMENTS_MAX];
+
+    for (size_t i = 0; i < count; i++) {
+        pages[i] = pv_disk_page_get(disk, false);
+        assert_non_null(pages[i]);
+        job->pages[i] = pages[i]->page;
+        memset(pages[i]->page, (int)(0x50 + i), PV_PAGE);
+        job->segments[i] = (struct pv_disk_segment){ pv_frame_of(pages[i]->page), 0, PV_PAGE, pages[i]->ref };
+    }
+    job->request.count = count;
+    job_submit(job, disk);
+    while (blkback_serve())
+        ;
+    expect(job, 1, 0);
+    job_check(job);
+    for (size_t i = 0; i < count; i++)
+        pv_disk_page_put(disk, pages[i]);
+    free(job);
+}
+
+static void test_pages_are_mapped_once(void **state)
+{
+    struct pv_disk *disk = attach();
+    size_t kept;
+
+    transfer_kept(disk, PV_DISK_WRITE, 64, 3);
+    assert_int_equal(blkback_kept(), 3);
+    transfer_kept(disk, PV_DISK_READ, 0, 3);
+    transfer_kept(disk, PV_DISK_READ, 8, 1);
+    assert_int_equal(blkback_kept(), 3);
+    transfer_kept(disk, PV_DISK_READ, 0, 40); /* and their list */
+    kept = blkback_kept();
+    assert_in_range(kept, 41, 43);
+    transfer_kept(disk, PV_DISK_WRITE, 0, 40);
+    assert_int_equal(blkback_kept(), kept);
+    assert_int_equal(fake_grants_used(), kept + 1);
+    pv_disk_put(disk);
+}
+
+/* A backend that does not keep them: each request grants its own, and nothing stays. */
+static void test_pages_are_not_kept(void **state)
+{
+    struct pv_disk *disk;
+
+    blkback_features.persistent = false;
+    disk = attach();
+    transfer_kept(disk, PV_DISK_WRITE, 64, 3);
+    transfer_kept(disk, PV_DISK_READ, 0, 40);
+    assert_int_equal(fake_grants_used(), 1);
+    assert_int_equal(fake_pages_used, 1);
+    pv_disk_put(disk);
+}
+
+/* Where it keeps them, a page of somebody else's would stay with it for ever. */
+static void test_only_kept_pages(void **state)
+{
+    struct job *job = job_full(PV_DISK_READ, 0, 1);
+    struct pv_disk *disk = attach();
+
+    job_submit(job, disk);
+    blkback_run_thread();
+    expect(job, 1, -PV_EINVAL);
+    assert_int_equal(blkback_serve(), 0);
+    job_free(job);
+    pv_disk_put(disk);
+}
+
+static struct pv_disk_page *page_to_put;
+static struct pv_disk *page_disk;
+
+static bool put_page(void)
+{
+    pv_disk_page_put(page_disk, page_to_put);
+    page_to_put = NULL;
+    return true;
+}
+
+static void test_pages_are_waited_for(void **state)
+{
+    struct pv_disk_page *pages[256], *page;
+    struct pv_disk *disk = attach();
+    size_t count = 0;
+
+    while ((page = pv_disk_page_get(disk, false)) && count < ARRAY_LEN(pages))
+        pages[count++] = page;
+    assert_in_range(count, 16, ARRAY_LEN(pages) - 1);
+    page_disk = disk;
+    page_to_put = pages[0];
+    fake_on_sleep = put_page;
+    assert_ptr_equal(pv_disk_page_get(disk, true), pages[0]);
+    assert_null(page_to_put);
+    fake_on_sleep = NULL;
+    /* The disk goes while they are in use: the grants go when they are put. */
+    blkback_detach();
+    assert_int_equal(fake_grants_used(), count + 1);
+    while (count)
+        pv_disk_page_put(disk, pages[--count]);
+    blkback_run_thread();
+    assert_int_equal(fake_grants_used(), 0);
+    assert_int_equal(fake_pages_used, 0);
+    pv_disk_put(disk);
+}
+
+/* It closes and lets go of nothing: the pages stay as they are, and are not used again. */
+static void test_backend_lets_go_late(void **state)
+{
+    struct pv_disk *disk = attach();
+    size_t kept;
+
+    transfer_kept(disk, PV_DISK_READ, 0, 20);
+    kept = blkback_kept();
+    blkback_set_state(XenbusStateClosed);
+    blkback_run_thread();
+    assert_null(pv_disk_get(0));
+    fake_now += 20 * PV_SECOND;
+    blkback_run_thread();
+    assert_int_equal(fake_grants_used(), kept + 1);
+    assert_in_range(fake_pages_used, kept + 1, kept + 1);
+    blkback_let_go();
+    fake_now += 2 * PV_SECOND;
+    blkback_run_thread();
+    assert_int_equal(fake_grants_used(), 0);
+    assert_int_equal(fake_pages_used, 0);
+    pv_disk_put(disk);
+}
+
+static void test_no_memory_for_pages(void **state)
+{
+    struct pv_disk *disk = attach();
+
+    for (long n = 0; n < 2; n++) {
+        fake_alloc_fails = n;
+        assert_null(pv_disk_page_get(disk, true));
+        fake_alloc_fails = -1;
+        assert_int_equal(fake_grants_used(), 1);
+    }
+    pv_disk_put(disk);
+}
+
 static void test_no_page_for_indirect(void **state)
 {
     struct pv_disk *disk = attach();
@@ -768,13 +926,13 @@ static void test_init_fails(void **state)
 {
     fake_store_drop();
     fake_store_fails = 0;
-    assert_int_equal(pv_disks_init(on_change, &changes), -PV_EIO);
+    assert_int_equal(pv_disks_init(on_change, &changes, want_kept), -PV_EIO);
     assert_int_equal(fake_store_watches(), 0);
     blkback_no_thread = true;
-    assert_int_equal(pv_disks_init(on_change, &changes), -PV_ENOMEM);
+    assert_int_equal(pv_disks_init(on_change, &changes, want_kept), -PV_ENOMEM);
     assert_int_equal(fake_store_watches(), 0);
     blkback_no_thread = false;
-    assert_int_equal(pv_disks_init(on_change, &changes), 0);
+    assert_int_equal(pv_disks_init(on_change, &changes, want_kept), 0);
 }
 
 /* ---- a hostile backend: the disk dies, nothing else ---- */
@@ -1169,6 +1327,7 @@ static void test_scribbled_ring(void **state)
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+#define K(name) cmocka_unit_test_setup_teardown(test_##name, setup_kept, teardown)
 
 int main(void)
 {
@@ -1179,7 +1338,8 @@ int main(void)
         T(no_grants), T(allocations_fail_at_attach), T(xenstore_fails), T(init_fails), T(hostile),
         T(hostile_grabs_early), T(answers_before_connected), T(closing), T(closing_in_time), T(gone),
         T(pages_kept), T(ring_kept), T(reattach), T(replaced), T(again_after_close), T(put_in_done),
-        T(index_wrap), T(scribbled_ring),
+        T(index_wrap), T(scribbled_ring), K(pages_are_mapped_once), K(pages_are_not_kept), K(only_kept_pages),
+        K(pages_are_waited_for), K(backend_lets_go_late), K(no_memory_for_pages),
     };
 
     return cmocka_run_group_tests_name("pv-disk", tests, NULL, NULL);

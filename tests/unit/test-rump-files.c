@@ -17,6 +17,7 @@
 
 #define XVDA 51712U
 #define SIZE (256U * 1024)
+#define PIECES 6
 
 /* ---- the rump kernel: its one CPU is given away while a request sleeps ---- */
 
@@ -106,7 +107,7 @@ static int begin(void **state)
     fake_on_sleep = on_sleep;
     away = 0;
     no_space = no_pages = false;
-    assert_int_equal(pv_disks_init(changed, NULL), 0);
+    assert_int_equal(pv_disks_init(changed, NULL, true), 0);
     return 0;
 }
 
@@ -168,6 +169,36 @@ static void a_disk_is_read_and_written(void **state)
     assert_int_equal(rumpuser_close(fd), 0);
     assert_int_equal(rumpuser_close(fd), BSD_EBADF);
     assert_int_equal(fake_pages_used, 1); /* the ring */
+}
+
+/* QEMU's buffers: pieces of any length, with no regard to sectors or pages, in requests of several chunks. */
+static void pieces_of_memory_are_read_and_written(void **state)
+{
+    static uint8_t bytes[SIZE], model[SIZE];
+    static const size_t lengths[PIECES] = { 1, 0, 4095, 100511, 4097, SIZE - 108704 };
+    struct rumpuser_iovec iov[PIECES];
+    size_t at = 0;
+    int handle;
+
+    for (size_t i = 0; i < PIECES; i++) {
+        iov[i] = (struct rumpuser_iovec){ bytes + at, lengths[i] };
+        at += lengths[i];
+    }
+    for (size_t i = 0; i < SIZE; i++)
+        bytes[i] = model[i] = (uint8_t)(i * 11 + i / 512);
+    blkback_features.persistent = true;
+    blkback_attach(XVDA);
+    assert_int_equal(bio_open("xvda", &handle), 0);
+    away = 1; /* who calls this has not the CPU */
+    assert_int_equal(bio_transfer(handle, true, iov, SIZE - 512, 3 * 512), 0);
+    assert_memory_equal(blkback_image + 3 * 512, model, SIZE - 512);
+    memset(bytes, 0, sizeof(bytes));
+    assert_int_equal(bio_transfer(handle, false, iov, SIZE - 512, 3 * 512), 0);
+    assert_memory_equal(bytes, model, SIZE - 512);
+    for (size_t i = SIZE - 512; i < SIZE; i++)
+        assert_int_equal(bytes[i], 0);
+    assert_in_range(blkback_kept(), 16, 17); /* and a list of them */
+    assert_int_equal(bio_close(handle), 0);
 }
 
 static void a_disk_refuses_what_it_cannot(void **state)
@@ -422,7 +453,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
-        TEST(a_disk_is_read_and_written), TEST(a_disk_refuses_what_it_cannot), TEST(a_flush_reaches_the_backend),
+        TEST(a_disk_is_read_and_written), TEST(pieces_of_memory_are_read_and_written),
+        TEST(a_disk_refuses_what_it_cannot), TEST(a_flush_reaches_the_backend),
         TEST(a_disk_that_comes_back_is_another), TEST(files_of_the_image_are_read_only),
         TEST(a_cut_archive_is_none), TEST(boot_files_are_read), TEST(a_boot_file_becomes_a_mapping),
         TEST(a_boot_file_that_does_not_fit), TEST(descriptors_have_names), TEST(free_memory_is_told),

@@ -136,7 +136,7 @@ const char *test_disks(void)
     struct pv_disk_info source, target;
     uint64_t until = pv_clock() + 20 * PV_SECOND;
 
-    if (pv_disks_init(disk_changed, NULL))
+    if (pv_disks_init(disk_changed, NULL, false))
         return "no disks at all";
     while (!(from = pv_disk_get(0)) || !(to = pv_disk_get(1))) {
         if (from)
