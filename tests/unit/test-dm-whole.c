@@ -1,0 +1,272 @@
+// sources: launcher/dom0-daemon/root/supervisor.c launcher/dom0-daemon/root/store-filter.c
+// sources: launcher/dom0-daemon/root/grant-broker.c launcher/dom0-daemon/root/options.c
+// sources: launcher/dom0-daemon/confined/keeper.c launcher/dom0-daemon/confined/worker.c
+// sources: launcher/dom0-daemon/confined/pv-console.c launcher/dom0-daemon/confined/console-ring.c
+// sources: launcher/dom0-daemon/confined/grants.c launcher/dom0-daemon/confined/xen-handles.c
+// sources: launcher/dom0-daemon/confined/throttle.c launcher/dom0-daemon/confined/vchan-client.c
+// sources: launcher/dom0-daemon/confined/vchan-stream.c launcher/dom0-daemon/confined/vnc-server.c
+// sources: launcher/dom0-daemon/confined/file-server.c launcher/dom0-daemon/confined/qmp-server.c
+// sources: launcher/dom0-daemon/confined/qmp-session.c launcher/dom0-daemon/confined/qmp-relay.c
+// sources: launcher/dom0-daemon/outputs/output.c launcher/dom0-daemon/outputs/output-pty.c
+// sources: launcher/dom0-daemon/outputs/output-peer.c launcher/dom0-daemon/outputs/output-state.c
+// sources: launcher/dom0-daemon/outputs/output-spec.c launcher/dom0-daemon/outputs/log-file.c
+// sources: launcher/dom0-daemon/both/message.c launcher/dom0-daemon/both/signals.c
+// sources: launcher/dom0-daemon/both/stderr-sink.c launcher/dom0-daemon/both/store.c
+// sources: launcher/dom0-daemon/both/save-opener.c launcher/dom0-daemon/both/log-rotation.c
+// libs: json-c xenstore
+// wrap: ioctl
+// cflags: -DGNTDEV="\"/tmp/dm-whole-gntdev\"" -DSTORE_FILTER_FOLDER="\"/tmp/dm-whole-XXXXXX\""
+/*
+ * All four processes of the daemon, as main.c puts them together, with a xenstored, a file of pages in gntdev's place
+ * and nothing confined: each of them is killed and replaced, and what root serves the new ones with is new.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#define main daemon_main
+#include "launcher/dom0-daemon/root/main.c"
+#undef main
+#include "unit.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <xen/sys/gntdev.h>
+
+#define XENSTORED "/tmp/dm-whole-xenstored"
+#define LOG "/tmp/dm-whole-log"
+#define PAGE 4096
+
+static struct shared {
+    int running, mapped, gone;
+} *shared;
+
+/* -------- Xen -------- */
+
+int __real_ioctl(int fd, unsigned long request, void *argument);
+
+int __wrap_ioctl(int fd, unsigned long request, void *argument)
+{
+    if (request == IOCTL_GNTDEV_MAP_GRANT_REF) {
+        shared->mapped++;
+        ((struct ioctl_gntdev_map_grant_ref *)argument)->index = 0;
+        return 0;
+    }
+    if (request == IOCTL_GNTDEV_UNMAP_GRANT_REF || request == IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR)
+        return 0;
+    return __real_ioctl(fd, request, argument);
+}
+
+xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int flags) { return (void *)&shared; }
+int xenevtchn_close(xenevtchn_handle *xce) { return 0; }
+int xenevtchn_fd(xenevtchn_handle *xce) { return eventfd(0, EFD_NONBLOCK); }
+int xenevtchn_restrict(xenevtchn_handle *xce, domid_t domid) { return 0; }
+int xenevtchn_unbind(xenevtchn_handle *xce, evtchn_port_t port) { return 0; }
+int xenevtchn_unmask(xenevtchn_handle *xce, evtchn_port_t port) { return 0; }
+int xenevtchn_notify(xenevtchn_handle *xce, evtchn_port_t port) { return 0; }
+xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *xce) { return -1; }
+
+xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint32_t domid, evtchn_port_t remote)
+{
+    return 1;
+}
+
+void guard_init(struct guard *guard, int stub, int guest) { }
+struct guard_sight guard_look(struct guard *guard) { return (struct guard_sight){ false, false }; }
+int guard_allow_save(struct guard *guard, bool *last) { return -EPERM; }
+bool guard_stub_runs(const struct guard *guard) { return true; }
+bool guard_stub_exists(const struct guard *guard) { return !shared->gone; }
+void guard_crash(const struct guard *guard, const char *why, int stop) { }
+bool guard_see_off(const struct guard *guard, int stop) { return false; }
+int xen_release_check(void) { return 0; }
+void stub_clock_set(int stub) { }
+int qmp_proxy_replace(struct store *store, char path[QMP_PROXY_PATH]) { return 0; }
+void pci_control_follow(struct pci_control *control, int stub) { }
+int cgroup_enter(const char *root, int domid) { return 0; }
+void cgroup_leave(const char *root, int domid) { }
+void confine_for_domain(unsigned int domid) { }
+void confine_limit_files(uint64_t size) { }
+int confine_supervisor(void) { return 0; }
+int confine(enum confine_role role) { return prctl(PR_SET_PDEATHSIG, SIGKILL); }
+
+/* -------- xenstored -------- */
+
+static void say(int fd, const struct xsd_sockmsg *to, uint32_t type, const char *text, size_t len)
+{
+    struct xsd_sockmsg header = { .type = type, .req_id = to->req_id, .tx_id = to->tx_id, .len = len };
+
+    send(fd, &header, sizeof(header), MSG_NOSIGNAL);
+    send(fd, text, len, MSG_NOSIGNAL);
+}
+
+static void answer(int fd, const struct xsd_sockmsg *header, const char *payload)
+{
+    bool is_folder = !strcmp(payload, "/local/domain/0/device-model/7");
+
+    if (header->type == XS_READ && (!strcmp(payload, "/local/domain/7/target") || (is_folder && !shared->gone) ||
+                                    !strcmp(payload, "/local/domain/7/console/port")))
+        say(fd, header, XS_READ, "6", 1);
+    else if (header->type == XS_READ && !strcmp(payload, "/local/domain/7/image/device-model-pid"))
+        say(fd, header, XS_READ, "1", 1);
+    else if (header->type == XS_READ)
+        say(fd, header, XS_ERROR, "ENOENT", 7);
+    else if (header->type == XS_TRANSACTION_START)
+        say(fd, header, header->type, "1", 2);
+    else if (header->type == XS_IS_DOMAIN_INTRODUCED)
+        say(fd, header, header->type, "T", 2);
+    else
+        say(fd, header, header->type, "OK", 3);
+    shared->running += header->type == XS_WRITE && !strcmp(payload, "/local/domain/0/device-model/7/state");
+}
+
+static void serve_connection(int fd)
+{
+    struct xsd_sockmsg header;
+    char payload[4097];
+
+    while (recv(fd, &header, sizeof(header), MSG_WAITALL) == sizeof(header) && header.len < sizeof(payload) &&
+           recv(fd, payload, header.len, MSG_WAITALL) == header.len) {
+        payload[header.len] = '\0';
+        answer(fd, &header, payload);
+    }
+    _exit(0);
+}
+
+static pid_t start_xenstored(void)
+{
+    struct sockaddr_un address = { AF_UNIX, XENSTORED };
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    pid_t pid;
+
+    unlink(XENSTORED);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(listener, 8), 0);
+    pid = fork();
+    while (pid == 0) {
+        int fd = accept(listener, NULL, NULL);
+
+        if (fork() == 0)
+            serve_connection(fd);
+        close(fd);
+    }
+    close(listener);
+    return pid;
+}
+
+/* -------- the daemon -------- */
+
+static pid_t start_daemon(void)
+{
+    static struct setup setup;
+    struct output_spec spec = { .kind = OUTPUT_FILE, .path = LOG };
+    pid_t pid = fork();
+
+    if (pid)
+        return pid;
+    setup.options.domid = 7;
+    worker_init(&setup.worker);
+    loop_init(&setup.loop, clock_now_ms);
+    grant_broker_init(&setup.grants, &setup.loop, 7);
+    store_filter_init(&setup.filter, &setup.loop);
+    setup.keeper_log = setup.worker_log = (struct log_rotation){ -1, -1 };
+    signal(SIGPIPE, SIG_IGN);
+    setup.signal_fd = signals_open();
+    setup.store = (struct store){ .domid = 7, .target = 6 };
+    setup.specs[0] = spec;
+    setup.console_count = 1;
+    if (worker_add_console(&setup.worker, 0, &spec))
+        _exit(99);
+    stderr_sink_init(NULL, 7);
+    _exit(serve(&setup));
+}
+
+static bool wait_for_running(int count)
+{
+    for (int i = 0; i < 1000 && shared->running < count; i++)
+        poll(NULL, 0, 10);
+    return shared->running == count;
+}
+
+/* The N-th of its children, in the order in which they were started. */
+static pid_t child_of(pid_t daemon, int n)
+{
+    pid_t children[8];
+    char path[64];
+    FILE *file;
+    int count = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", daemon, daemon);
+    file = fopen(path, "r");
+    while (file && count < 8 && fscanf(file, "%d", &children[count]) == 1)
+        count++;
+    if (file)
+        fclose(file);
+    return n < count ? children[n] : 0;
+}
+
+static void test_each_is_replaced(void **state)
+{
+    pid_t daemon, heir, xenstored = start_xenstored();
+    struct stat st;
+    int status;
+
+    setenv("XENSTORED_PATH", XENSTORED, 1);
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    daemon = start_daemon();
+    assert_true(wait_for_running(1));
+    poll(NULL, 0, 1100); /* one that fails in the first second is no accident */
+    heir = child_of(daemon, 0);
+    for (int i = 0; i < 2; i++) { /* keeper, worker */
+        assert_int_equal(kill(child_of(daemon, 1 + i), SIGKILL), 0);
+        assert_true(wait_for_running(2 + i));
+        poll(NULL, 0, 300);
+        assert_int_equal(child_of(daemon, 0), heir);
+    }
+    assert_true(shared->mapped >= 3);
+    /* Its log is renamed, and it is told. */
+    assert_int_equal(rename(LOG, LOG ".1"), 0);
+    assert_int_equal(kill(daemon, SIGHUP), 0);
+    for (int i = 0; i < 300 && stat(LOG, &st); i++)
+        poll(NULL, 0, 10);
+    assert_int_equal(stat(LOG, &st), 0);
+    assert_int_equal(shared->running, 3);
+    assert_int_equal(kill(daemon, SIGKILL), 0);
+    assert_int_equal(waitpid(daemon, NULL, 0), daemon);
+    assert_true(wait_for_running(4));
+    shared->gone = 1;
+    assert_int_equal(kill(heir, SIGHUP), 0);
+    assert_int_equal(waitpid(heir, &status, 0), heir);
+    assert_int_equal(status, 0);
+    kill(xenstored, SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0)
+        ;
+}
+
+static int start(void **state)
+{
+    int fd = open(GNTDEV, O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+    shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return fd < 0 || ftruncate(fd, 4 * PAGE) || close(fd);
+}
+
+static int finish(void **state)
+{
+    unlink(GNTDEV);
+    unlink(XENSTORED);
+    unlink(LOG);
+    unlink(LOG ".1");
+    return munmap(shared, sizeof(*shared));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_each_is_replaced, start, finish),
+    };
+
+    return cmocka_run_group_tests_name("dm-whole", tests, NULL, NULL);
+}
