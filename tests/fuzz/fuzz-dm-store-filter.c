@@ -86,6 +86,7 @@ static size_t make_request(struct input *in, uint8_t *to)
     unsigned int which = take(in, 1), extra = take(in, 1) % 24;
     const char *text = which % 8 ? filter.rules[which % filter.rule_count].path : others[which / 8 % 6];
 
+    header.tx_id = header.type == XS_TRANSACTION_END; /* the only one that xenstored_answers() begins */
     header.len = strlen(text) + 1 + (extra > 16 ? 0 : extra);
     memset(to, 0, sizeof(header) + header.len);
     strcpy((char *)to + sizeof(header), text);
@@ -95,6 +96,22 @@ static size_t make_request(struct input *in, uint8_t *to)
         header.len = take(in, 4);
     memcpy(to, &header, sizeof(header));
     return sizeof(header) + MIN(header.len, strlen(text) + 1 + (extra > 16 ? 0 : extra));
+}
+
+/* What has come since: nothing, or one request, and it is answered. How many octets. */
+static size_t xenstored_answers(int xenstored, uint8_t *got, size_t room)
+{
+    struct { struct xsd_sockmsg header; char text[2]; } answer = { .text = "1" };
+    ssize_t n = recv(xenstored, got, room, MSG_DONTWAIT);
+
+    if (n <= 0)
+        return 0;
+    memcpy(&answer.header, got, sizeof(answer.header));
+    MUST((size_t)n == sizeof(answer.header) + answer.header.len);
+    answer.header.len = sizeof(answer.text);
+    MUST(send(xenstored, &answer, sizeof(answer.header) + sizeof(answer.text), MSG_DONTWAIT | MSG_NOSIGNAL) > 0 ||
+         filter.xenstored.fd < 0);
+    return n;
 }
 
 /* What the fuzzer has us send, in pieces of any length. */
@@ -108,13 +125,13 @@ static void send_all(struct input *in, int keeper, int xenstored, const uint8_t 
         n = send(keeper, sent + at, MIN(len - at, take(in, 1) + 1), MSG_DONTWAIT | MSG_NOSIGNAL);
         at += n > 0 ? n : 0;
         MUST(!loop_turn(&loop, 0));
-        while ((n = recv(xenstored, got + passed, sizeof(got) - passed, MSG_DONTWAIT)) > 0)
-            passed += n;
+        passed += xenstored_answers(xenstored, got + passed, sizeof(got) - passed);
     }
-    for (int i = 0; i < 200 && filter.keeper.fd >= 0; i++)
+    for (int i = 0; i < 200 && filter.keeper.fd >= 0; i++) {
         MUST(!loop_turn(&loop, 0));
-    while ((n = recv(xenstored, got + passed, sizeof(got) - passed, MSG_DONTWAIT)) > 0)
-        passed += n;
+        passed += xenstored_answers(xenstored, got + passed, sizeof(got) - passed);
+    }
+    passed += xenstored_answers(xenstored, got + passed, sizeof(got) - passed);
     check_passed(sent, got, passed);
 }
 

@@ -29,8 +29,8 @@
 #define XENSTORED "/tmp/dm-store-filter-xenstored"
 
 static struct shared {
-    int requests, lines, count, foreign;
-    bool floods, ends;
+    int requests, lines, count, foreign, hasty;
+    bool floods, ends, is_slow;
     struct store_rule rules[STORE_MAX_RULES];
     int rule_count, asked[STORE_MAX_RULES];
 } *shared;
@@ -58,13 +58,18 @@ static void note(const char *path)
 
 static void answer(int fd, const struct xsd_sockmsg *header, const char *payload)
 {
+    static int transactions;
+    char text[16];
+    int number;
+
     switch (header->type) {
     case XS_READ:
         note(payload);
         say(fd, header, XS_READ, "4", 1);
         break;
     case XS_TRANSACTION_START:
-        say(fd, header, header->type, "1", 2);
+        number = snprintf(text, sizeof(text), "%d", ++transactions);
+        say(fd, header, header->type, text, number + 1);
         break;
     case XS_IS_DOMAIN_INTRODUCED:
         say(fd, header, header->type, "T", 2);
@@ -90,6 +95,9 @@ static void be_xenstored(int listener)
            get(fd, payload, header.len)) {
         payload[header.len] = '\0';
         shared->requests++;
+        /* What comes before the answer. */
+        if (shared->is_slow)
+            shared->hasty += poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 100) == 1;
         answer(fd, &header, payload);
         for (int i = 0; shared->floods && i < 20000; i++)
             say(fd, &(struct xsd_sockmsg){ 0 }, XS_WATCH_EVENT, "a\0b", 4);
@@ -264,6 +272,16 @@ static bool has_many_transactions(void)
     return false;
 }
 
+/* It would have as many open as it likes. */
+static bool ends_another(void) { return xs_transaction_start(store.xs) && xs_transaction_end(store.xs, 2, true); }
+
+static bool ends_one_twice(void)
+{
+    xs_transaction_t t = xs_transaction_start(store.xs);
+
+    return xs_transaction_end(store.xs, t, true) && xs_transaction_end(store.xs, t, true);
+}
+
 static bool has_many_watches(void)
 {
     char token[16];
@@ -327,6 +345,7 @@ static void test_another_one_has_nothing(void **state)
         { controls, 0 }, { unwatches, 0 }, { finds, 0 }, { sets_a_wrong_state, 0 }, { sets_a_long_state, 0 },
         { sets_no_state, 0 }, { sets_console_0, 0 }, { sets_another_console, 0 }, { says_more, 0 },
         { writes_what_it_reads, 0 }, { ends_what_is_none, 0 }, { is_relative, 0 },
+        { ends_another, 1 }, { ends_one_twice, 2 },
         { has_many_transactions, STORE_FILTER_TRANSACTIONS }, { has_many_watches, STORE_MAX_RULES },
         { has_no_end, 0 }, { says_two, 0 }, { says_nothing, 0 }, { says_too_much, 0 }, { claims_4_gib, 0 },
         { has_no_token, 0 }, { has_two_tokens, 0 }, { has_an_open_token, 0 }, { has_a_depth, 0 },
@@ -388,6 +407,29 @@ static void test_haste_is_slowed_down(void **state)
     assert_int_equal(run(play_haste), 0);
     assert_in_range(shared->requests, 500, 6000);
     assert_int_equal(shared->lines, 0);
+}
+
+/* Who reads slowly and asks quickly would have xenstored keep an answer to each. */
+static int play_hasty(void)
+{
+    struct { struct xsd_sockmsg header; char path[23]; } request = {
+        { .type = XS_READ, .len = sizeof(request.path) }, "/local/domain/7/target"
+    };
+    const size_t len = sizeof(request.header) + sizeof(request.path);
+    char replies[8 * (sizeof(request.header) + 1)];
+
+    shared->is_slow = true;
+    for (int i = 0; i < 8; i++)
+        EXPECT(send(raw, &request, len, MSG_NOSIGNAL) == (ssize_t)len);
+    EXPECT(recv(raw, replies, sizeof(replies), MSG_WAITALL) == sizeof(replies));
+    return 0;
+}
+
+static void test_one_request_at_a_time(void **state)
+{
+    assert_int_equal(run(play_hasty), 0);
+    assert_int_equal(shared->requests, 8);
+    assert_int_equal(shared->hasty, 0);
 }
 
 /* What xenstored has for it is not to pile up there. */
@@ -487,6 +529,7 @@ int main(void)
         TEST(test_another_one_has_nothing),
         TEST(test_pieces_are_put_together),
         TEST(test_haste_is_slowed_down),
+        TEST(test_one_request_at_a_time),
         TEST(test_one_that_does_not_read_is_closed),
         TEST(test_the_end_of_xenstored_is_the_end),
         TEST(test_no_way),

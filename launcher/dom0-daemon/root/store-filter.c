@@ -65,6 +65,17 @@ static bool is_own_number(const struct store_filter *filter, const char *text, s
     return is_exactly(text, len, number);
 }
 
+/* One that ends must be one that began: else one that left all its own open could begin new ones for ever. */
+static bool ends_transaction(struct store_filter *filter, uint32_t number)
+{
+    for (unsigned int i = 0; i < filter->transactions; i++)
+        if (filter->open[i] == number) {
+            filter->open[i] = filter->open[--filter->transactions];
+            return true;
+        }
+    return false;
+}
+
 /* The whole request; what is counted is counted. */
 static bool is_allowed(struct store_filter *filter)
 {
@@ -85,11 +96,50 @@ static bool is_allowed(struct store_filter *filter)
     case XS_IS_DOMAIN_INTRODUCED:
         return is_own_number(filter, text, len);
     case XS_TRANSACTION_START:
-        return is_exactly(text, len, "") && filter->transactions++ < STORE_FILTER_TRANSACTIONS;
+        return is_exactly(text, len, "") && filter->transactions < STORE_FILTER_TRANSACTIONS;
     case XS_TRANSACTION_END:
-        return (is_exactly(text, len, "T") || is_exactly(text, len, "F")) && filter->transactions-- > 0;
+        return (is_exactly(text, len, "T") || is_exactly(text, len, "F")) &&
+               ends_transaction(filter, filter->request.header.tx_id);
     default:
         return false;
+    }
+}
+
+/* -------- what xenstored answers -------- */
+
+static void answer_ended(struct store_filter *filter)
+{
+    unsigned int number;
+
+    filter->answer_seen = 0;
+    if (filter->answer.header.type == XS_WATCH_EVENT)
+        return;
+    filter->waits = false;
+    /* There was room for one when it was asked for, and nothing else has been since. */
+    if (filter->answer.header.type == XS_TRANSACTION_START && filter->transactions < STORE_FILTER_TRANSACTIONS &&
+        memchr(filter->answer.text, 0, sizeof(filter->answer.text)) &&
+        !parse_uint(filter->answer.text, UINT32_MAX, &number))
+        filter->open[filter->transactions++] = number;
+}
+
+/* It comes in any pieces. */
+static void follow_answers(struct store_filter *filter, const char *octets, size_t len)
+{
+    const size_t head = sizeof(filter->answer.header);
+
+    while (len) {
+        size_t seen = filter->answer_seen, room = sizeof(filter->answer);
+        size_t whole = seen < head ? head : head + filter->answer.header.len, n = MIN(len, whole - seen);
+
+        if (seen == 0)
+            memset(&filter->answer, 0, room);
+        if (seen < room)
+            memcpy((char *)&filter->answer + seen, octets, MIN(n, room - seen));
+        filter->answer_seen += n;
+        octets += n;
+        len -= n;
+        if (filter->answer_seen >= head && filter->answer_seen == head + filter->answer.header.len)
+            answer_ended(filter);
     }
 }
 
@@ -107,7 +157,7 @@ static void set_events(struct store_filter *filter)
 {
     bool replies = filter->reply_len > 0;
 
-    filter->keeper.events = (filter->whole || filter->resting ? 0 : POLLIN) | (replies ? POLLOUT : 0);
+    filter->keeper.events = (filter->waits || filter->resting ? 0 : POLLIN) | (replies ? POLLOUT : 0);
     filter->xenstored.events = (replies ? 0 : POLLIN) | (filter->whole ? POLLOUT : 0);
 }
 
@@ -173,7 +223,7 @@ static int take_request(struct store_filter *filter)
         return rc;
     if (!is_allowed(filter))
         return -EPERM;
-    filter->whole = true;
+    filter->whole = filter->waits = true;
     return pass_request(filter);
 }
 
@@ -224,6 +274,7 @@ static void xenstored_ready(void *data, short revents)
         n = recv(filter->xenstored.fd, filter->reply, sizeof(filter->reply), MSG_DONTWAIT);
         if (n > 0) {
             filter->reply_len = n;
+            follow_answers(filter, filter->reply, n);
             rc = pass_reply(filter);
         } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
             rc = -EPIPE;

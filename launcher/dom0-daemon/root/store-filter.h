@@ -16,7 +16,7 @@
 #include <xen/io/xs_wire.h>
 
 #define STORE_FILTER_REQUEST 512 /* octets after the header: the longest path, and a token or a value */
-#define STORE_FILTER_TRANSACTIONS 8 /* open at once; the keeper has one, and each that xenstored refused */
+#define STORE_FILTER_TRANSACTIONS 8 /* open at once; the keeper has one */
 
 struct store_filter {
     struct loop *loop;
@@ -24,6 +24,7 @@ struct store_filter {
     struct store_rule rules[STORE_MAX_RULES];
     int rule_count;
     unsigned int watches, transactions;
+    uint32_t open[STORE_FILTER_TRANSACTIONS]; /* the first TRANSACTIONS: their numbers */
     struct loop_fd keeper, xenstored; /* fd -1: closed */
     struct loop_timer rest, stuck;
     struct tokens pieces;
@@ -34,8 +35,14 @@ struct store_filter {
     } request;
     size_t taken, passed; /* octets of it */
     bool whole;           /* all of it is here, and allowed */
+    bool waits;           /* and not answered yet */
     char reply[4096];
     size_t reply_len, reply_passed;
+    struct {
+        struct xsd_sockmsg header;
+        char text[16]; /* the first octets of what follows */
+    } answer;
+    size_t answer_seen; /* octets of it, and of what is not kept */
 };
 
 /* Nothing is open, and nothing to be closed. */
