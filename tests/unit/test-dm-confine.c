@@ -99,8 +99,11 @@ static int type_for_others(void) { return ioctl(1, TIOCSTI, "x") ? FINE : WRONG;
 static int own_a_socket(void) { return ioctl(1, FIOSETOWN, &(int){ 1 }) ? FINE : WRONG; }
 
 static int wipe_the_log(void) { return ftruncate(2, 0) ? FINE : WRONG; }
+/* A new one, after a rotation, has another number. */
+static int wipe_a_new_log(void) { return ftruncate(99, 0) ? FINE : WRONG; }
+static int shorten_a_new_log(void) { return ftruncate(99, CONFINE_SHORTEST - 1) ? FINE : WRONG; }
 /* No such file, and says so. */
-static int cut_a_file(void) { return ftruncate(99, 0) < 0 && errno == EBADF ? FINE : WRONG; }
+static int cut_a_file(void) { return ftruncate(99, CONFINE_SHORTEST) < 0 && errno == EBADF ? FINE : WRONG; }
 
 /* 1 is no such device, and says so: that is not death. */
 static int find_a_page(void)
@@ -176,6 +179,7 @@ static void test_the_rest_is_death(void **state)
         { worker, become_root },   { worker, trace },          { worker, signal_others },
         { worker, kill_another },  { keeper, kill_another },   { viewer, kill_another },
         { probe, kill_another },   { viewer, take_a_signal_over }, { viewer, ask_for_signals },
+        { worker, wipe_a_new_log },  { worker, shorten_a_new_log },
         { worker, wipe_the_log },  { keeper, wipe_the_log },
         { worker, type_for_others }, { worker, own_a_socket }, { keeper, map_a_grant },
         { worker, map_a_grant },   { worker, forget_a_grant }, { worker, copy_a_grant },

@@ -22,6 +22,9 @@
  */
 #define PROBE_LINGER_MS 5000
 
+_Static_assert(OUTPUT_LOG_MAX / 4 >= CONFINE_SHORTEST && OUTPUT_SERIAL_MAX / 4 >= CONFINE_SHORTEST,
+               "log-file.c keeps a quarter and more");
+
 static void worker_stop(struct worker *worker, enum child_status status)
 {
     worker->status = status;

@@ -109,12 +109,17 @@ static void allow_values(struct syscall_filter *filter, uint32_t call, int arg, 
     syscall_filter_return(filter, SECCOMP_RET_KILL_PROCESS);
 }
 
-/* Not of the daemon's own log, which is standard output and error: what stands there stays. */
+/*
+ * Not of the daemon's own log, which is standard output and error: what stands there stays. When that was renamed, the
+ * new one has any number (log-rotation.h): so nothing becomes shorter than a log whose middle was cut out (log-file.c).
+ */
 static void allow_truncation(struct syscall_filter *filter)
 {
-    syscall_filter_jump(filter, BPF_JEQ, SYS_ftruncate, 0, 4);
+    syscall_filter_jump(filter, BPF_JEQ, SYS_ftruncate, 0, 6);
     syscall_filter_load(filter, SYSCALL_FILTER_ARG(0));
-    syscall_filter_jump(filter, BPF_JGT, STDERR_FILENO, 0, 1);
+    syscall_filter_jump(filter, BPF_JGT, STDERR_FILENO, 0, 3);
+    syscall_filter_load(filter, SYSCALL_FILTER_ARG(1));
+    syscall_filter_jump(filter, BPF_JGE, CONFINE_SHORTEST, 0, 1);
     syscall_filter_return(filter, SECCOMP_RET_ALLOW);
     syscall_filter_return(filter, SECCOMP_RET_KILL_PROCESS);
 }

@@ -9,6 +9,9 @@
 
 #include <stdint.h>
 
+/* The worker cuts no file to less, octets: the daemon's own log is not much longer. */
+#define CONFINE_SHORTEST (256u << 10)
+
 /* For confine(): no file may become larger than SIZE, or than 64 MiB when that is more. */
 void confine_limit_files(uint64_t size);
 
