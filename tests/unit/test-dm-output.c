@@ -140,6 +140,18 @@ static void test_only_what_was_renamed_is_followed(void **state)
     unlink(old);
 }
 
+/* The supervisor has no capability to look into a user's folder: that is no reason to complain at every start. */
+static void test_where_nobody_can_look_nothing_is_renamed(void **state)
+{
+    if (geteuid())
+        skip();
+    assert_int_equal(open_text("file:%s", OUTPUT_ROLE_LOG), 0);
+    assert_int_equal(seteuid(65534), 0);
+    assert_int_equal(follow(OUTPUT_FILE), 0);
+    assert_int_equal(seteuid(0), 0);
+    assert_string_equal(last_line, "");
+}
+
 static void test_missing_file_is_named(void **state)
 {
     assert_int_equal(open_text("pipe:%s", OUTPUT_ROLE_RESTORE), -ENOENT);
@@ -424,6 +436,7 @@ int main(void)
         TEST(test_null),
         TEST(test_log_file),
         TEST(test_only_what_was_renamed_is_followed),
+        TEST(test_where_nobody_can_look_nothing_is_renamed),
         TEST(test_missing_file_is_named),
         TEST(test_pipe_that_is_no_file_is_refused),
         TEST(test_full_fifo_is_waited_for),

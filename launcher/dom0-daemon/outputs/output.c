@@ -95,20 +95,21 @@ static int file_open(struct output *output, const struct output_spec *spec)
     return 0;
 }
 
-/* Whether the name leads to what is open. */
-static bool is_there(const char *path, int fd)
+/* Whether the name leads elsewhere, or nowhere. Without capabilities, root cannot look into every folder: no. */
+static bool is_renamed(const char *path, int fd)
 {
     struct stat open, there;
 
-    return fstat(fd, &open) == 0 && stat(path, &there) == 0 && open.st_dev == there.st_dev &&
-           open.st_ino == there.st_ino;
+    if (stat(path, &there))
+        return errno == ENOENT;
+    return fstat(fd, &open) == 0 && (open.st_dev != there.st_dev || open.st_ino != there.st_ino);
 }
 
 int output_follow(struct output *output, const struct output_spec *spec)
 {
     int fd, rc;
 
-    if (spec->kind != OUTPUT_FILE || output->file.fd < 0 || is_there(spec->path, output->file.fd))
+    if (spec->kind != OUTPUT_FILE || output->file.fd < 0 || !is_renamed(spec->path, output->file.fd))
         return 0;
     fd = open(spec->path, O_RDWR | O_CREAT | OUTPUT_OPEN_FLAGS, 0640);
     rc = fd < 0 ? -errno : 0;
