@@ -339,7 +339,7 @@ static void start_qemu(struct device_model *dm)
     struct dm_extras extras = {
         .guest = dm->guest,
         .qemu = dm->platform->qemu,
-        .disk_aio = dm->platform->disk_aio,
+        .disk_options = dm->platform->disk_options,
         .options = dm->platform->qemu_options,
         .qmp_path = dm->platform->qmp_path,
         .own_qmp_fd = -1,

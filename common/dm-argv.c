@@ -271,8 +271,8 @@ static int note_disk(struct walk *walk, const char *option, const char *value, c
 }
 
 /*
- * A disk that the guest can write to gets direct I/O, unless a user's own -drive says otherwise:
- * libxl's cache=writeback leaves what the guest has written in the stub domain's page cache, where
+ * A disk that the guest can write to gets direct I/O where the flavour has a cache, unless a user's own -drive
+ * says otherwise: libxl's cache=writeback leaves what the guest has written in the stub domain's page cache, where
  * it is lost with the stub domain, and errors of dom0's disk come too late. The guest still has a
  * write cache that it must flush.
  */
@@ -294,8 +294,8 @@ static int rewrite_drive(struct walk *walk, const char *option, const char *valu
         return emit(walk, option, value);
     if (!walk->out) /* a scan writes nothing */
         return 0;
-    if (asprintf(&changed, "%.*s,cache=none,aio=%s%s", (int)before, value,
-                 walk->extras->disk_aio, cache ? cache + strlen(libxls) : "") < 0)
+    if (asprintf(&changed, "%.*s,%s%s", (int)before, value,
+                 walk->extras->disk_options, cache ? cache + strlen(libxls) : "") < 0)
         return -ENOMEM;
     return emit(walk, option, changed);
 }

@@ -61,7 +61,7 @@ struct dm_needs {
 struct dm_extras {
     unsigned int guest;            /* domid; the arguments must name the same */
     const char *qemu;              /* argv[0] */
-    const char *disk_aio;          /* how this flavour reads its disks: "native", "threads" */
+    const char *disk_options;      /* of -drive, of a disk that can be written to, as struct platform has it */
     const char *const *options;    /* the flavour's own, for the end; NULL-terminated, or NULL */
     const char *qmp_path;          /* served to the toolstack */
     int own_qmp_fd;                /* a connected socket in QEMU: our own monitor, as one has

@@ -91,7 +91,7 @@ struct platform_ops {
 struct platform {
     const struct platform_ops *ops;
     const char *qemu;                             /* argv[0] */
-    const char *disk_aio;                         /* of its disks: "native" or "threads" */
+    const char *disk_options;                     /* of -drive: past any cache below QEMU */
     const char *const *qemu_options;              /* its own; NULL-terminated, or NULL */
     const char *qmp_path, *vnc_path;              /* as QEMU names its sockets */
     bool firewall;                                /* for the guest's NICs */

@@ -166,7 +166,7 @@ int linux_platform_init(struct linux_platform *platform, struct loop *loop, int 
     platform->base = (struct platform){
         .ops = &linux_ops,
         .qemu = QEMU,
-        .disk_aio = "native",
+        .disk_options = "cache=none,aio=native",
         .qmp_path = "/run/qmp",
         .vnc_path = "/run/vnc",
         .firewall = true,

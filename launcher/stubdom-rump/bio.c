@@ -167,20 +167,26 @@ static void page_copy(char *page, bool in, struct cursor *memory, size_t size)
     }
 }
 
-static void bounce_copy(struct bounce *bounce, bool in, struct cursor *memory, size_t size)
+/* Copies between the pages, from byte at on, and the memory. */
+static void bounce_copy(struct bounce *bounce, bool in, struct cursor *memory, size_t at, size_t size)
 {
-    for (size_t at = 0; at < size; at += PV_PAGE)
-        page_copy(bounce->pages[at / PV_PAGE]->page, in, memory, size - at < PV_PAGE ? size - at : PV_PAGE);
+    while (size) {
+        size_t n = PV_PAGE - at % PV_PAGE;
+
+        if (n > size)
+            n = size;
+        page_copy((char *)bounce->pages[at / PV_PAGE]->page + at % PV_PAGE, in, memory, n);
+        at += n;
+        size -= n;
+    }
 }
 
-/* What the pages hold at most. */
-static int transfer_chunk(struct pv_disk *disk, bool write, struct cursor *memory, size_t size, uint64_t offset,
-                          struct bounce *bounce)
+/* Whole blocks between the pages and the disk, as much as the pages hold at most. */
+static int bounce_move(struct bounce *bounce, bool write, size_t size, uint64_t offset)
 {
     struct pv_disk_segment segments[CHUNK_PAGES];
     struct wait wait = { .request = { .op = write ? PV_DISK_WRITE : PV_DISK_READ, .sector = offset / SECTOR,
                                       .segments = segments } };
-    int rc;
 
     for (size_t at = 0; at < size; at += PV_PAGE) {
         struct pv_disk_page *page = bounce->pages[at / PV_PAGE];
@@ -190,30 +196,86 @@ static int transfer_chunk(struct pv_disk *disk, bool write, struct cursor *memor
             .ref = page->ref,
         };
     }
-    if (write)
-        bounce_copy(bounce, true, memory, size);
-    rc = submit(disk, &wait);
-    if (!rc && !write)
-        bounce_copy(bounce, false, memory, size);
+    return submit(bounce->disk, &wait);
+}
+
+/* Part of the disk: from where its first block begins to where its last one ends. */
+struct part { uint64_t start; size_t size, skip, wanted; };
+
+static struct part part_of(const struct bounce *bounce, uint64_t offset, size_t size, uint64_t mask)
+{
+    struct part part = { .start = offset & ~mask, .skip = (size_t)(offset & mask), .wanted = size };
+
+    part.size = (size_t)((part.skip + size + mask) & ~mask);
+    if (part.size > bounce->count * PV_PAGE) {
+        part.size = bounce->count * PV_PAGE;
+        part.wanted = part.size - part.skip;
+    }
+    return part;
+}
+
+/* What of a block is not written stays as it is. */
+static int transfer_part(struct bounce *bounce, bool write, struct cursor *memory, const struct part *part)
+{
+    int rc = 0;
+
+    if (!write || part->wanted != part->size)
+        rc = bounce_move(bounce, false, part->size, part->start);
+    if (!rc)
+        bounce_copy(bounce, write, memory, part->skip, part->wanted);
+    return !rc && write ? bounce_move(bounce, true, part->size, part->start) : rc;
+}
+
+/* Two that each change a part of the same block must not do it at the same time. */
+static struct { bool taken; struct pv_queue queue; } turn;
+
+static void turn_take(void)
+{
+    while (turn.taken)
+        pv_queue_wait(&turn.queue, PV_FOREVER);
+    turn.taken = true;
+}
+
+static void turn_give(void)
+{
+    turn.taken = false;
+    pv_queue_wake(&turn.queue);
+}
+
+static int transfer(struct bounce *bounce, bool write, const struct rumpuser_iovec *iov, size_t size, uint64_t offset,
+                    uint64_t mask)
+{
+    bool in_turn = write && (size | offset) & mask;
+    struct cursor memory = { .iov = iov };
+    int rc = 0;
+
+    if (in_turn)
+        turn_take();
+    while (!rc && size) {
+        struct part part = part_of(bounce, offset, size, mask);
+
+        rc = transfer_part(bounce, write, &memory, &part);
+        offset += part.wanted;
+        size -= part.wanted;
+    }
+    if (in_turn)
+        turn_give();
     return rc;
 }
 
 int bio_transfer(int handle, bool write, const struct rumpuser_iovec *iov, size_t size, uint64_t offset)
 {
     struct pv_disk *disk = size % SECTOR || offset % SECTOR ? NULL : hold(handle);
-    struct cursor memory = { .iov = iov };
+    struct pv_disk_info info;
     struct bounce bounce;
     int rc;
 
     if (!disk)
         return -PV_EINVAL;
-    rc = bounce_init(&bounce, disk, size);
-    for (size_t at = 0, n; !rc && at < size; at += n) {
-        n = bounce.count * PV_PAGE;
-        if (n > size - at)
-            n = size - at;
-        rc = transfer_chunk(disk, write, &memory, n, offset + at, &bounce);
-    }
+    pv_disk_describe(disk, &info);
+    rc = bounce_init(&bounce, disk, size + 2 * (info.sector_size - SECTOR));
+    if (!rc)
+        rc = transfer(&bounce, write, iov, size, offset, info.sector_size - 1);
     bounce_dispose(&bounce);
     bio_close(handle);
     return rc;

@@ -150,7 +150,7 @@ int bio_close(int handle);
 /* Of an open handle. */
 struct pv_disk *bio_disk(int handle);
 int bio_size(const char *name, uint64_t *size);
-/* Reads or writes whole sectors, size bytes of what iov has; sleeps. 0 or an error. */
+/* Reads or writes whole sectors of 512 bytes, size bytes of what iov has; sleeps. 0 or an error. */
 int bio_transfer(int handle, bool write, const struct rumpuser_iovec *iov, size_t size, uint64_t offset);
 /* What was written is on the medium. Sleeps. 0 or an error. */
 int bio_flush(int handle);

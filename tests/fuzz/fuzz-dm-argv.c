@@ -40,8 +40,8 @@ static void check_output(const struct str_list *out)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct dm_extras extras = { .guest = 7, .qemu = "qemu", .disk_aio = "native", .qmp_path = "/run/qmp",
-                                .own_qmp_fd = 6, .save_fd = 5 };
+    struct dm_extras extras = { .guest = 7, .qemu = "qemu", .disk_options = "cache=none,aio=native",
+                                .qmp_path = "/run/qmp", .own_qmp_fd = 6, .save_fd = 5 };
     cleanup_str_list struct str_list in, out;
     char *text = strndup((const char *)data, size), *rest = text, *line;
     char error[DM_ERROR_MAX];

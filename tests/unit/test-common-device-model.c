@@ -209,8 +209,8 @@ static int setup(void **state)
 {
     memset(&host, 0, sizeof(host));
     host.monitor = -1;
-    host.base = (struct platform){ .ops = &fake_ops, .qemu = "/qemu", .disk_aio = "native", .qmp_path = "/run/qmp",
-                                   .vnc_path = "/run/vnc" };
+    host.base = (struct platform){ .ops = &fake_ops, .qemu = "/qemu", .disk_options = "cache=none,aio=native",
+                                   .qmp_path = "/run/qmp", .vnc_path = "/run/vnc" };
     clock_ms = 500;
     log_text[0] = '\0';
     fake_vchan_reset(3);

@@ -14,8 +14,8 @@ static char error[DM_ERROR_MAX];
 
 static struct dm_extras extras_plain(void)
 {
-    return (struct dm_extras){ .guest = 7, .qemu = "/usr/bin/qemu", .disk_aio = "native", .qmp_path = "/run/qmp",
-                               .own_qmp_fd = -1, .save_fd = -1 };
+    return (struct dm_extras){ .guest = 7, .qemu = "/usr/bin/qemu", .disk_options = "cache=none,aio=native",
+                               .qmp_path = "/run/qmp", .own_qmp_fd = -1, .save_fd = -1 };
 }
 
 static void set_in(const char *const *args)
@@ -498,14 +498,14 @@ static void everything_added(void **state)
 }
 
 /* Not every flavour has Linux's way to a disk. */
-static void other_disk_aio(void **state)
+static void other_disk_options(void **state)
 {
     struct dm_extras extras = extras_plain();
 
-    extras.disk_aio = "threads";
+    extras.disk_options = "cache=writeback,aio=threads";
     assert_int_equal(scan((const char *const[]){ "-drive", "file=/dev/xvda,if=ide,cache=writeback", NULL }), 0);
     assert_int_equal(rewrite(&extras), 0);
-    assert_string_equal(out.items[2], "file=/dev/xvda,if=ide,cache=none,aio=threads");
+    assert_string_equal(out.items[2], "file=/dev/xvda,if=ide,cache=writeback,aio=threads");
 }
 
 /* Who says where VNC is served himself gets that. */
@@ -613,7 +613,7 @@ int main(void)
         cmocka_unit_test_teardown(many_nics, dispose),
         cmocka_unit_test_teardown(unanswered, dispose),
         cmocka_unit_test_teardown(everything_added, dispose),
-        cmocka_unit_test_teardown(other_disk_aio, dispose),
+        cmocka_unit_test_teardown(other_disk_options, dispose),
         cmocka_unit_test_teardown(own_vnc, dispose),
         cmocka_unit_test_teardown(boot_files, dispose),
         cmocka_unit_test_teardown(sound_gets_a_backend, dispose),

@@ -201,6 +201,34 @@ static void pieces_of_memory_are_read_and_written(void **state)
     assert_int_equal(bio_close(handle), 0);
 }
 
+/* Sectors of 512 bytes of a disk whose blocks are larger: the rest of a block stays. */
+static void parts_of_blocks_are_written(void **state)
+{
+    static const struct { size_t offset, size; } cases[] = {
+        { 512, 512 }, { 3584, 1024 }, { 4096, 512 }, { 12800, 69632 }, { 0, 66048 }, { 7680, 131072 },
+    };
+    static uint8_t bytes[SIZE], model[BLKBACK_SECTORS * 512];
+    int handle;
+
+    blkback_features.sector_size = 4096;
+    blkback_attach(XVDA);
+    assert_int_equal(bio_open("xvda", &handle), 0);
+    memcpy(model, blkback_image, sizeof(model));
+    away = 1;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rumpuser_iovec iov = { bytes, cases[i].size };
+
+        for (size_t at = 0; at < cases[i].size; at++)
+            bytes[at] = model[cases[i].offset + at] = (uint8_t)(at * 5 + at / 512 + i);
+        assert_int_equal(bio_transfer(handle, true, &iov, cases[i].size, cases[i].offset), 0);
+        assert_memory_equal(blkback_image, model, sizeof(model));
+        memset(bytes, 0, sizeof(bytes));
+        assert_int_equal(bio_transfer(handle, false, &iov, cases[i].size, cases[i].offset), 0);
+        assert_memory_equal(bytes, model + cases[i].offset, cases[i].size);
+    }
+    assert_int_equal(bio_close(handle), 0);
+}
+
 static void a_disk_refuses_what_it_cannot(void **state)
 {
     uint8_t bytes[1024];
@@ -454,6 +482,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(a_disk_is_read_and_written), TEST(pieces_of_memory_are_read_and_written),
+        TEST(parts_of_blocks_are_written),
         TEST(a_disk_refuses_what_it_cannot), TEST(a_flush_reaches_the_backend),
         TEST(a_disk_that_comes_back_is_another), TEST(files_of_the_image_are_read_only),
         TEST(a_cut_archive_is_none), TEST(boot_files_are_read), TEST(a_boot_file_becomes_a_mapping),
