@@ -7,13 +7,26 @@
 #ifndef DM_LOG_ROTATION_H
 #define DM_LOG_ROTATION_H
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #define LOG_ROTATION_OWN UINT32_MAX /* the daemon's own log; else a console's number */
 
 struct log_rotation {
     int root, child; /* -1: closed */
 };
+
+/* Whether PATH leads elsewhere than FD, or nowhere. Without capabilities, root cannot look into every folder: no. */
+static inline bool log_is_renamed(const char *path, int fd)
+{
+    struct stat open, there;
+
+    if (stat(path, &there))
+        return errno == ENOENT;
+    return fstat(fd, &open) == 0 && (open.st_dev != there.st_dev || open.st_ino != there.st_ino);
+}
 
 /* 0 or -errno. Each close is idempotent. */
 int log_rotation_open(struct log_rotation *rotation);

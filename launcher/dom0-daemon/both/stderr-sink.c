@@ -9,6 +9,7 @@
 #include "budget.h"
 #include "clock.h"
 #include "log.h"
+#include "log-rotation.h"
 #include "util.h"
 
 #include <errno.h>
@@ -79,11 +80,9 @@ static void note_path(void)
 
 bool stderr_sink_follow(void)
 {
-    struct stat open, there;
     int fd;
 
-    if (!sink.path[0] || fstat(STDERR_FILENO, &open) ||
-        (stat(sink.path, &there) == 0 && open.st_dev == there.st_dev && open.st_ino == there.st_ino))
+    if (!sink.path[0] || !log_is_renamed(sink.path, STDERR_FILENO))
         return false;
     fd = open_log(sink.path, O_CREAT);
     if (fd >= 0 && dup2(fd, STDOUT_FILENO) >= 0 && dup2(fd, STDERR_FILENO) >= 0) {

@@ -7,6 +7,7 @@
 #include "output-ops.h"
 
 #include "log.h"
+#include "log-rotation.h"
 #include "util.h"
 
 #include <errno.h>
@@ -95,21 +96,11 @@ static int file_open(struct output *output, const struct output_spec *spec)
     return 0;
 }
 
-/* Whether the name leads elsewhere, or nowhere. Without capabilities, root cannot look into every folder: no. */
-static bool is_renamed(const char *path, int fd)
-{
-    struct stat open, there;
-
-    if (stat(path, &there))
-        return errno == ENOENT;
-    return fstat(fd, &open) == 0 && (open.st_dev != there.st_dev || open.st_ino != there.st_ino);
-}
-
 int output_follow(struct output *output, const struct output_spec *spec)
 {
     int fd, rc;
 
-    if (spec->kind != OUTPUT_FILE || output->file.fd < 0 || !is_renamed(spec->path, output->file.fd))
+    if (spec->kind != OUTPUT_FILE || output->file.fd < 0 || !log_is_renamed(spec->path, output->file.fd))
         return 0;
     fd = open(spec->path, O_RDWR | O_CREAT | OUTPUT_OPEN_FLAGS, 0640);
     rc = fd < 0 ? -errno : 0;
