@@ -1,6 +1,6 @@
 /*
  * The PCI devices of dom0's that a domain has, as libxl notes them: /local/domain/0/backend/pci/DOMID/0 has num_devs
- * and, for each, dev-N (its address), key-N, opts-N, state-N. One that was detached leaves a gap in the numbers. All
+ * and, for each, dev-N (its address), key-N, opts-N, state-N. When one is detached, those behind it move up. All
  * nodes are dom0's. Every call waits for xenstored; none logs. The source is libxl_pci.c.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -13,7 +13,7 @@
 #define PCI_BACKEND "/local/domain/0/backend/pci"
 #define PCI_BACKEND_MAX 32
 
-/* How long the list is, gaps and all: 0 when there is none, -EINVAL beyond PCI_BACKEND_MAX, or -errno. */
+/* How long the list is: 0 when there is none, -EINVAL beyond PCI_BACKEND_MAX, or -errno. */
 int pci_backend_count(struct xs_handle *xs, xs_transaction_t t, unsigned int domid);
 
 /* The node LEAF-N, to be freed; NULL: there is none, or it cannot be read. */

@@ -2,7 +2,7 @@
  * The keeper's way to xenstore. Every connection from dom0 has all of dom0's rights there, and xenstored knows no
  * smaller one. So root holds the connection, and the keeper's libxenstore speaks to root, which passes on each request
  * that is in a list (store.h's rules) as it is, and hangs up at the first one that is not. What xenstored answers goes
- * back unread.
+ * back as it is: only where each answer ends is looked at, and the number of a new transaction.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
