@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "log.h"
 #include "store-filter.h"
+#include "util.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -30,7 +31,8 @@
 
 static struct shared {
     int requests, lines, count, foreign, hasty;
-    bool floods, ends, is_slow;
+    int floods; /* events after each answer */
+    bool ends, is_slow;
     struct store_rule rules[STORE_MAX_RULES];
     int rule_count, asked[STORE_MAX_RULES];
 } *shared;
@@ -99,7 +101,7 @@ static void be_xenstored(int listener)
         if (shared->is_slow)
             shared->hasty += poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 100) == 1;
         answer(fd, &header, payload);
-        for (int i = 0; shared->floods && i < 20000; i++)
+        for (int i = 0; i < shared->floods; i++)
             say(fd, &(struct xsd_sockmsg){ 0 }, XS_WATCH_EVENT, "a\0b", 4);
     }
     _exit(0);
@@ -282,6 +284,22 @@ static bool ends_one_twice(void)
     return xs_transaction_end(store.xs, t, true) && xs_transaction_end(store.xs, t, true);
 }
 
+/* Xenstored would keep each of them. */
+static bool has_a_long_transaction(void)
+{
+    xs_transaction_t t = xs_transaction_start(store.xs);
+
+    for (int i = 0; i <= STORE_FILTER_STEPS; i++) {
+        cleanup_free char *text = xs_read(store.xs, t, "/local/domain/7/target", &number);
+
+        if (!text)
+            return false;
+    }
+    return true;
+}
+
+static bool asks_within_none(void) { return xs_read(store.xs, 5, "/local/domain/7/target", &number); }
+
 static bool has_many_watches(void)
 {
     char token[16];
@@ -345,7 +363,8 @@ static void test_another_one_has_nothing(void **state)
         { controls, 0 }, { unwatches, 0 }, { finds, 0 }, { sets_a_wrong_state, 0 }, { sets_a_long_state, 0 },
         { sets_no_state, 0 }, { sets_console_0, 0 }, { sets_another_console, 0 }, { says_more, 0 },
         { writes_what_it_reads, 0 }, { ends_what_is_none, 0 }, { is_relative, 0 },
-        { ends_another, 1 }, { ends_one_twice, 2 },
+        { ends_another, 1 }, { ends_one_twice, 2 }, { has_a_long_transaction, 1 + STORE_FILTER_STEPS },
+        { asks_within_none, 0 },
         { has_many_transactions, STORE_FILTER_TRANSACTIONS }, { has_many_watches, STORE_MAX_RULES },
         { has_no_end, 0 }, { says_two, 0 }, { says_nothing, 0 }, { says_too_much, 0 }, { claims_4_gib, 0 },
         { has_no_token, 0 }, { has_two_tokens, 0 }, { has_an_open_token, 0 }, { has_a_depth, 0 },
@@ -437,7 +456,7 @@ static int play_deaf(void)
 {
     struct pollfd p = { .fd = raw };
 
-    shared->floods = true;
+    shared->floods = 20000;
     sends(XS_READ, 23, "/local/domain/7/target", 23);
     EXPECT(poll(&p, 1, 5000) == 1 && (p.revents & POLLHUP));
     return 0;
@@ -447,6 +466,51 @@ static void test_one_that_does_not_read_is_closed(void **state)
 {
     assert_int_equal(run(play_deaf), 0);
     assert_int_equal(shared->lines, 1);
+}
+
+/* Nor is one that takes less than comes, a little now and then. */
+static int play_slow(void)
+{
+    struct pollfd p = { .fd = raw };
+    static char some[256 << 10];
+
+    shared->floods = 1000000;
+    sends(XS_READ, 23, "/local/domain/7/target", 23);
+    for (int i = 0; i < 30; i++) {
+        if (recv(raw, some, sizeof(some), 0) <= 0 || (poll(&p, 1, 150) == 1 && (p.revents & POLLHUP)))
+            return 0;
+    }
+    return 1;
+}
+
+static void test_one_that_reads_slowly_is_closed(void **state)
+{
+    assert_int_equal(run(play_slow), 0);
+    assert_int_equal(shared->lines, 1);
+}
+
+/* And one that reads is not, whatever comes. */
+static int play_flooded(void)
+{
+    unsigned int index;
+
+    EXPECT(store_watch(&store, consoles, ARRAY_LEN(consoles), &all) == 0);
+    shared->floods = 10000;
+    for (int i = 0; i < 3; i++) {
+        EXPECT(store_check(&store) == 0);
+        for (int event = 0; event < 10000;)
+            if (store_next_event(&store, &index) != STORE_EVENT_NONE)
+                event++;
+            else
+                poll(NULL, 0, 1);
+    }
+    return 0;
+}
+
+static void test_one_that_is_flooded_goes_on(void **state)
+{
+    assert_int_equal(run(play_flooded), 0);
+    assert_int_equal(shared->lines, 0);
 }
 
 /* A keeper that waits hears at once. */
@@ -531,6 +595,8 @@ int main(void)
         TEST(test_haste_is_slowed_down),
         TEST(test_one_request_at_a_time),
         TEST(test_one_that_does_not_read_is_closed),
+        TEST(test_one_that_reads_slowly_is_closed),
+        TEST(test_one_that_is_flooded_goes_on),
         TEST(test_the_end_of_xenstored_is_the_end),
         TEST(test_no_way),
     };

@@ -22,10 +22,14 @@
 #define MAX_PIECES 2000
 #define PIECES_A_SECOND 2000
 #define REST_MS 10
-/* libxenstore's thread reads at any time. One that does not makes xenstored keep what is for it. */
+/*
+ * libxenstore's thread reads at any time. One that does not, or takes less than comes, makes xenstored keep what is for
+ * it: of each minute, something may wait for it for so long.
+ */
 #ifndef STUCK_MS
 #define STUCK_MS 5000
 #endif
+#define STUCK_WINDOW_MS 60000
 #ifndef STORE_FILTER_FOLDER
 #define STORE_FILTER_FOLDER "/run/stubdom-dm-XXXXXX"
 #endif
@@ -65,11 +69,20 @@ static bool is_own_number(const struct store_filter *filter, const char *text, s
     return is_exactly(text, len, number);
 }
 
+/* Xenstored keeps what a transaction has asked for until it ends: one that began, and so many requests. */
+static bool is_step(struct store_filter *filter, uint32_t number)
+{
+    for (unsigned int i = 0; i < filter->transactions; i++)
+        if (filter->open[i].number == number)
+            return filter->open[i].steps++ < STORE_FILTER_STEPS;
+    return number == 0;
+}
+
 /* One that ends must be one that began: else one that left all its own open could begin new ones for ever. */
 static bool ends_transaction(struct store_filter *filter, uint32_t number)
 {
     for (unsigned int i = 0; i < filter->transactions; i++)
-        if (filter->open[i] == number) {
+        if (filter->open[i].number == number) {
             filter->open[i] = filter->open[--filter->transactions];
             return true;
         }
@@ -83,7 +96,7 @@ static bool is_allowed(struct store_filter *filter)
     size_t len = filter->request.header.len, first = strnlen(text, len) + 1;
 
     /* Each has a string first. */
-    if (first > len)
+    if (first > len || !is_step(filter, filter->request.header.tx_id))
         return false;
     switch (filter->request.header.type) {
     case XS_READ:
@@ -119,7 +132,7 @@ static void answer_ended(struct store_filter *filter)
     if (filter->answer.header.type == XS_TRANSACTION_START && filter->transactions < STORE_FILTER_TRANSACTIONS &&
         memchr(filter->answer.text, 0, sizeof(filter->answer.text)) &&
         !parse_uint(filter->answer.text, UINT32_MAX, &number))
-        filter->open[filter->transactions++] = number;
+        filter->open[filter->transactions++] = (struct store_transaction){ number, 0 };
 }
 
 /* It comes in any pieces. */
@@ -149,7 +162,7 @@ static void filter_stuck(void *data)
 {
     struct store_filter *filter = data;
 
-    log_error("the keeper does not read what xenstore says: closed");
+    log_error("the keeper does not read all that xenstore says: closed");
     store_filter_close(filter);
 }
 
@@ -184,15 +197,34 @@ static int pass_request(struct store_filter *filter)
     return MIN(rc, 0);
 }
 
+static int begin_stuck(struct store_filter *filter)
+{
+    int64_t now = filter->loop->now_ms();
+
+    if (now - filter->stuck_window >= STUCK_WINDOW_MS) {
+        filter->stuck_window = now;
+        filter->stuck_ms = 0;
+    }
+    filter->stuck_since = now;
+    return loop_start_timer(filter->loop, &filter->stuck, STUCK_MS - MIN(filter->stuck_ms, STUCK_MS));
+}
+
+static void end_stuck(struct store_filter *filter)
+{
+    if (filter->stuck.added)
+        filter->stuck_ms += filter->loop->now_ms() - filter->stuck_since;
+    loop_stop_timer(filter->loop, &filter->stuck);
+}
+
 static int pass_reply(struct store_filter *filter)
 {
     int rc = pass_on(filter->keeper.fd, filter->reply, filter->reply_len, &filter->reply_passed);
 
     if (rc > 0) {
         filter->reply_len = filter->reply_passed = 0;
-        loop_stop_timer(filter->loop, &filter->stuck);
+        end_stuck(filter);
     } else if (rc == 0 && !filter->stuck.added) {
-        rc = loop_start_timer(filter->loop, &filter->stuck, STUCK_MS);
+        rc = begin_stuck(filter);
     }
     return MIN(rc, 0);
 }

@@ -17,6 +17,7 @@
 
 #define STORE_FILTER_REQUEST 512 /* octets after the header: the longest path, and a token or a value */
 #define STORE_FILTER_TRANSACTIONS 8 /* open at once; the keeper has one */
+#define STORE_FILTER_STEPS 4 /* requests of one, with its end; the keeper has three */
 
 struct store_filter {
     struct loop *loop;
@@ -24,9 +25,10 @@ struct store_filter {
     struct store_rule rules[STORE_MAX_RULES];
     int rule_count;
     unsigned int watches, transactions;
-    uint32_t open[STORE_FILTER_TRANSACTIONS]; /* the first TRANSACTIONS: their numbers */
+    struct store_transaction { uint32_t number, steps; } open[STORE_FILTER_TRANSACTIONS]; /* the first TRANSACTIONS */
     struct loop_fd keeper, xenstored; /* fd -1: closed */
     struct loop_timer rest, stuck;
+    int64_t stuck_since, stuck_window, stuck_ms; /* since when; in the window that began then, so long */
     struct tokens pieces;
     bool resting;
     struct {
