@@ -1,4 +1,5 @@
 // sources: launcher/dom0-daemon/root/store-filter.c launcher/dom0-daemon/both/store.c
+// sources: tests/unit/fake-xenstored.c
 // libs: xenstore
 // wrap: xs_open
 // cflags: -DSTORE_FILTER_FOLDER="\"/tmp/dm-store-filter-XXXXXX\"" -DSTUCK_MS=300
@@ -12,6 +13,7 @@
 #include "unit.h"
 
 #include "clock.h"
+#include "fake-xenstored.h"
 #include "log.h"
 #include "store-filter.h"
 #include "util.h"
@@ -22,7 +24,6 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 #define STUB 7
@@ -39,19 +40,6 @@ static struct shared {
 
 /* -------- xenstored -------- */
 
-static bool get(int fd, void *buf, size_t len)
-{
-    return len == 0 || recv(fd, buf, len, MSG_WAITALL) == (ssize_t)len;
-}
-
-static void say(int fd, const struct xsd_sockmsg *to, uint32_t type, const char *text, size_t len)
-{
-    struct xsd_sockmsg header = { .type = type, .req_id = to->req_id, .tx_id = to->tx_id, .len = len };
-
-    send(fd, &header, sizeof(header), MSG_NOSIGNAL);
-    send(fd, text, len, MSG_NOSIGNAL);
-}
-
 static void note(const char *path)
 {
     for (int i = 0; i < shared->rule_count; i++)
@@ -64,63 +52,35 @@ static void answer(int fd, const struct xsd_sockmsg *header, const char *payload
     char text[16];
     int number;
 
+    shared->requests++;
+    /* What comes before the answer. */
+    if (shared->is_slow)
+        shared->hasty += poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 100) == 1;
     switch (header->type) {
     case XS_READ:
         note(payload);
-        say(fd, header, XS_READ, "4", 1);
+        xenstored_say(fd, header, XS_READ, "4", 1);
         break;
     case XS_TRANSACTION_START:
         number = snprintf(text, sizeof(text), "%d", ++transactions);
-        say(fd, header, header->type, text, number + 1);
+        xenstored_say(fd, header, header->type, text, number + 1);
         break;
     case XS_IS_DOMAIN_INTRODUCED:
-        say(fd, header, header->type, "T", 2);
+        xenstored_say(fd, header, header->type, "T", 2);
         break;
     case XS_WATCH:
     case XS_WRITE:
         note(payload);
         /* fall through */
     default:
-        say(fd, header, header->type, "OK", 3);
+        xenstored_say(fd, header, header->type, "OK", 3);
     }
     if (header->type == XS_WATCH)
-        say(fd, &(struct xsd_sockmsg){ 0 }, XS_WATCH_EVENT, payload, header->len);
-}
-
-static void be_xenstored(int listener)
-{
-    int fd = accept(listener, NULL, NULL);
-    struct xsd_sockmsg header;
-    char payload[4097];
-
-    while (!shared->ends && get(fd, &header, sizeof(header)) && header.len < sizeof(payload) &&
-           get(fd, payload, header.len)) {
-        payload[header.len] = '\0';
-        shared->requests++;
-        /* What comes before the answer. */
-        if (shared->is_slow)
-            shared->hasty += poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 100) == 1;
-        answer(fd, &header, payload);
-        for (int i = 0; i < shared->floods; i++)
-            say(fd, &(struct xsd_sockmsg){ 0 }, XS_WATCH_EVENT, "a\0b", 4);
-    }
-    _exit(0);
-}
-
-static pid_t start_xenstored(void)
-{
-    struct sockaddr_un address = { AF_UNIX, XENSTORED };
-    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
-    pid_t pid;
-
-    unlink(XENSTORED);
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(listener, 1), 0);
-    pid = fork();
-    if (pid == 0)
-        be_xenstored(listener);
-    close(listener);
-    return pid;
+        xenstored_say(fd, &(struct xsd_sockmsg){ 0 }, XS_WATCH_EVENT, payload, header->len);
+    for (int i = 0; i < shared->floods; i++)
+        xenstored_say(fd, &(struct xsd_sockmsg){ 0 }, XS_WATCH_EVENT, "a\0b", 4);
+    if (shared->ends)
+        _exit(0);
 }
 
 /* -------- a run: PLAY is the keeper -------- */
@@ -148,10 +108,9 @@ static void count_line(void *data, enum log_level level, const char *line) { sha
 
 static int run(int (*play)(void))
 {
-    pid_t xenstored = start_xenstored(), keeper;
+    pid_t xenstored = xenstored_start(XENSTORED, answer), keeper;
     int status;
 
-    setenv("XENSTORED_PATH", XENSTORED, 1);
     loop_init(&loop, clock_now_ms);
     store_filter_init(&filter, &loop);
     store = (struct store){ .domid = STUB, .target = GUEST };
@@ -562,7 +521,7 @@ static void test_no_way(void **state)
     unlink(XENSTORED);
     setenv("XENSTORED_PATH", XENSTORED, 1);
     open_fails(-ENOENT);
-    xenstored = start_xenstored();
+    xenstored = xenstored_start(XENSTORED, answer);
     goes_elsewhere = true;
     open_fails(-EAGAIN);
     goes_elsewhere = false;

@@ -13,6 +13,7 @@
 // sources: launcher/dom0-daemon/both/message.c launcher/dom0-daemon/both/signals.c
 // sources: launcher/dom0-daemon/both/stderr-sink.c launcher/dom0-daemon/both/store.c
 // sources: launcher/dom0-daemon/both/save-opener.c launcher/dom0-daemon/both/log-rotation.c
+// sources: tests/unit/fake-xenstored.c
 // libs: json-c xenstore
 // wrap: ioctl
 // cflags: -DGNTDEV="\"/tmp/dm-whole-gntdev\"" -DSTORE_FILTER_FOLDER="\"/tmp/dm-whole-XXXXXX\""
@@ -26,6 +27,9 @@
 #include "launcher/dom0-daemon/root/main.c"
 #undef main
 #include "unit.h"
+
+#include "fake-xenstored.h"
+#include "xen-control.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -74,6 +78,10 @@ xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint
     return 1;
 }
 
+xc_interface *xc_interface_open(xentoollog_logger *logger, xentoollog_logger *dom, unsigned int flags) { return NULL; }
+int xc_interface_close(xc_interface *xc) { return 0; }
+int xc_evtchn_status(xc_interface *xc, xc_evtchn_status_t *status) { return -1; }
+
 void guard_init(struct guard *guard, int stub, int guest) { }
 struct guard_sight guard_look(struct guard *guard) { return (struct guard_sight){ false, false }; }
 int guard_allow_save(struct guard *guard, bool *last) { return -EPERM; }
@@ -94,66 +102,24 @@ int confine(enum confine_role role) { return prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
 /* -------- xenstored -------- */
 
-static void say(int fd, const struct xsd_sockmsg *to, uint32_t type, const char *text, size_t len)
-{
-    struct xsd_sockmsg header = { .type = type, .req_id = to->req_id, .tx_id = to->tx_id, .len = len };
-
-    send(fd, &header, sizeof(header), MSG_NOSIGNAL);
-    send(fd, text, len, MSG_NOSIGNAL);
-}
-
 static void answer(int fd, const struct xsd_sockmsg *header, const char *payload)
 {
     bool is_folder = !strcmp(payload, "/local/domain/0/device-model/7");
 
     if (header->type == XS_READ && (!strcmp(payload, "/local/domain/7/target") || (is_folder && !shared->gone) ||
                                     !strcmp(payload, "/local/domain/7/console/port")))
-        say(fd, header, XS_READ, "6", 1);
+        xenstored_say(fd, header, XS_READ, "6", 1);
     else if (header->type == XS_READ && !strcmp(payload, "/local/domain/7/image/device-model-pid"))
-        say(fd, header, XS_READ, "1", 1);
+        xenstored_say(fd, header, XS_READ, "1", 1);
     else if (header->type == XS_READ)
-        say(fd, header, XS_ERROR, "ENOENT", 7);
+        xenstored_say(fd, header, XS_ERROR, "ENOENT", 7);
     else if (header->type == XS_TRANSACTION_START)
-        say(fd, header, header->type, "1", 2);
+        xenstored_say(fd, header, header->type, "1", 2);
     else if (header->type == XS_IS_DOMAIN_INTRODUCED)
-        say(fd, header, header->type, "T", 2);
+        xenstored_say(fd, header, header->type, "T", 2);
     else
-        say(fd, header, header->type, "OK", 3);
+        xenstored_say(fd, header, header->type, "OK", 3);
     shared->running += header->type == XS_WRITE && !strcmp(payload, "/local/domain/0/device-model/7/state");
-}
-
-static void serve_connection(int fd)
-{
-    struct xsd_sockmsg header;
-    char payload[4097];
-
-    while (recv(fd, &header, sizeof(header), MSG_WAITALL) == sizeof(header) && header.len < sizeof(payload) &&
-           recv(fd, payload, header.len, MSG_WAITALL) == header.len) {
-        payload[header.len] = '\0';
-        answer(fd, &header, payload);
-    }
-    _exit(0);
-}
-
-static pid_t start_xenstored(void)
-{
-    struct sockaddr_un address = { AF_UNIX, XENSTORED };
-    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
-    pid_t pid;
-
-    unlink(XENSTORED);
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(listener, 8), 0);
-    pid = fork();
-    while (pid == 0) {
-        int fd = accept(listener, NULL, NULL);
-
-        if (fork() == 0)
-            serve_connection(fd);
-        close(fd);
-    }
-    close(listener);
-    return pid;
 }
 
 /* -------- the daemon -------- */
@@ -209,11 +175,10 @@ static pid_t child_of(pid_t daemon, int n)
 
 static void test_each_is_replaced(void **state)
 {
-    pid_t daemon, heir, xenstored = start_xenstored();
+    pid_t daemon, heir, xenstored = xenstored_start(XENSTORED, answer);
     struct stat st;
     int status;
 
-    setenv("XENSTORED_PATH", XENSTORED, 1);
     assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
     daemon = start_daemon();
     assert_true(wait_for_running(1));
