@@ -78,6 +78,8 @@ static int trace(void) { return syscall(SYS_ptrace, 0, 0, 0, 0) ? FINE : WRONG; 
 static int signal_others(void) { return kill(1, 0) ? FINE : WRONG; }
 
 static int change_a_flag(void) { return fcntl(1, F_SETFL, 0) ? FINE : WRONG; }
+/* A listening socket's would be the next worker's, a filter of what may come, say. */
+static int set_an_option(void) { return setsockopt(1, SOL_SOCKET, SO_ATTACH_FILTER, "", 0) ? FINE : WRONG; }
 static int end_a_socket(void) { return shutdown(1, SHUT_RDWR) ? FINE : WRONG; }
 
 /* Another process of the same user: the one that started us is none, but the filter does not look at users. */
@@ -114,6 +116,7 @@ static int find_a_page(void)
 /* Any domain's: the broker's to do. */
 static int map_a_grant(void) { return ioctl(1, IOCTL_GNTDEV_MAP_GRANT_REF, NULL) < 0 ? FINE : WRONG; }
 static int forget_a_grant(void) { return ioctl(1, IOCTL_GNTDEV_UNMAP_GRANT_REF, NULL) < 0 ? FINE : WRONG; }
+static int notify_anybody(void) { return ioctl(1, IOCTL_GNTDEV_SET_UNMAP_NOTIFY, NULL) < 0 ? FINE : WRONG; }
 static int copy_a_grant(void) { return ioctl(1, IOCTL_GNTDEV_GRANT_COPY, NULL) < 0 ? FINE : WRONG; }
 
 static int for_seven(void) { confine_for_domain(7); return confine(CONFINE_KEEPER); }
@@ -182,7 +185,8 @@ static void test_the_rest_is_death(void **state)
         { worker, wipe_a_new_log },  { worker, shorten_a_new_log },
         { worker, wipe_the_log },  { keeper, wipe_the_log },
         { worker, type_for_others }, { worker, own_a_socket }, { keeper, map_a_grant },
-        { worker, map_a_grant },   { worker, forget_a_grant }, { worker, copy_a_grant },
+        { worker, map_a_grant },   { worker, forget_a_grant }, { worker, copy_a_grant }, { worker, notify_anybody },
+        { worker, set_an_option }, { keeper, set_an_option },  { viewer, set_an_option },
         { keeper, find_a_page },
         { probe, map_a_grant },    { viewer, map_a_grant },
         { worker, change_a_flag }, { worker, end_a_socket },   { keeper, change_a_flag },

@@ -14,6 +14,7 @@
 #include "grant-wire.h"
 #include "grants.h"
 #include "log.h"
+#include "xen-control.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -24,14 +25,15 @@
 #include <xen/sys/gntdev.h>
 
 #define STUB 7
+enum { OWN_PORT = 33, OTHERS_PORT, VIRQ_PORT, UNKNOWN_PORT, NO_PORT }; /* of dom0's */
 #define PAGE 4096
 
 /* -------- Linux's gntdev: one page of the file for each grant, found by its number -------- */
 
 static struct shared {
     pid_t root;
-    int maps, unmaps, lines, foreign, by_worker;
-    uint32_t notify_port, count;
+    int maps, unmaps, lines, foreign, by_worker, opened;
+    uint32_t notify_port, notify_action, what, count;
     uint64_t notify_at;
     char *last; /* where the worker has it */
     uint64_t last_index;
@@ -65,11 +67,39 @@ int __wrap_ioctl(int fd, unsigned long request, void *argument)
         find->offset = shared->last_index;
         return find->vaddr == (uintptr_t)shared->last ? 0 : -1;
     case IOCTL_GNTDEV_SET_UNMAP_NOTIFY:
+        shared->by_worker += getpid() != shared->root;
         shared->notify_port = notify->event_channel_port;
+        shared->notify_action = notify->action;
         shared->notify_at = notify->index;
-        return 0;
+        errno = EINVAL;
+        return notify->event_channel_port == NO_PORT ? -1 : 0;
     }
     return -1;
+}
+
+xc_interface *xc_interface_open(xentoollog_logger *logger, xentoollog_logger *dom, unsigned int flags)
+{
+    shared->opened++;
+    return (void *)shared;
+}
+
+int xc_interface_close(xc_interface *xc)
+{
+    shared->opened--;
+    return 0;
+}
+
+int xc_evtchn_status(xc_interface *xc, xc_evtchn_status_t *status)
+{
+    /* Linux holds it already: it cannot become another one meanwhile. */
+    if (status->dom != DOMID_SELF || shared->notify_port != status->port || !shared->notify_action ||
+        status->port == UNKNOWN_PORT) {
+        errno = EINVAL;
+        return -1;
+    }
+    status->status = status->port == VIRQ_PORT ? EVTCHNSTAT_virq : EVTCHNSTAT_interdomain;
+    status->u.interdomain.dom = status->port == OTHERS_PORT ? 5 : STUB;
+    return 0;
 }
 
 /* -------- a run: PLAY is the worker -------- */
@@ -105,6 +135,7 @@ static int run(int (*play)(const struct grants *grants))
     assert_true(WIFEXITED(status));
     assert_int_equal(shared->foreign, 0);
     assert_int_equal(shared->by_worker, 0);
+    assert_int_equal(shared->opened, 0);
     return WEXITSTATUS(status);
 }
 
@@ -127,7 +158,9 @@ static int play_honest(const struct grants *grants)
     EXPECT(map(grants, 5, 1, &page) == 0 && *(char *)page == 5);
     shared->last = page;
     shared->last_index = 5 * PAGE;
-    EXPECT(grants_notify(grants, page, 20, 33) == 0 && shared->notify_at == 5 * PAGE + 20 && shared->notify_port == 33);
+    EXPECT(grants_notify(grants, page, 20, OWN_PORT) == 0);
+    EXPECT(shared->notify_at == 5 * PAGE + 20 && shared->notify_port == OWN_PORT);
+    EXPECT(shared->notify_action == (UNMAP_NOTIFY_CLEAR_BYTE | UNMAP_NOTIFY_SEND_EVENT));
     EXPECT(map(grants, 8, 16, &ring) == 0 && shared->count == 16);
     EXPECT(*(char *)ring == 8 && ((char *)ring)[15 * PAGE] == 23);
     EXPECT(map(grants, 666, 1, &page) == -ENOMEM);
@@ -167,7 +200,7 @@ static int64_t ask(const struct grants *grants, const void *request, size_t len)
 /* Not without an end: dom0's memory. Nor what it has not, or has forgotten. */
 static int play_greedy(const struct grants *grants)
 {
-    struct grant_request request = { .count = 1 };
+    struct grant_request request = { .what = GRANT_MAP, .count = 1 };
 
     for (uint32_t i = 0; i < GRANT_MAX_MAPS; i++) {
         request.refs[0] = i + 1;
@@ -175,7 +208,7 @@ static int play_greedy(const struct grants *grants)
     }
     for (int i = 0; i < 10; i++)
         EXPECT(ask(grants, &request, sizeof(request)) == -ENOSPC);
-    request.count = 0;
+    request.what = GRANT_FORGET;
     request.index = 77;
     EXPECT(ask(grants, &request, sizeof(request)) == -ENOENT);
     request.index = 3 * PAGE;
@@ -191,13 +224,35 @@ static void test_a_greedy_worker_has_so_many(void **state)
     assert_int_equal(shared->unmaps, 1);
 }
 
-/* What is no request ends the service: one page too many, a word, an empty packet, and a descriptor with it. */
+/* Somebody else's event channel, xenstored's with another domain, say, is neither notified nor held. */
+static int play_rude(const struct grants *grants)
+{
+    struct grant_request request = { .what = GRANT_MAP, .count = 1, .refs = { 5 } };
+
+    EXPECT(ask(grants, &request, sizeof(request)) == 0);
+    request.what = GRANT_NOTIFY;
+    request.index = 5 * PAGE;
+    for (request.port = OTHERS_PORT; request.port <= UNKNOWN_PORT; request.port++) {
+        EXPECT(ask(grants, &request, sizeof(request)) < 0);
+        EXPECT(shared->notify_port == request.port && shared->notify_action == 0);
+    }
+    EXPECT(ask(grants, &request, sizeof(request)) == -EINVAL);
+    return 0;
+}
+
+static void test_a_rude_worker_disturbs_nobody(void **state)
+{
+    assert_int_equal(run(play_rude), 0);
+}
+
+/* What is no request ends the service: one page too many, none, a word, an empty packet, another request. */
 static int play_nonsense(const struct grants *grants)
 {
-    struct grant_request request = { .count = shared->count };
+    struct grant_request request = { .what = shared->what, .count = shared->count };
     size_t len = shared->last_index;
 
     EXPECT(ask(grants, &request, len) == -EPIPE);
+    request.what = GRANT_MAP;
     request.count = 1;
     EXPECT(ask(grants, &request, sizeof(request)) == -EPIPE);
     return 0;
@@ -205,12 +260,15 @@ static int play_nonsense(const struct grants *grants)
 
 static void test_nonsense_ends_the_service(void **state)
 {
-    static const struct { uint32_t count; size_t len; int lines; } rows[] = {
-        { GRANT_MAX_PAGES + 1, sizeof(struct grant_request), 1 }, { UINT32_MAX, sizeof(struct grant_request), 1 },
-        { 1, 4, 1 }, { 1, sizeof(struct grant_request) - 1, 1 }, { 1, 0, 0 },
+    const size_t whole = sizeof(struct grant_request);
+    const struct { uint32_t what, count; size_t len; int lines; } rows[] = {
+        { GRANT_MAP, GRANT_MAX_PAGES + 1, whole, 1 }, { GRANT_MAP, UINT32_MAX, whole, 1 }, { GRANT_MAP, 0, whole, 1 },
+        { GRANT_MAP, 1, 4, 1 }, { GRANT_MAP, 1, whole - 1, 1 }, { GRANT_MAP, 1, 0, 0 },
+        { GRANT_NOTIFY + 1, 1, whole, 1 }, { UINT32_MAX, 1, whole, 1 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        shared->what = rows[i].what;
         shared->count = rows[i].count;
         shared->last_index = rows[i].len;
         shared->lines = 0;
@@ -223,7 +281,7 @@ static void test_nonsense_ends_the_service(void **state)
 /* Root has other things to do. */
 static int play_haste(const struct grants *grants)
 {
-    struct grant_request request = { .index = 1 };
+    struct grant_request request = { .what = GRANT_FORGET, .index = 1 };
     int64_t until = clock_now_ms() + 1000;
 
     while (clock_now_ms() < until) {
@@ -242,7 +300,7 @@ static void test_haste_is_slowed_down(void **state)
 /* It waits for no answer that will not come: the pair is ended meanwhile. */
 static int play_left_alone(const struct grants *grants)
 {
-    struct grant_request request = { .count = 1 };
+    struct grant_request request = { .what = GRANT_MAP, .count = 1 };
 
     EXPECT(ask(grants, &request, sizeof(request)) == -EPIPE || errno == ECONNRESET);
     return 0;
@@ -305,6 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_an_honest_worker_has_its_pages),
         TEST(test_a_greedy_worker_has_so_many),
+        TEST(test_a_rude_worker_disturbs_nobody),
         TEST(test_nonsense_ends_the_service),
         TEST(test_haste_is_slowed_down),
         TEST(test_the_end_is_heard_at_once),

@@ -201,6 +201,8 @@ static void test_viewer_is_asked_whether_it_is_there(void **state)
 
     assert_int_equal(option_of(server.viewers[0].stream.io.fd, SOL_SOCKET, SO_KEEPALIVE), 1);
     assert_int_equal(option_of(server.viewers[0].stream.io.fd, IPPROTO_TCP, TCP_KEEPIDLE), 60);
+    /* Nor is it to wait for the end of a picture. */
+    assert_int_equal(option_of(server.viewers[0].stream.io.fd, IPPROTO_TCP, TCP_NODELAY), 1);
     close(fd);
 }
 

@@ -11,15 +11,23 @@
 
 #define GRANT_MAX_PAGES 16 /* of one ring: vchan-client.h's largest */
 
+enum grant_what {
+    GRANT_MAP,    /* COUNT pages, 1 to GRANT_MAX_PAGES */
+    GRANT_FORGET, /* what is at INDEX */
+    GRANT_NOTIFY, /* when what is at INDEX, an octet's, goes: the octet becomes 0, and PORT is notified */
+};
+
 struct grant_request {
-    uint32_t count;                 /* pages to map, 1 to GRANT_MAX_PAGES; 0: INDEX is to be forgotten */
+    uint32_t what;
+    uint32_t count;
     uint32_t refs[GRANT_MAX_PAGES]; /* COUNT of them: grants of the stub domain's, that it chose */
-    uint64_t index;
+    uint32_t port;                  /* of ours, that leads to the stub domain */
+    uint64_t index;                 /* in the open file that both have */
 };
 
 struct grant_answer {
     int64_t rc;     /* 0 or -errno */
-    uint64_t index; /* for mmap(), of the open file that both have */
+    uint64_t index; /* for mmap() */
 };
 
 #endif

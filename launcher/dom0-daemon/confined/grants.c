@@ -34,12 +34,12 @@ static int ask_broker(const struct grants *grants, const struct grant_request *r
 
 static void forget(const struct grants *grants, uint64_t index)
 {
-    (void)!ask_broker(grants, &(struct grant_request){ .index = index }, &index);
+    (void)!ask_broker(grants, &(struct grant_request){ .what = GRANT_FORGET, .index = index }, &index);
 }
 
 int grants_map(const struct grants *grants, const uint32_t *refs, uint32_t count, int prot, void **pages)
 {
-    struct grant_request request = { .count = count };
+    struct grant_request request = { .what = GRANT_MAP, .count = count };
     uint64_t index;
     void *mapped;
     int rc;
@@ -72,15 +72,12 @@ static int find_index(const struct grants *grants, const void *pages, uint64_t *
 
 int grants_notify(const struct grants *grants, const void *page, size_t offset, uint32_t port)
 {
-    struct ioctl_gntdev_unmap_notify order = { .action = UNMAP_NOTIFY_CLEAR_BYTE | UNMAP_NOTIFY_SEND_EVENT,
-                                               .event_channel_port = port };
-    uint64_t index = 0;
-    int rc = find_index(grants, page, &index);
+    struct grant_request request = { .what = GRANT_NOTIFY, .port = port };
+    uint64_t index;
+    int rc = find_index(grants, page, &request.index);
 
-    if (rc)
-        return rc;
-    order.index = index + offset;
-    return ioctl(grants->gntdev, IOCTL_GNTDEV_SET_UNMAP_NOTIFY, &order) ? -errno : 0;
+    request.index += offset;
+    return rc ?: ask_broker(grants, &request, &index);
 }
 
 void grants_unmap(const struct grants *grants, void *pages, uint32_t count)

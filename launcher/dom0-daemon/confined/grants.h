@@ -20,7 +20,7 @@ struct grants {
  */
 int grants_map(const struct grants *grants, const uint32_t *refs, uint32_t count, int prot, void **pages);
 
-/* When PAGE is unmapped, however we end, the octet at OFFSET becomes 0 and PORT is notified. 0 or -errno. */
+/* When PAGE is unmapped, however we end, the octet at OFFSET becomes 0 and our PORT is notified. 0 or -errno. */
 int grants_notify(const struct grants *grants, const void *page, size_t offset, uint32_t port);
 
 void grants_unmap(const struct grants *grants, void *pages, uint32_t count);

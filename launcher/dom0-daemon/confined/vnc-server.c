@@ -46,7 +46,9 @@ static int listen_at(const struct addrinfo *address)
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
         bind(fd, address->ai_addr, address->ai_addrlen) || listen(fd, VNC_BACKLOG))
         return -errno;
+    /* Who connects there has what is set here; once confined, we set nothing. */
     keep_alive(fd);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     return steal_fd(&fd);
 }
 
@@ -266,7 +268,6 @@ static void viewer_arrived(void *data, short revents)
                                    SOCK_NONBLOCK | SOCK_CLOEXEC);
     struct vnc_viewer *viewer;
     uint8_t address[16];
-    int on = 1;
 
     if (fd < 0)
         return;
@@ -281,7 +282,6 @@ static void viewer_arrived(void *data, short revents)
     viewer->since = server->loop->now_ms();
     viewer->heard = 0;
     viewer->greeted = false;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     /* The server speaks first in VNC: nothing is read before it is there. */
     vchan_stream_init(&viewer->stream, server->loop, VIEWER_BYTES, VIEWER_EVENTS, &viewer_ops, viewer);
     if (vchan_stream_take(&viewer->stream, steal_fd(&fd)) ||

@@ -43,8 +43,8 @@
 #define MIN_FILE_SIZE (64u << 20) /* a serial port's file */
 
 /*
- * What both do: read, write, wait, allocate, end. Neither fcntl() nor shutdown(): listening sockets and
- * ptys are the next worker's, too.
+ * What both do: read, write, wait, allocate, end. Neither fcntl() nor shutdown() nor setsockopt(): listening sockets
+ * and ptys are the next worker's, too.
  */
 #define COMMON_CALLS                                                                              \
     SYS_read, SYS_write, SYS_writev, SYS_close, SYS_poll, SYS_recvfrom, SYS_sendto, SYS_recvmsg,  \
@@ -54,24 +54,21 @@
 
 /* Only reached by names that glibc or the kernel headers of Debian 12 and 13 know. */
 static const uint32_t worker_calls[] = {
-    COMMON_CALLS, SYS_pread64, SYS_pwrite64, SYS_lseek, SYS_accept4,
-    SYS_fstat, SYS_newfstatat, SYS_getsockopt, SYS_setsockopt,
+    COMMON_CALLS, SYS_pread64, SYS_pwrite64, SYS_lseek, SYS_accept4, SYS_fstat, SYS_newfstatat,
 };
 
 static const uint32_t keeper_calls[] = { COMMON_CALLS };
 
 static const uint32_t viewer_calls[] = {
-    COMMON_CALLS, SYS_select, SYS_pselect6, SYS_lseek, SYS_fstat, SYS_newfstatat, SYS_getsockopt,
-    SYS_setsockopt,
+    COMMON_CALLS, SYS_select, SYS_pselect6, SYS_lseek, SYS_fstat, SYS_newfstatat,
 };
 
 /*
- * What happens when a ring comes or goes; nothing on a terminal or socket. Which grant is mapped is the grant
- * broker's matter.
+ * What happens when a ring comes or goes; nothing on a terminal or socket. Which grant is mapped, and who hears of its
+ * end, is the grant broker's matter.
  */
 static const uint32_t worker_requests[] = {
-    IOCTL_EVTCHN_BIND_INTERDOMAIN, IOCTL_EVTCHN_UNBIND, IOCTL_EVTCHN_NOTIFY,
-    IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR, IOCTL_GNTDEV_SET_UNMAP_NOTIFY,
+    IOCTL_EVTCHN_BIND_INTERDOMAIN, IOCTL_EVTCHN_UNBIND, IOCTL_EVTCHN_NOTIFY, IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR,
 };
 
 TABLE_BEGINS(roles);

@@ -8,6 +8,7 @@
 #include "grant-wire.h"
 #include "log.h"
 #include "util.h"
+#include "xen-control.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,7 @@
 #ifndef GNTDEV
 #define GNTDEV "/dev/xen/gntdev"
 #endif
-/* A viewer that comes costs three, and as many when it goes. */
+/* A viewer that comes costs four, and three when it goes. */
 #define MAX_REQUESTS 256
 #define REQUESTS_A_SECOND 500
 #define REST_MS 10
@@ -54,6 +55,39 @@ static int map(struct grant_broker *broker, const struct grant_request *request,
     return 0;
 }
 
+/* Whether it is of an event channel between dom0 and the stub domain. */
+static int check_port(const struct grant_broker *broker, uint32_t port)
+{
+    xc_evtchn_status_t status = { .dom = DOMID_SELF, .port = port };
+    xc_interface *xc = xc_interface_open(NULL, NULL, 0);
+    int rc = 0;
+
+    if (!xc || xc_evtchn_status(xc, &status))
+        rc = -errno;
+    else if (status.status != EVTCHNSTAT_interdomain || status.u.interdomain.dom != broker->domid)
+        rc = -EPERM;
+    if (xc)
+        xc_interface_close(xc);
+    return rc;
+}
+
+/* Linux holds the event channel from then on: what it is found to be, it stays. */
+static int notify(struct grant_broker *broker, uint64_t index, uint32_t port)
+{
+    struct ioctl_gntdev_unmap_notify order = { .index = index, .event_channel_port = port,
+                                               .action = UNMAP_NOTIFY_CLEAR_BYTE | UNMAP_NOTIFY_SEND_EVENT };
+    int rc = ask_linux(broker->gntdev, IOCTL_GNTDEV_SET_UNMAP_NOTIFY, &order);
+
+    if (rc)
+        return rc;
+    rc = check_port(broker, port);
+    if (rc) {
+        order.action = 0;
+        ask_linux(broker->gntdev, IOCTL_GNTDEV_SET_UNMAP_NOTIFY, &order);
+    }
+    return rc;
+}
+
 static int forget(struct grant_broker *broker, uint64_t index)
 {
     for (size_t n = 0; n < GRANT_MAX_MAPS; n++) {
@@ -86,6 +120,13 @@ static void broker_rested(void *data)
         hang_up(broker);
 }
 
+static bool is_request(const struct grant_request *request)
+{
+    if (request->what == GRANT_MAP)
+        return request->count > 0 && request->count <= GRANT_MAX_PAGES;
+    return request->what == GRANT_FORGET || request->what == GRANT_NOTIFY;
+}
+
 static void broker_ready(void *data, short revents)
 {
     struct grant_broker *broker = data;
@@ -103,14 +144,19 @@ static void broker_ready(void *data, short revents)
     n = recv(broker->io.fd, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (n != sizeof(request) || request.count > GRANT_MAX_PAGES) {
+    if (n != sizeof(request) || !is_request(&request)) {
         /* 0 is its end, or an empty packet that looks like it. */
         if (n > 0)
             log_error("the worker asks for grants as it may not: it gets none any more");
         hang_up(broker);
         return;
     }
-    answer.rc = request.count ? map(broker, &request, &answer.index) : forget(broker, request.index);
+    if (request.what == GRANT_MAP)
+        answer.rc = map(broker, &request, &answer.index);
+    else if (request.what == GRANT_FORGET)
+        answer.rc = forget(broker, request.index);
+    else
+        answer.rc = notify(broker, request.index, request.port);
     /* It waits for this one; one that does not has itself to blame. */
     (void)!send(broker->io.fd, &answer, sizeof(answer), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
