@@ -98,6 +98,34 @@ static void test_a_log_that_is_renamed(void **state)
     unlink(old);
 }
 
+/* The supervisor may not look into every folder, and one may be gone: that is not a rename, and no reason to complain. */
+static void test_where_nobody_can_look_nothing_is_renamed(void **state)
+{
+    static const char folder[] = "/tmp/dm-stderr-sink-folder", path[] = "/tmp/dm-stderr-sink-folder/log";
+    int keep = dup(STDERR_FILENO), fd;
+    struct stat st;
+
+    assert_int_equal(mkdir(folder, 0700), 0);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
+    assert_int_equal(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+    stderr_sink_init(NULL, 7);
+    unlink(path);
+    if (geteuid() == 0) {
+        assert_int_equal(seteuid(65534), 0); /* EACCES */
+        assert_false(stderr_sink_follow());
+        assert_int_equal(seteuid(0), 0);
+    }
+    assert_int_equal(rmdir(folder), 0);
+    close(open(folder, O_WRONLY | O_CREAT, 0600)); /* ENOTDIR */
+    assert_false(stderr_sink_follow());
+    assert_int_equal(dup2(keep, STDERR_FILENO), STDERR_FILENO);
+    close(keep);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_size, 0);
+    close(fd);
+    unlink(folder);
+}
+
 /* What is no file has no name. */
 static void test_no_file_is_not_followed(void **state)
 {
@@ -146,6 +174,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_log_that_is_renamed), /* there is room for a line yet */
+        cmocka_unit_test(test_where_nobody_can_look_nothing_is_renamed),
         cmocka_unit_test(test_no_file_is_not_followed),
         TEST(test_little_at_once),
         TEST(test_little_in_all),
