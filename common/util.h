@@ -40,6 +40,13 @@ static inline void cleanup_closep(int *fd)
         close(*fd);
 }
 
+/* Closes it, if it is open; it is none from then on. */
+static inline void fd_close(int *fd)
+{
+    cleanup_closep(fd);
+    *fd = -1;
+}
+
 /* Frees or closes a local at the end of its scope; take it out with steal_… to hand it over. */
 #define cleanup_free __attribute__((cleanup(cleanup_freep)))
 #define cleanup_close __attribute__((cleanup(cleanup_closep)))

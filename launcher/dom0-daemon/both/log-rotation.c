@@ -23,14 +23,12 @@ int log_rotation_open(struct log_rotation *rotation)
 
 void log_rotation_close_root(struct log_rotation *rotation)
 {
-    cleanup_closep(&rotation->root);
-    rotation->root = -1;
+    fd_close(&rotation->root);
 }
 
 void log_rotation_close_child(struct log_rotation *rotation)
 {
-    cleanup_closep(&rotation->child);
-    rotation->child = -1;
+    fd_close(&rotation->child);
 }
 
 void log_rotation_close(struct log_rotation *rotation)

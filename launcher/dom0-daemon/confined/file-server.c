@@ -110,8 +110,7 @@ void file_server_close(struct file_server *server)
         return;
     for (unsigned int i = 0; i < MESSAGE_MAX_FILES; i++) {
         sender_disconnect(&server->senders[i]);
-        cleanup_closep(&server->senders[i].fd);
-        server->senders[i].fd = -1;
+        fd_close(&server->senders[i].fd);
     }
 }
 

@@ -92,8 +92,7 @@ void qmp_relay_close(struct qmp_relay *relay)
         return;
     vchan_stream_close(&relay->stream);
     loop_remove_fd(relay->loop, &relay->io);
-    cleanup_closep(&relay->io.fd);
-    relay->io.fd = -1;
+    fd_close(&relay->io.fd);
 }
 
 int qmp_relay_start(struct qmp_relay *relay, struct xen_handles *xen)

@@ -18,8 +18,7 @@
 static void client_close(struct qmp_client *client)
 {
     loop_remove_fd(client->server->loop, &client->io);
-    cleanup_closep(&client->io.fd);
-    client->io.fd = -1;
+    fd_close(&client->io.fd);
     qmp_session_dispose(&client->session);
 }
 

@@ -127,7 +127,6 @@ void vchan_stream_close(struct vchan_stream *stream)
     throttle_stop(&stream->throttle);
     if (stream->throttle.loop)
         loop_remove_fd(stream->throttle.loop, &stream->io);
-    cleanup_closep(&stream->io.fd);
-    stream->io.fd = -1;
+    fd_close(&stream->io.fd);
     vchan_client_close(&stream->vchan);
 }

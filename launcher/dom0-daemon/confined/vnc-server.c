@@ -330,8 +330,7 @@ void vnc_server_close(struct vnc_server *server)
     for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++)
         viewer_close(&server->viewers[i]);
     loop_remove_fd(server->loop, &server->io);
-    cleanup_closep(&server->io.fd);
-    server->io.fd = -1;
+    fd_close(&server->io.fd);
 }
 
 int vnc_server_start(struct vnc_server *server, struct xen_handles *xen)

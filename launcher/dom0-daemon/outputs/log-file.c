@@ -20,8 +20,7 @@ void log_file_init(struct log_file *file, int fd, uint64_t size, uint64_t max)
 
 void log_file_dispose(struct log_file *file)
 {
-    cleanup_closep(&file->fd);
-    file->fd = -1;
+    fd_close(&file->fd);
 }
 
 static int log_file_append(struct log_file *file, const char *buf, size_t len)

@@ -21,8 +21,7 @@
 static void peer_drop(struct output *output)
 {
     output_stop_io(output);
-    cleanup_closep(&output->fd);
-    output->fd = -1;
+    fd_close(&output->fd);
 }
 
 static void peer_arrived(void *data, short revents)

@@ -37,8 +37,7 @@ static void save_begin(struct output *output)
     struct output_state *state = &output->state;
     int rc = save_opener_ask(output->opener_fd);
 
-    cleanup_closep(&output->fd);
-    output->fd = -1;
+    fd_close(&output->fd);
     state->failed = state->ended = false;
     state->stored = 0;
     state->opening = rc == 0;
@@ -103,8 +102,7 @@ static void save_end(struct output *output)
                     state->last ? STATE_LAST : STATE_STORED;
     if (!state->failed)
         return;
-    cleanup_closep(&output->fd);
-    output->fd = -1;
+    fd_close(&output->fd);
 }
 
 /* No frames: whatever it is, the next end is looked for, and answered with a failure. */

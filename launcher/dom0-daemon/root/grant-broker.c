@@ -108,8 +108,7 @@ static void hang_up(struct grant_broker *broker)
 {
     loop_stop_timer(broker->loop, &broker->rest);
     loop_remove_fd(broker->loop, &broker->io);
-    cleanup_closep(&broker->io.fd);
-    broker->io.fd = -1;
+    fd_close(&broker->io.fd);
 }
 
 static void broker_rested(void *data)
@@ -199,14 +198,12 @@ void grant_broker_leave(struct grant_broker *broker)
 
 void grant_broker_run(struct grant_broker *broker)
 {
-    cleanup_closep(&broker->worker_fd);
-    broker->worker_fd = -1;
+    fd_close(&broker->worker_fd);
 }
 
 void grant_broker_close(struct grant_broker *broker)
 {
     hang_up(broker);
     grant_broker_run(broker);
-    cleanup_closep(&broker->gntdev);
-    broker->gntdev = -1;
+    fd_close(&broker->gntdev);
 }

@@ -416,7 +416,6 @@ void store_filter_close(struct store_filter *filter)
     loop_stop_timer(filter->loop, &filter->stuck);
     for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
         loop_remove_fd(filter->loop, both[i]);
-        cleanup_closep(&both[i]->fd);
-        both[i]->fd = -1;
+        fd_close(&both[i]->fd);
     }
 }

@@ -100,8 +100,7 @@ static void line_close(struct line *line)
 {
     loop_stop_timer(line->job->loop, &line->rest);
     loop_remove_fd(line->job->loop, &line->io);
-    cleanup_closep(&line->io.fd);
-    line->io.fd = -1;
+    fd_close(&line->io.fd);
 }
 
 static void line_ready(void *data, short revents)
