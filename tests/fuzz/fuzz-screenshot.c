@@ -27,7 +27,7 @@
 #undef rfbGetClient
 #undef calloc
 #define INPUT_MAX 512
-#define SCREEN_MAX (8192u * 8192 * 4)
+#define SCREEN_MAX (4096u * 2304 * 4)
 
 int screenshot_main(void);
 rfbClient *rfbGetClient(int bits, int samples, int bytes);

@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -114,6 +115,18 @@ static void test_it_ends(void **state)
     assert_int_equal(access("picture", F_OK), -1);
 }
 
+/* One that it has left behind changes nothing of what is copied: the memory is sealed. */
+static void test_the_picture_is_sealed(void **state)
+{
+    struct fault fault;
+
+    assert_int_equal(take("printf PNG; (sleep 0.5; printf MORE 2>/dev/null && echo >changed; echo >tried) 2>/dev/null & ", &fault), 0);
+    for (int i = 0; i < 100 && access("tried", F_OK); i++)
+        poll(NULL, 0, 50);
+    assert_int_equal(access("tried", F_OK), 0);
+    assert_int_equal(access("changed", F_OK), -1);
+}
+
 /* It talks without end: that is nobody's, and the beginning is one line of the fault. */
 static void test_words(void **state)
 {
@@ -143,10 +156,11 @@ int main(void)
         cmocka_unit_test(test_picture),
         cmocka_unit_test(test_what_it_has),
         cmocka_unit_test(test_it_ends),
+        cmocka_unit_test(test_the_picture_is_sealed),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_no_viewer),
     };
-    static const char *const names[] = { "viewer", "picture", "password", "seen" };
+    static const char *const names[] = { "viewer", "picture", "password", "seen", "tried", "changed" };
     int failed;
 
     server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

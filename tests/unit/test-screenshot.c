@@ -1,0 +1,121 @@
+// libs: libvncclient libgcrypt libpng
+// cflags: -Ilauncher/screenshot -Ilauncher/dom0-daemon/root
+/*
+ * A VNC server in a stub domain that was taken over, and the program that makes a picture of what it says: how large a
+ * screen it may have.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#define main screenshot_main
+#include "launcher/screenshot/main.c"
+#undef main
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+int confine(enum confine_role role) { return 0; }
+
+/* All that a server says until the client knows its screen: version, no security, its success, the screen. */
+static void greet(int fd, unsigned int width, unsigned int height)
+{
+    struct {
+        char version[12];
+        uint8_t security[2];
+        uint8_t result[4];
+        uint16_t width, height;
+        uint8_t bits, depth, big_endian, true_colour;
+        uint16_t max[3];
+        uint8_t shift[3], padding[3];
+        uint8_t name[4];
+    } hello = { .security = { 1, 1 }, .width = htons(width), .height = htons(height), .bits = 32, .depth = 24,
+                .true_colour = 1, .max = { htons(255), htons(255), htons(255) }, .shift = { 16, 8, 0 } };
+
+    memcpy(hello.version, "RFB 003.008\n", 12);
+    assert_int_equal(sizeof(hello), 42);
+    assert_int_equal(write(fd, &hello, sizeof(hello)), sizeof(hello));
+}
+
+/* One raw rectangle in one update. */
+static void send_pixel(int fd)
+{
+    static const uint8_t update[] = { 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 99, 98, 97, 0 };
+
+    assert_int_equal(write(fd, update, sizeof(update)), sizeof(update));
+}
+
+/* What the program ends with, and how large its picture is. */
+static int take(unsigned int width, unsigned int height, bool has_pixel, off_t *size)
+{
+    int ends[2], secret[2], picture = memfd_create("picture", 0), status;
+    char rest[1000];
+    struct stat st;
+    pid_t pid;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    assert_int_equal(pipe(secret), 0);
+    greet(ends[0], width, height);
+    if (has_pixel)
+        send_pixel(ends[0]);
+    shutdown(ends[0], SHUT_WR);
+    pid = fork();
+    if (pid == 0) {
+        close(secret[1]);
+        if (dup2(ends[1], STDIN_FILENO) < 0 || dup2(picture, STDOUT_FILENO) < 0 ||
+            dup2(secret[0], SCREENSHOT_PASSWORD_FD) < 0)
+            _exit(99);
+        status = screenshot_main();
+        _exit(status);
+    }
+    close(ends[1]);
+    close(secret[0]);
+    close(secret[1]);
+    while (read(ends[0], rest, sizeof(rest)) > 0)
+        ;
+    close(ends[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(fstat(picture, &st), 0);
+    close(picture);
+    *size = st.st_size;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void test_a_picture(void **state)
+{
+    off_t size;
+
+    assert_int_equal(take(1, 1, true, &size), SCREENSHOT_TAKEN);
+    assert_in_range(size, 50, 200);
+}
+
+/* The largest has memory, and waits for its pixels; a larger one ends before. */
+static void test_how_large(void **state)
+{
+    static const struct { unsigned int width, height; enum screenshot_status status; } rows[] = {
+        { 4096, 2304, SCREENSHOT_LOST }, { 2304, 4096, SCREENSHOT_LOST }, { 4097, 2304, SCREENSHOT_REFUSED },
+        { 8192, 8192, SCREENSHOT_REFUSED }, { 65535, 65535, SCREENSHOT_REFUSED }, { 0, 0, SCREENSHOT_REFUSED },
+        { 65535, 0, SCREENSHOT_REFUSED },
+    };
+    off_t size;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int status = take(rows[i].width, rows[i].height, false, &size);
+
+        if (status != (int)rows[i].status || size)
+            fail_msg("%ux%u: status %d, %lld bytes", rows[i].width, rows[i].height, status, (long long)size);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_picture),
+        cmocka_unit_test(test_how_large),
+    };
+
+    return cmocka_run_group_tests_name("screenshot", tests, NULL, NULL);
+}
