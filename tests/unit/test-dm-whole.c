@@ -31,11 +31,13 @@
 #include "fake-xenstored.h"
 #include "xen-control.h"
 
+#include <linux/kcmp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <xen/sys/gntdev.h>
@@ -132,6 +134,7 @@ static pid_t start_daemon(void)
 
     if (pid)
         return pid;
+    close_inherited(&setup.options);
     setup.options.domid = 7;
     worker_init(&setup.worker);
     loop_init(&setup.loop, clock_now_ms);
@@ -173,6 +176,38 @@ static pid_t child_of(pid_t daemon, int n)
     return n < count ? children[n] : 0;
 }
 
+/* -------- what two of its processes share -------- */
+
+/*
+ * A descriptor's flags, offset and shutdown state belong to all who have it. Of all that root has, the other two have
+ * these: gntdev, what a console's bytes go to, and the one pipe, of which root only looks whether it has ended.
+ */
+static const char *const harmless[] = { GNTDEV, LOG, "pipe:" };
+
+static bool is_harmless(pid_t pid, int fd)
+{
+    char path[64], target[200] = "";
+
+    snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
+    if (readlink(path, target, sizeof(target) - 1) < 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(harmless); i++)
+        if (!strncmp(target, harmless[i], strlen(harmless[i])))
+            return true;
+    return false;
+}
+
+/* How many files both have open, other than those. */
+static int count_shared(pid_t root, pid_t child)
+{
+    int count = 0;
+
+    for (int a = 0; a < 64; a++)
+        for (int b = 0; b < 64; b++)
+            count += syscall(SYS_kcmp, root, child, KCMP_FILE, a, b) == 0 && !is_harmless(child, b);
+    return count;
+}
+
 static void test_each_is_replaced(void **state)
 {
     pid_t daemon, heir, xenstored = xenstored_start(XENSTORED, answer);
@@ -184,6 +219,11 @@ static void test_each_is_replaced(void **state)
     assert_true(wait_for_running(1));
     poll(NULL, 0, 1100); /* one that fails in the first second is no accident */
     heir = child_of(daemon, 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(count_shared(daemon, child_of(daemon, 1 + i)), 0);
+        assert_int_equal(count_shared(heir, child_of(daemon, 1 + i)), 0);
+    }
+    assert_true(count_shared(daemon, heir) > 0); /* it is seen */
     for (int i = 0; i < 2; i++) { /* keeper, worker */
         assert_int_equal(kill(child_of(daemon, 1 + i), SIGKILL), 0);
         assert_true(wait_for_running(2 + i));
