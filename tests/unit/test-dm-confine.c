@@ -83,10 +83,8 @@ static int set_an_option(void) { return setsockopt(1, SOL_SOCKET, SO_ATTACH_FILT
 static int end_a_socket(void) { return shutdown(1, SHUT_RDWR) ? FINE : WRONG; }
 
 /* Another process of the same user: the one that started us is none, but the filter does not look at users. */
-static int kill_another(void)
-{
-    return syscall(SYS_tgkill, getppid(), getppid(), 0) ? FINE : WRONG;
-}
+static pid_t another; /* a confined one may not ask for it */
+static int kill_another(void) { return syscall(SYS_tgkill, another, another, 0) ? FINE : WRONG; }
 
 static int signal_itself(void)
 {
@@ -94,7 +92,7 @@ static int signal_itself(void)
     return syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGUSR1) ? WRONG : FINE;
 }
 
-static int take_a_signal_over(void) { return fcntl(1, F_SETOWN, getppid()) ? FINE : WRONG; }
+static int take_a_signal_over(void) { return fcntl(1, F_SETOWN, another) ? FINE : WRONG; }
 static int ask_for_signals(void) { return fcntl(1, F_SETFL, O_ASYNC) ? FINE : WRONG; }
 static int do_not_block(void) { return fcntl(1, F_SETFL, fcntl(1, F_GETFL) | O_NONBLOCK) ? WRONG : FINE; }
 static int type_for_others(void) { return ioctl(1, TIOCSTI, "x") ? FINE : WRONG; }
@@ -127,6 +125,13 @@ static int run_code(void)
     void *p = (void *)syscall(SYS_mmap, NULL, 4096, 7, 0x22, -1, 0);
 
     return p == (void *)-1 ? FINE : WRONG;
+}
+
+static int make_code(void)
+{
+    void *p = (void *)syscall(SYS_mmap, NULL, 4096, 3, 0x22, -1, 0);
+
+    return syscall(SYS_mprotect, p, 4096, 5) ? FINE : WRONG;
 }
 
 static int old_abi(void)
@@ -191,6 +196,7 @@ static void test_the_rest_is_death(void **state)
         { probe, map_a_grant },    { viewer, map_a_grant },
         { worker, change_a_flag }, { worker, end_a_socket },   { keeper, change_a_flag },
         { worker, run_code },      { worker, old_abi },        { keeper, open_a_file },
+        { worker, make_code },     { keeper, make_code },      { viewer, make_code },
         { keeper, make_a_process }, { keeper, run_code },      { keeper, make_a_socket },
         { keeper, signal_others }, { viewer, make_a_process }, { viewer, make_a_socket },
         { viewer, become_root },   { viewer, trace },          { viewer, signal_others },
@@ -211,13 +217,12 @@ FILE *__wrap_fopen(const char *path, const char *mode)
     return __real_fopen(passwd && !strcmp(path, "/etc/passwd") ? passwd : path, mode);
 }
 
-/* The user and group, as one number, of a process that is confined; -1: it could not be. */
-static int64_t user_of(int (*lock_up)(void))
+/* Calls LOOK with each line of /proc/PID/NAME of a process that is confined; whether it could be. */
+static bool look_at(int (*lock_up)(void), const char *name, void (*look)(const char *line))
 {
-    unsigned int uid = 0, gid = 0;
+    bool confined = false;
     int ends[2], status;
     char path[40], line[200];
-    int64_t user = -1;
     pid_t pid;
     FILE *f;
 
@@ -230,17 +235,55 @@ static int64_t user_of(int (*lock_up)(void))
     }
     close(ends[1]);
     if (read(ends[0], line, 1) == 1) {
-        snprintf(path, sizeof(path), "/proc/%d/status", pid);
+        confined = true;
+        snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
         f = __real_fopen(path, "r");
         while (f && fgets(line, sizeof(line), f))
-            if (sscanf(line, "Uid: %u", &uid) == 1 || sscanf(line, "Gid: %u", &gid) == 1)
-                user = (int64_t)uid << 32 | gid;
+            look(line);
         fclose(f);
     }
     close(ends[0]);
     kill(pid, SIGKILL);
     assert_int_equal(waitpid(pid, &status, 0), pid);
-    return user;
+    return confined;
+}
+
+static unsigned int uid, gid;
+
+static void see_user(const char *line)
+{
+    if (sscanf(line, "Uid: %u", &uid) != 1)
+        sscanf(line, "Gid: %u", &gid);
+}
+
+/* The user and group, as one number, of a process that is confined; -1: it could not be. */
+static int64_t user_of(int (*lock_up)(void))
+{
+    return look_at(lock_up, "status", see_user) ? (int64_t)uid << 32 | gid : -1;
+}
+
+static struct { unsigned int files, core, file_size; int processes; } limits;
+
+static void see_limit(const char *line)
+{
+    sscanf(line, "Max processes %d", &limits.processes);
+    sscanf(line, "Max open files %u", &limits.files);
+    sscanf(line, "Max core file size %u", &limits.core);
+    sscanf(line, "Max file size %u", &limits.file_size);
+}
+
+/* Where there is no control group; and no core of what holds a guest's secrets. */
+static void test_limits(void **state)
+{
+    int (*const roles[])(void) = { worker, keeper, viewer, probe };
+
+    for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+        memset(&limits, 0xff, sizeof(limits));
+        assert_true(look_at(roles[i], "limits", see_limit));
+        if (limits.processes || limits.files != 64 || limits.core || limits.file_size != 64 << 20)
+            fail_msg("role %zu: %d processes, %u files, core of %u, files of %u bytes", i, limits.processes,
+                     limits.files, limits.core, limits.file_size);
+    }
 }
 
 #define USER(id) (INT64_C(id) << 32 | (id))
@@ -312,8 +355,10 @@ int main(void)
         cmocka_unit_test_setup(test_work_goes_on, root_only),
         cmocka_unit_test_setup(test_the_rest_is_death, root_only),
         cmocka_unit_test_setup(test_a_user_for_each, root_only),
+        cmocka_unit_test_setup(test_limits, root_only),
         cmocka_unit_test_setup(test_ends_with_its_parent, root_only),
     };
 
+    another = getpid();
     return cmocka_run_group_tests_name("dm-confine", tests, NULL, NULL);
 }
