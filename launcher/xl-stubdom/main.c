@@ -32,6 +32,7 @@
 #include "host-config.h"
 #include "image.h"
 #include "log-tail.h"
+#include "remains.h"
 #include "run-xl.h"
 #include "saved-guest.h"
 #include "screenshot.h"
@@ -596,6 +597,9 @@ static int start_guest(struct job *job)
         paused = !unpause(job, &watch);
     if (!rc && (run.status || paused) && destroy_remains(job, &watch))
         explain(job, &run, &logs);
+    /* Another xl may have destroyed it while ours still wrote. */
+    if (!rc && stub_watch_look(&watch).guest < 0)
+        remains_remove(watch.xs, watch.xc);
     stub_watch_dispose(&watch);
     logs_dispose(&logs);
     if (rc)

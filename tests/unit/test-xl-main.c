@@ -104,6 +104,11 @@ bool stub_watch_never_ran(struct stub_watch *watch, int32_t domid)
     return !access("paused", F_OK);
 }
 
+void remains_remove(struct xs_handle *xs, struct xc_interface_core *xc)
+{
+    fclose(fopen("removed", "w"));
+}
+
 const char *stub_reason_text(unsigned int reason)
 {
     assert_int_equal(reason, 3);
@@ -387,7 +392,10 @@ static void test_failed_create(void **state)
             "mv log/qemu-dm-g.log.n log/qemu-dm-g.log; exit 3; }");
 
     sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
+    unlink("removed");
     assert_int_equal(RUN("create", "g.cfg"), 3);
+    assert_int_equal(access("removed", F_OK), 0);
+    unlink("removed");
     assert_string_equal(get("args"), "create\nFILE\n" SETTINGS);
     assert_string_equal(get("err"),
                         "xl-stubdom: the end of the stub domain's log (log/qemu-dm-g.log):\n"
@@ -405,10 +413,12 @@ static void test_failed_create(void **state)
     assert_string_equal(get("args"), "create\nFILE\n" SETTINGS "destroy\n4\ndestroy\n5\n");
 
     /* a guest that runs stays, whatever happens to xl */
+    unlink("removed");
     sight = (struct stub_sight){.state = STUB_READY, .guest = 4, .stub = 5};
     assert_int_equal(RUN("create", "g.cfg"), 3);
     assert_string_equal(get("args"), "create\nFILE\n" SETTINGS);
     assert_string_equal(get("err"), "");
+    assert_int_equal(access("removed", F_OK), -1);
 
     /* its device model is ready, and it has not run yet: only if that is what was asked for */
     put("paused", "", 0600);
@@ -898,7 +908,7 @@ static int tear_down(void **state)
     static const char *const names[] = {
         "fw/qemu-stubdom-linux-kernel", "fw/qemu-stubdom-linux-rootfs", "fw", "log", "g.cfg", "plain.cfg",
         "dm", "vif", "block", "xl.conf", "xl", "out", "err", "args", "seen", "saved", "given",
-        "uuid", "lock/g.lock", "lock", "secret.cfg",
+        "uuid", "removed", "lock/g.lock", "lock", "secret.cfg",
     };
 
     (void)state;

@@ -1,0 +1,19 @@
+/*
+ * remains: what libxl has left in xenstore of domains that are gone.
+ *
+ * An xl that creates a guest goes on to write devices' nodes while another xl destroys it, and behind what that one has
+ * removed. Xen gives a number to a domain before libxl writes the first node of it, and libxl removes the nodes before
+ * the domain is gone: so one that Xen does not know is nobody's.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef XL_STUBDOM_REMAINS_H
+#define XL_STUBDOM_REMAINS_H
+
+struct xs_handle;
+struct xc_interface_core;
+
+/* Removes it, as far as it can. */
+void remains_remove(struct xs_handle *xs, struct xc_interface_core *xc);
+
+#endif
