@@ -530,6 +530,24 @@ static void test_boot_files(void **state)
     assert_int_equal(message.port, 0);
 }
 
+/* As much more may a saved state have; a guest cannot say so itself. */
+static void test_video_memory(void **state)
+{
+    static const struct { const char *kib; unsigned int owner; uint64_t bytes; } rows[] = {
+        { "16384", 0, 16 << 20 }, { "4194304", 0, (uint64_t)4 << 30 }, { "4194305", 0, 0 }, { "16384", 6, 0 },
+        { "", 0, 0 }, { "lots", 0, 0 }, { "-1", 0, 0 },
+    };
+
+    assert_int_equal(store_read_video_memory(&store), 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        set_bytes("/local/domain/6/memory/videoram", rows[i].kib, strlen(rows[i].kib), rows[i].owner);
+        if (store_read_video_memory(&store) != rows[i].bytes)
+            fail_msg("row %zu: %llu", i, (unsigned long long)store_read_video_memory(&store));
+    }
+    store.target = -1;
+    assert_int_equal(store_read_video_memory(&store), 0);
+}
+
 static void test_seed(void **state)
 {
     char first[80];
@@ -552,6 +570,7 @@ int main(void)
         TEST(test_output_of_the_stub_domain_is_refused),
         TEST(test_odd_outputs_and_consoles),
         TEST(test_frontend_numbers),
+        TEST(test_video_memory),
         TEST(test_slots),
         TEST(test_qmp),
         TEST(test_backend_state_is_only_changed_where_it_is),
