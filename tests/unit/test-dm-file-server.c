@@ -179,9 +179,12 @@ static void sent_once(void **state)
     peer.room = 70000;
     offer(1);
     assert_sent(3000);
-    for (int i = 0; i < 3; i++) {
+    for (unsigned int i = 0; i < 3; i++) {
+        struct message another = { .type = MESSAGE_FILE, .index = 1, .ring_ref = 10 + i, .port = 5 + i };
+
         peer.room = 70000;
         offer(1);
+        file_server_offer(&server, &another);
     }
     assert_int_equal(peer.opens, 1);
     assert_int_equal(peer.used, 3000 + BOOT_FILE_HEADER);
