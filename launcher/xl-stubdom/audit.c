@@ -3,32 +3,38 @@
  *
  * What is read is libxl's: /libxl/N/type; below /local/domain/N name, image/device-model-domid, and
  * image/device-model-pid of a guest without a stub domain; of the stub domain's own, device-model-pid and, below
- * its /vm/UUID, image/kernel. A guest or stub domain can write none of them.
+ * its /vm/UUID, start_time, image/kernel and image/ramdisk. A guest or stub domain can write none of them.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "audit.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <xenstore.h>
 
 #include "cleanup.h"
 #include "flavour.h"
+#include "image.h"
 #include "util.h"
 #include "xs-get.h"
 
 #define DAEMON "stubdom-dm"
-#define FORMAT "%-6s %-24s %-8s %-8s %-12s %8s  %s\n"
+#define FORMAT "%-6s %-24s %-8s %-8s %-20s %-12s %8s  %s\n"
+#define IMAGE_MAX 21
 
 struct guest {
     char *name, *flavour;
     unsigned int domid, stub; /* stub 0: none */
     unsigned int pid;         /* of what libxl started in dom0; 0: nothing */
+    char image[IMAGE_MAX];    /* QEMU's version in it; "" without a flavour of ours */
+    bool replaced;            /* the image has been, since */
     char user[16];            /* of the daemon's worker */
     unsigned int restarts;
 };
@@ -99,11 +105,36 @@ static unsigned int count_restarts(const char *logs, const char *guest)
     return count;
 }
 
+/* Another file of that name, or another content, since then: seconds. */
+static bool is_newer(const char *path, unsigned int than)
+{
+    struct stat st;
+
+    return path && than && !stat(path, &st) && st.st_ctime > than;
+}
+
+/* What stands in the files now is what the stub domain was made of, unless they are newer than it. */
+static void look_at_image(struct xs_handle *xs, const char *vm, const char *kernel, struct guest *guest)
+{
+    cleanup_free char *start = xs_get(xs, "%s/start_time", vm);
+    cleanup_free char *ramdisk = xs_get(xs, "%s/image/ramdisk", vm);
+    const struct flavour *flavour = flavour_of_kernel(kernel);
+    unsigned int started = 0;
+
+    if (start)
+        start[strcspn(start, ".")] = '\0';
+    if (start && parse_uint(start, UINT_MAX, &started))
+        started = 0;
+    guest->replaced = is_newer(kernel, started) || is_newer(ramdisk, started);
+    guest->flavour = strdup(flavour ? flavour->name : "other");
+    if (flavour && !guest->replaced)
+        image_source_version(kernel, flavour, "qemu", guest->image, sizeof(guest->image));
+}
+
 static void look_at(struct xs_handle *xs, const char *logs, struct guest *guest)
 {
     cleanup_free char *stub = xs_get(xs, "/local/domain/%u/image/device-model-domid", guest->domid);
     cleanup_free char *pid = NULL, *vm = NULL, *kernel = NULL;
-    const struct flavour *flavour;
 
     guest->stub = number(stub);
     pid = xs_get(xs, "/local/domain/%u/image/device-model-pid", guest->stub ? guest->stub : guest->domid);
@@ -112,8 +143,8 @@ static void look_at(struct xs_handle *xs, const char *logs, struct guest *guest)
         return;
     vm = xs_get(xs, "/local/domain/%u/vm", guest->stub);
     kernel = vm ? xs_get(xs, "%s/image/kernel", vm) : NULL;
-    flavour = kernel ? flavour_of_kernel(kernel) : NULL;
-    guest->flavour = strdup(flavour ? flavour->name : "other");
+    if (kernel)
+        look_at_image(xs, vm, kernel, guest);
     user_of(guest->pid, guest->user);
     guest->restarts = count_restarts(logs, guest->name);
 }
@@ -138,10 +169,14 @@ static bool judge(const struct guest *guest, FILE *out)
         finding = "NOBODY SERVES ITS STUB DOMAIN";
     else if (strcmp(program, DAEMON))
         finding = "A QEMU IN DOM0 SERVES ITS STUB DOMAIN";
-    else
+    else {
         bad = false;
+        if (guest->replaced)
+            finding = "in order; its image was replaced, the new one is for its next start";
+    }
     fprintf(out, FORMAT, domid, guest->name, where, guest->flavour ? guest->flavour : "-",
-            *guest->user ? guest->user : "-", guest->stub ? restarts : "-", finding);
+            guest->replaced ? "older" : *guest->image ? guest->image : "-", *guest->user ? guest->user : "-",
+            guest->stub ? restarts : "-", finding);
     return bad;
 }
 
@@ -161,7 +196,8 @@ int audit(const char *logs, FILE *out, struct fault *fault)
         xs_close(xs);
         return rc;
     }
-    fprintf(out, FORMAT, "guest", "name", "model in", "flavour", "user", "restarts", "finding");
+    fprintf(out, FORMAT, "guest", "name", "model in", "flavour", "image's QEMU", "user", "restarts",
+            "finding");
     for (unsigned int i = 0; i < count; i++) {
         struct guest guest = { .domid = number(domains[i]) };
         cleanup_free char *type = xs_get(xs, "/libxl/%u/type", guest.domid);

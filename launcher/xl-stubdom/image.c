@@ -107,6 +107,28 @@ void image_print_origin(const char *kernel, const struct flavour *flavour, FILE 
     }
 }
 
+void image_source_version(const char *kernel, const struct flavour *flavour, const char *source, char *text,
+                          size_t size)
+{
+    static const char made_of[] = "# made of ";
+    const char *file;
+    cleanup_fclose FILE *f = manifest_open(kernel, flavour->manifest, &file);
+    cleanup_free char *line = NULL;
+    size_t room = 0, len = strlen(source);
+
+    snprintf(text, size, "-");
+    while (f && getline(&line, &room, f) > 0) {
+        char *rest = line + strlen(made_of), *word;
+
+        if (strncmp(line, made_of, strlen(made_of)))
+            continue;
+        while ((word = strsep(&rest, ",\n")))
+            if (!strncmp(word += strspn(word, " "), source, len) && word[len] == ' ')
+                snprintf(text, size, "%s", word + len + 1);
+        return;
+    }
+}
+
 static int check_size(const char *path, uint64_t size, uint64_t wanted, struct fault *fault)
 {
     if (size < wanted)

@@ -25,4 +25,8 @@ int image_check_ramdisk(const char *path, const struct flavour *flavour, struct 
 /* Writes what the manifest beside the kernel says of its sources; nothing when there is none. */
 void image_print_origin(const char *kernel, const struct flavour *flavour, FILE *out);
 
+/* The version of SOURCE ("qemu") that it says, as far as SIZE goes; "-" when there is none. */
+void image_source_version(const char *kernel, const struct flavour *flavour, const char *source, char *text,
+                          size_t size);
+
 #endif

@@ -1,5 +1,5 @@
 // sources: launcher/xl-stubdom/audit.c launcher/xl-stubdom/xs-get.c launcher/xl-stubdom/fault.c
-// sources: launcher/xl-stubdom/flavour.c
+// sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/image.c
 // wrap: xs_open xs_close xs_read xs_directory readlink
 // libs: xenstore
 /*
@@ -63,6 +63,13 @@ ssize_t __wrap_readlink(const char *path, char *buf, size_t size)
 
 static const char *const in_dom0[] = {HVM, "/local/domain/4/image/device-model-pid", "501", NULL};
 static const char *const in_stub[] = {STUB, NULL};
+/* With an image whose manifest is there: the test's folder stands before the names, and the time is set. */
+static char kernel[100], ramdisk[100], start_time[20];
+static const char *const whole[] = {
+    HVM, "/local/domain/4/image/device-model-domid", "5", "/local/domain/5/image/device-model-pid", "501",
+    "/local/domain/5/vm", "/vm/u", "/vm/u/image/kernel", kernel, "/vm/u/image/ramdisk", ramdisk,
+    "/vm/u/start_time", start_time, NULL
+};
 static const char *const half_made[] = {HVM, NULL};
 static const char *const not_hvm[] = {"/libxl/4/type", "pvh", "/local/domain/4/name", "g", NULL};
 
@@ -104,6 +111,42 @@ static void test_findings(void **state)
     }
 }
 
+/* Ten seconds after its files were made it was started; then, ten before. */
+static void test_versions(void **state)
+{
+    static const struct { const char *start; const char *says; } rows[] = {
+        { "%jd.50", " micro    1:10.0.2+ds-2        -                   2  in order\n" },
+        { "-%jd", " micro    1:10.0.2+ds-2 " },
+        { "17.00", " micro    older                -                   2  in order; its image was replaced" },
+    };
+    struct stat st;
+
+    assert_int_equal(stat(ramdisk, &st), 0);
+    store = whole;
+    daemon_exe = "/usr/libexec/xen-stubdom/stubdom-dm";
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct fault fault;
+        char *text = NULL;
+        size_t len;
+        FILE *out = open_memstream(&text, &len);
+
+        snprintf(start_time, sizeof(start_time), rows[i].start, (intmax_t)st.st_ctime + 10);
+        assert_int_equal(audit(dir, out, &fault), 0);
+        fclose(out);
+        if (!strstr(text, rows[i].says))
+            fail_msg("row %zu: %s", i, text);
+        free(text);
+    }
+}
+
+static void put(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+
+    fputs(text, f);
+    fclose(f);
+}
+
 static void test_no_xen(void **state)
 {
     struct fault fault;
@@ -117,21 +160,28 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_findings),
+        cmocka_unit_test(test_versions),
         cmocka_unit_test(test_no_xen),
     };
-    char path[100];
-    FILE *log;
+    char path[100], manifest[100];
     int failed;
 
     if (!mkdtemp(dir))
         return 1;
     snprintf(path, sizeof(path), "%s/qemu-dm-g-dm.log", dir);
-    log = fopen(path, "w");
-    fputs("stubdom-dm d5: starting keeper and worker anew\nother: starting keeper and worker anew\n"
-          "stubdom-dm d5: starting keeper and worker anew\n", log);
-    fclose(log);
+    put(path, "stubdom-dm d5: starting keeper and worker anew\nother: starting keeper and worker anew\n"
+              "stubdom-dm d5: starting keeper and worker anew\n");
+    snprintf(kernel, sizeof(kernel), "%s/qemu-stubdom-micro-kernel", dir);
+    snprintf(ramdisk, sizeof(ramdisk), "%s/ramdisk", dir);
+    snprintf(manifest, sizeof(manifest), "%s/qemu-stubdom-micro.manifest", dir);
+    put(kernel, "");
+    put(ramdisk, "");
+    put(manifest, "4 00 qemu-stubdom-micro-kernel\n# made of linux 6, qemux 1, qemu 1:10.0.2+ds-2, xen 4\n# qemu 9\n");
     failed = cmocka_run_group_tests_name("xl-audit", tests, NULL, NULL);
     unlink(path);
+    unlink(kernel);
+    unlink(ramdisk);
+    unlink(manifest);
     rmdir(dir);
     return failed;
 }
