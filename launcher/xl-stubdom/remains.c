@@ -16,14 +16,13 @@
 #include "xen-control.h"
 
 #define BACKENDS "/local/domain/0/backend"
-#define DOMID_MAX 0x7fef /* below DOMID_FIRST_RESERVED */
 
 static bool is_gone(xc_interface *xc, const char *domain)
 {
     xc_domaininfo_t info;
     unsigned int domid;
 
-    return !parse_uint(domain, DOMID_MAX, &domid) && xc_domain_getinfo_single(xc, domid, &info) && errno == ESRCH;
+    return !parse_uint(domain, DOMID_FIRST_RESERVED - 1, &domid) && xc_domain_getinfo_single(xc, domid, &info) && errno == ESRCH;
 }
 
 /* FOLDER has one for each domain. */

@@ -1,5 +1,5 @@
 // sources: launcher/dom0-daemon/root/grant-broker.c launcher/dom0-daemon/confined/grants.c
-// wrap: ioctl
+// wrap: ioctl mmap
 // cflags: -DGNTDEV="\"/tmp/dm-grants-test\""
 /*
  * Root's broker and a worker in a process of its own, with a file of pages in gntdev's place: what an honest one
@@ -37,6 +37,8 @@ static struct shared {
     uint64_t notify_at;
     char *last; /* where the worker has it */
     uint64_t last_index;
+    int gntdev;
+    bool mapped[64];
 } *shared;
 
 int __wrap_ioctl(int fd, unsigned long request, void *argument)
@@ -62,6 +64,7 @@ int __wrap_ioctl(int fd, unsigned long request, void *argument)
     case IOCTL_GNTDEV_UNMAP_GRANT_REF:
         shared->by_worker += getpid() != shared->root;
         shared->unmaps++;
+        shared->mapped[((struct ioctl_gntdev_unmap_grant_ref *)argument)->index / PAGE] = false;
         return 0;
     case IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR:
         find->offset = shared->last_index;
@@ -75,6 +78,21 @@ int __wrap_ioctl(int fd, unsigned long request, void *argument)
         return notify->event_channel_port == NO_PORT ? -1 : 0;
     }
     return -1;
+}
+
+void *__real_mmap(void *address, size_t len, int prot, int flags, int fd, off_t offset);
+
+/* What was asked for can be mapped once. */
+void *__wrap_mmap(void *address, size_t len, int prot, int flags, int fd, off_t offset)
+{
+    if (shared && fd >= 0 && fd == shared->gntdev) {
+        if (shared->mapped[offset / PAGE]) {
+            errno = EINVAL;
+            return MAP_FAILED;
+        }
+        shared->mapped[offset / PAGE] = true;
+    }
+    return __real_mmap(address, len, prot, flags, fd, offset);
 }
 
 xc_interface *xc_interface_open(xentoollog_logger *logger, xentoollog_logger *dom, unsigned int flags)
@@ -118,6 +136,7 @@ static int run(int (*play)(const struct grants *grants))
     grant_broker_init(&broker, &loop, STUB);
     assert_int_equal(grant_broker_open(&broker), 0);
     shared->root = getpid();
+    shared->gntdev = broker.gntdev;
     worker = fork();
     if (worker == 0) {
         struct grants grants = { broker.gntdev, broker.worker_fd };
@@ -232,12 +251,38 @@ static int play_rude(const struct grants *grants)
     EXPECT(ask(grants, &request, sizeof(request)) == 0);
     request.what = GRANT_NOTIFY;
     request.index = 5 * PAGE;
+    EXPECT(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, grants->gntdev, 5 * PAGE) != MAP_FAILED);
     for (request.port = OTHERS_PORT; request.port <= UNKNOWN_PORT; request.port++) {
         EXPECT(ask(grants, &request, sizeof(request)) < 0);
         EXPECT(shared->notify_port == request.port && shared->notify_action == 0);
     }
     EXPECT(ask(grants, &request, sizeof(request)) == -EINVAL);
     return 0;
+}
+
+/* What is not mapped yet, and will be read-only: Linux would fault. Nor what is none, or was forgotten. */
+static int play_early(const struct grants *grants)
+{
+    struct grant_request request = { .what = GRANT_MAP, .count = 2, .refs = { 5, 6 }, .port = OWN_PORT };
+    static const uint64_t indices[] = { 5 * PAGE, 5 * PAGE + 1, 7 * PAGE - 1, 7 * PAGE, 5 * PAGE - 1, 0, UINT64_MAX };
+
+    EXPECT(ask(grants, &request, sizeof(request)) == 0);
+    request.what = GRANT_NOTIFY;
+    for (size_t i = 0; i < ARRAY_LEN(indices); i++) {
+        shared->mapped[5] = i == 3 || i == 4;
+        request.index = indices[i];
+        EXPECT(ask(grants, &request, sizeof(request)) == -EPERM);
+    }
+    EXPECT(shared->notify_port == 0);
+    shared->mapped[5] = true;
+    request.index = 7 * PAGE - 1;
+    EXPECT(ask(grants, &request, sizeof(request)) == 0);
+    return 0;
+}
+
+static void test_an_early_worker_waits(void **state)
+{
+    assert_int_equal(run(play_early), 0);
 }
 
 static void test_a_rude_worker_disturbs_nobody(void **state)
@@ -363,6 +408,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_an_honest_worker_has_its_pages),
         TEST(test_a_greedy_worker_has_so_many),
+        TEST(test_an_early_worker_waits),
         TEST(test_a_rude_worker_disturbs_nobody),
         TEST(test_nonsense_ends_the_service),
         TEST(test_haste_is_slowed_down),

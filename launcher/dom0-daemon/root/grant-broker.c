@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <xen/sys/gntdev.h>
 
@@ -24,6 +25,7 @@
 #define MAX_REQUESTS 256
 #define REQUESTS_A_SECOND 500
 #define REST_MS 10
+#define PAGE ((size_t)4096)
 
 static int ask_linux(int gntdev, unsigned long request, void *argument)
 {
@@ -71,12 +73,33 @@ static int check_port(const struct grant_broker *broker, uint32_t port)
     return rc;
 }
 
+/*
+ * Whether the worker has mapped what is at INDEX, which is so once. Before that Linux does not know yet that it will be
+ * read-only, and would fault when it clears an octet of it.
+ */
+static bool is_mapped(const struct grant_broker *broker, uint64_t index)
+{
+    for (size_t n = 0; n < GRANT_MAX_MAPS; n++) {
+        size_t len = broker->maps[n].count * PAGE;
+        void *pages;
+
+        if (index < broker->maps[n].index || index - broker->maps[n].index >= len)
+            continue;
+        pages = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, broker->gntdev, broker->maps[n].index);
+        if (pages == MAP_FAILED)
+            return errno == EINVAL;
+        munmap(pages, len);
+        return false;
+    }
+    return false;
+}
+
 /* Linux holds the event channel from then on: what it is found to be, it stays. */
 static int notify(struct grant_broker *broker, uint64_t index, uint32_t port)
 {
     struct ioctl_gntdev_unmap_notify order = { .index = index, .event_channel_port = port,
                                                .action = UNMAP_NOTIFY_CLEAR_BYTE | UNMAP_NOTIFY_SEND_EVENT };
-    int rc = ask_linux(broker->gntdev, IOCTL_GNTDEV_SET_UNMAP_NOTIFY, &order);
+    int rc = is_mapped(broker, index) ? ask_linux(broker->gntdev, IOCTL_GNTDEV_SET_UNMAP_NOTIFY, &order) : -EPERM;
 
     if (rc)
         return rc;

@@ -4,7 +4,7 @@
  * file, may not ask it (confine.c), and can only mmap() what root has put into that file's list. (Linux 5.5 or later:
  * before, only the process that had opened the file could.) Nor can gntdev be told whom it may notify when a mapping
  * ends, of all event channels that dom0's programs have: root looks whether the one that is named leads to this stub
- * domain.
+ * domain, and whether the mapping is there (Linux would fault in one that becomes read-only later).
  *
  * The file is new for each worker. Nothing of it matters to root: no call of root's on it waits.
  *
