@@ -210,7 +210,7 @@ static int count_shared(pid_t root, pid_t child)
 
 static void test_each_is_replaced(void **state)
 {
-    pid_t daemon, heir, xenstored = xenstored_start(XENSTORED, answer);
+    pid_t daemon, heir, keeper, xenstored = xenstored_start(XENSTORED, answer);
     struct stat st;
     int status;
 
@@ -237,6 +237,11 @@ static void test_each_is_replaced(void **state)
     for (int i = 0; i < 300 && stat(LOG, &st); i++)
         poll(NULL, 0, 10);
     assert_int_equal(stat(LOG, &st), 0);
+    /* Nobody ends by that, nor by a stray signal. */
+    keeper = child_of(daemon, 1);
+    assert_int_equal(kill(daemon, SIGTERM), 0);
+    poll(NULL, 0, 300);
+    assert_int_equal(child_of(daemon, 1), keeper);
     assert_int_equal(shared->running, 3);
     assert_int_equal(kill(daemon, SIGKILL), 0);
     assert_int_equal(waitpid(daemon, NULL, 0), daemon);
