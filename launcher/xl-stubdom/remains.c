@@ -22,7 +22,8 @@ static bool is_gone(xc_interface *xc, const char *domain)
     xc_domaininfo_t info;
     unsigned int domid;
 
-    return !parse_uint(domain, DOMID_FIRST_RESERVED - 1, &domid) && xc_domain_getinfo_single(xc, domid, &info) && errno == ESRCH;
+    return !parse_uint(domain, DOMID_FIRST_RESERVED - 1, &domid) && xc_domain_getinfo_single(xc, domid, &info) &&
+           errno == ESRCH;
 }
 
 /* FOLDER has one for each domain. */

@@ -98,7 +98,7 @@ static void test_a_log_that_is_renamed(void **state)
     unlink(old);
 }
 
-/* The supervisor may not look into every folder, and one may be gone: that is not a rename, and no reason to complain. */
+/* The supervisor may not look into every folder, and one may be gone: no rename, and no reason to complain. */
 static void test_where_nobody_can_look_nothing_is_renamed(void **state)
 {
     static const char folder[] = "/tmp/dm-stderr-sink-folder", path[] = "/tmp/dm-stderr-sink-folder/log";

@@ -120,7 +120,8 @@ static void test_the_picture_is_sealed(void **state)
 {
     struct fault fault;
 
-    assert_int_equal(take("printf PNG; (sleep 0.5; printf MORE 2>/dev/null && echo >changed; echo >tried) 2>/dev/null & ", &fault), 0);
+    assert_int_equal(take("printf PNG; (sleep 0.5; printf MORE && echo >changed; echo >tried) 2>/dev/null & ", &fault),
+                     0);
     for (int i = 0; i < 100 && access("tried", F_OK); i++)
         poll(NULL, 0, 50);
     assert_int_equal(access("tried", F_OK), 0);
