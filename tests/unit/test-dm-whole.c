@@ -208,6 +208,25 @@ static int count_shared(pid_t root, pid_t child)
     return count;
 }
 
+/* A container's host may not let it. */
+static bool can_compare(void)
+{
+    return syscall(SYS_kcmp, getpid(), getpid(), KCMP_FILE, STDERR_FILENO, STDERR_FILENO) == 0;
+}
+
+static void check_shared(pid_t daemon, pid_t heir)
+{
+    if (!can_compare()) {
+        print_message("no kcmp(): what they share is not looked at\n");
+        return;
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(count_shared(daemon, child_of(daemon, 1 + i)), 0);
+        assert_int_equal(count_shared(heir, child_of(daemon, 1 + i)), 0);
+    }
+    assert_true(count_shared(daemon, heir) > 0); /* it is seen */
+}
+
 static void test_each_is_replaced(void **state)
 {
     pid_t daemon, heir, keeper, xenstored = xenstored_start(XENSTORED, answer);
@@ -219,11 +238,7 @@ static void test_each_is_replaced(void **state)
     assert_true(wait_for_running(1));
     poll(NULL, 0, 1100); /* one that fails in the first second is no accident */
     heir = child_of(daemon, 0);
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(count_shared(daemon, child_of(daemon, 1 + i)), 0);
-        assert_int_equal(count_shared(heir, child_of(daemon, 1 + i)), 0);
-    }
-    assert_true(count_shared(daemon, heir) > 0); /* it is seen */
+    check_shared(daemon, heir);
     for (int i = 0; i < 2; i++) { /* keeper, worker */
         assert_int_equal(kill(child_of(daemon, 1 + i), SIGKILL), 0);
         assert_true(wait_for_running(2 + i));
