@@ -165,7 +165,7 @@ const struct key keys[] = {
     ROW("llc_colors", HARMLESS, FOR_ARM),
     /* Disks, NICs, ports. */
     ROW("disk", SERVED, "see `xl-stubdom.cfg(5)`"),
-    ROW("hdtype", SERVED, NULL),
+    ROW("hdtype", SERVED, "`\"ahci\"`: SeaBIOS before 1.16.3, as Debian 12 has it, waits 32 s for such disks"),
     ROW("vif", SERVED, "see `xl-stubdom.cfg(5)`"),
     ROW("vif2", HARMLESS, "xl ignores it"),
     ROW("serial", SERVED, "see `stubdom-dm(8)`"),
