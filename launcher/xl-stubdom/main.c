@@ -477,6 +477,8 @@ static bool destroy_remains(struct job *job, struct stub_watch *watch)
     if (sight.guest >= 0)
         sight = stub_watch_look(watch);
     destroy_domain(job, sight.stub);
+    if (stub_watch_end_nameless(watch, &job->fault))
+        fault_print(&job->fault, stderr);
     return true;
 }
 

@@ -9,6 +9,7 @@
 #include "stub-watch.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,12 @@
 #include "xen-control.h"
 #include "xs-get.h"
 
-#define DOMID_MAX 0x7fef /* below DOMID_FIRST_RESERVED */
+#define DOMID_MAX (STUB_WATCH_DOMIDS - 1)
+#define AT_ONCE 64
+#define MAX_NAMELESS 4 /* one xl leaves one */
+#ifndef NAMELESS_GRACE_MS
+#define NAMELESS_GRACE_MS 1000
+#endif
 
 static int32_t parse_domid(const char *text)
 {
@@ -87,6 +93,29 @@ static void disconnect(struct stub_watch *watch)
     watch->xs = NULL;
 }
 
+/* Calls SEE for each domain that Xen has, dom0 aside. False: Xen does not say. */
+static bool each_domain(struct stub_watch *watch, void (*see)(struct stub_watch *, const xc_domaininfo_t *, void *),
+                        void *data)
+{
+    xc_domaininfo_t infos[AT_ONCE];
+    uint32_t next = 1;
+    int n;
+
+    while ((n = xc_domain_getinfolist(watch->xc, next, AT_ONCE, infos)) > 0) {
+        for (int i = 0; i < n; i++)
+            if (infos[i].domain < STUB_WATCH_DOMIDS)
+                see(watch, &infos[i], data);
+        next = infos[n - 1].domain + 1u;
+    }
+    return n == 0;
+}
+
+static void note_before(struct stub_watch *watch, const xc_domaininfo_t *info, void *data)
+{
+    (void)data;
+    watch->before[info->domain / 8] |= 1u << info->domain % 8;
+}
+
 int stub_watch_init(struct stub_watch *watch, const char *guest, const char *uuid)
 {
     memset(watch, 0, sizeof(*watch));
@@ -102,7 +131,7 @@ int stub_watch_init(struct stub_watch *watch, const char *guest, const char *uui
     if (!watch->xs)
         return 0;
     watch->xc = xc_interface_open(NULL, NULL, 0);
-    if (!watch->xc || !xs_watch(watch->xs, "@releaseDomain", "release")) {
+    if (!watch->xc || !xs_watch(watch->xs, "@releaseDomain", "release") || !each_domain(watch, note_before, NULL)) {
         disconnect(watch);
         return 0;
     }
@@ -171,6 +200,63 @@ bool stub_watch_never_ran(struct stub_watch *watch, int32_t domid)
 
     return watch->xc && domid > 0 && !xc_domain_getinfo_single(watch->xc, domid, &info) &&
            (info.flags & XEN_DOMINF_paused) && !info.cpu_time;
+}
+
+static bool has_handle(const xc_domaininfo_t *info, const char *uuid)
+{
+    char text[2 * sizeof(info->handle) + 5], *at = text;
+
+    for (size_t i = 0; i < sizeof(info->handle); i++)
+        at += sprintf(at, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", info->handle[i]);
+    return uuid && !strcasecmp(text, uuid);
+}
+
+/* Made since stub_watch_init(), not filled yet or ours for sure, and not in xenstore. */
+static bool is_nameless(struct stub_watch *watch, const xc_domaininfo_t *info)
+{
+    cleanup_free char *vm = NULL;
+
+    if ((watch->before[info->domain / 8] & 1u << info->domain % 8) || info->cpu_time ||
+        (info->flags & (XEN_DOMINF_paused | XEN_DOMINF_dying | XEN_DOMINF_shutdown)) != XEN_DOMINF_paused)
+        return false;
+    if (!has_handle(info, watch->uuid) && ((info->flags & XEN_DOMINF_hvm_guest) || info->tot_pages))
+        return false;
+    vm = xs_get(watch->xs, "/local/domain/%d/vm", info->domain);
+    return !vm;
+}
+
+struct nameless {
+    uint32_t domids[MAX_NAMELESS];
+    unsigned int count;
+};
+
+static void note_nameless(struct stub_watch *watch, const xc_domaininfo_t *info, void *data)
+{
+    struct nameless *found = data;
+
+    if (found->count < MAX_NAMELESS && is_nameless(watch, info))
+        found->domids[found->count++] = info->domain;
+}
+
+int stub_watch_end_nameless(struct stub_watch *watch, struct fault *fault)
+{
+    struct nameless found = {.count = 0};
+    xc_domaininfo_t info;
+    int rc = 0;
+
+    if (!watch->xs)
+        return 0;
+    each_domain(watch, note_nameless, &found);
+    if (found.count)
+        poll(NULL, 0, NAMELESS_GRACE_MS);
+    for (unsigned int i = 0; i < found.count; i++) {
+        uint32_t domid = found.domids[i];
+
+        if (!xc_domain_getinfo_single(watch->xc, domid, &info) && is_nameless(watch, &info) &&
+            xc_domain_destroy(watch->xc, domid))
+            rc = fault_set(fault, -errno, "domain %u of the failed start is left: %s", domid, strerror(errno));
+    }
+    return rc;
 }
 
 const char *stub_reason_text(unsigned int reason)

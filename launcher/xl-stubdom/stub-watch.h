@@ -12,6 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fault.h"
+
+#define STUB_WATCH_DOMIDS 0x7ff0 /* DOMID_FIRST_RESERVED */
+
 struct xs_handle;
 struct xc_interface_core;
 
@@ -31,6 +35,7 @@ struct stub_watch {
     int32_t guest_before; /* a domain that already has that name, or -1 */
     int32_t stub_before;
     int32_t guest_seen; /* the guest that our xl has made, or 0 */
+    uint8_t before[STUB_WATCH_DOMIDS / 8]; /* a bit for each domain that Xen had already */
 };
 
 /* What was found by the last look. */
@@ -58,6 +63,14 @@ struct stub_sight stub_watch_look(struct stub_watch *watch);
 
 /* It is there, paused, and has had no processor yet: a guest that was paused later has run. */
 bool stub_watch_never_ran(struct stub_watch *watch, int32_t domid);
+
+/*
+ * libxl makes a domain, and a moment later its nodes in xenstore: an xl that was killed in between leaves one without a
+ * name. Destroys it: the guest is known by its UUID; its stub domain, whose uuid libxl invents, by being new and empty,
+ * and by being so for another second, since another xl may be about to name it. Without one does not block.
+ * 0, or a negative errno with the fault described.
+ */
+int stub_watch_end_nameless(struct stub_watch *watch, struct fault *fault);
 
 /* "powered off", "crashed"…: for messages. */
 const char *stub_reason_text(unsigned int reason);

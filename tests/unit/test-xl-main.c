@@ -109,6 +109,16 @@ void remains_remove(struct xs_handle *xs, struct xc_interface_core *xc)
     fclose(fopen("removed", "w"));
 }
 
+int stub_watch_end_nameless(struct stub_watch *watch, struct fault *fault)
+{
+    FILE *f = fopen("ended", "w");
+
+    (void)watch;
+    (void)fault;
+    fclose(f);
+    return 0;
+}
+
 const char *stub_reason_text(unsigned int reason)
 {
     assert_int_equal(reason, 3);
@@ -549,9 +559,11 @@ static void test_signals(void **state)
     int status;
 
     (void)state;
+    remove("ended");
     xl_does("kill -TERM $$");
     assert_int_equal(RUN("create", "g.cfg"), -SIGTERM);
     assert_string_equal(get("err"), "xl-stubdom: xl was ended by a signal (Terminated) before g ran\n");
+    assert_int_equal(access("ended", F_OK), 0);
 
     /* a signal to us is one to xl */
     xl_does("trap 'exit 9' USR1; touch ready; while :; do sleep 0.05; done");
@@ -908,7 +920,7 @@ static int tear_down(void **state)
     static const char *const names[] = {
         "fw/qemu-stubdom-linux-kernel", "fw/qemu-stubdom-linux-rootfs", "fw", "log", "g.cfg", "plain.cfg",
         "dm", "vif", "block", "xl.conf", "xl", "out", "err", "args", "seen", "saved", "given",
-        "uuid", "removed", "lock/g.lock", "lock", "secret.cfg",
+        "uuid", "removed", "ended", "lock/g.lock", "lock", "secret.cfg",
     };
 
     (void)state;

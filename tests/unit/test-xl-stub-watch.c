@@ -1,6 +1,7 @@
-// sources: launcher/xl-stubdom/stub-watch.c launcher/xl-stubdom/xs-get.c
+// sources: launcher/xl-stubdom/stub-watch.c launcher/xl-stubdom/xs-get.c launcher/xl-stubdom/fault.c
+// cflags: -DNAMELESS_GRACE_MS=20
 // wrap: xs_open xs_close xs_watch xs_fileno xs_read xs_directory xs_check_watch
-// wrap: xc_interface_open xc_interface_close xc_domain_getinfo_single
+// wrap: xc_interface_open xc_interface_close xc_domain_getinfo_single xc_domain_getinfolist xc_domain_destroy poll
 // libs: xenstore xenctrl
 /*
  * Which domain is the guest in the making, and what has become of its stub domain: against a
@@ -10,6 +11,7 @@
  */
 #include "unit.h"
 
+#include <poll.h>
 #include <xenctrl.h>
 #include <xenstore.h>
 
@@ -94,9 +96,47 @@ int __wrap_xc_interface_close(xc_interface *xc)
     return 0;
 }
 
+/* Besides, Xen has 3, and once there is one also domain 6, of which xenstore does not know at first. */
+static xc_domaininfo_t made; /* .domain 0: not made */
+static const char *const *named; /* the store after the grace; NULL: as before */
+static uint32_t destroyed;
+
+int __wrap_xc_domain_getinfolist(xc_interface *xc, uint32_t first, unsigned int max, xc_domaininfo_t *infos)
+{
+    int n = 0;
+
+    (void)xc;
+    assert_in_range(max, 2, 1000);
+    if (first <= 3)
+        infos[n++] = (xc_domaininfo_t){.domain = 3, .flags = XEN_DOMINF_paused};
+    if (made.domain && first <= made.domain)
+        infos[n++] = made;
+    return n;
+}
+
+int __wrap_xc_domain_destroy(xc_interface *xc, uint32_t domid)
+{
+    (void)xc;
+    destroyed = domid;
+    return 0;
+}
+
+int __wrap_poll(struct pollfd *fds, nfds_t count, int ms)
+{
+    assert_int_equal(ms, NAMELESS_GRACE_MS);
+    assert_null(fds);
+    assert_int_equal(count, 0);
+    store = named ? named : store;
+    return 0;
+}
+
 int __wrap_xc_domain_getinfo_single(xc_interface *xc, uint32_t domid, xc_domaininfo_t *info)
 {
     (void)xc;
+    if (domid == made.domain) {
+        *info = made;
+        return 0;
+    }
     assert_int_equal(domid, 5);
     memset(info, 0, sizeof(*info));
     info->domain = domid;
@@ -220,6 +260,60 @@ static void test_whose_guest(void **state)
     }
 }
 
+/* xl was killed when Xen had the domain and xenstore did not: it goes, and nothing that may be somebody else's. */
+static void test_nameless(void **state)
+{
+    static const char *const whole[] = {"/local/domain/6/vm", "/vm/x", NULL};
+    static const struct {
+        const char *text;
+        uint32_t flags;
+        uint8_t uuid; /* the octets of it */
+        uint64_t pages, time;
+        const char *const *before, *const *after;
+        bool ends;
+    } rows[] = {
+        {"our stub domain", XEN_DOMINF_paused, 0x77, 0, 0, nothing, NULL, true},
+        {"our guest", XEN_DOMINF_paused | XEN_DOMINF_hvm_guest, 0x11, 9, 0, nothing, NULL, true},
+        {"another guest", XEN_DOMINF_paused | XEN_DOMINF_hvm_guest, 0x77, 0, 0, nothing, NULL, false},
+        {"a filled one", XEN_DOMINF_paused, 0x77, 1, 0, nothing, NULL, false},
+        {"one that has run", XEN_DOMINF_paused, 0x77, 0, 1, nothing, NULL, false},
+        {"one that runs", 0, 0x77, 0, 0, nothing, NULL, false},
+        {"one that dies", XEN_DOMINF_paused | XEN_DOMINF_dying, 0x77, 0, 0, nothing, NULL, false},
+        {"one with a name", XEN_DOMINF_paused, 0x77, 0, 0, whole, NULL, false},
+        {"one that is named just then", XEN_DOMINF_paused, 0x77, 0, 0, nothing, whole, false},
+    };
+
+    (void)state;
+    have_xen = true;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct stub_watch watch;
+        struct fault fault = {0};
+
+        store = nothing;
+        made.domain = 0;
+        assert_int_equal(stub_watch_init(&watch, "g", "11111111-1111-1111-1111-111111111111"), 0);
+        made = (xc_domaininfo_t){
+            .domain = 6, .flags = rows[i].flags, .tot_pages = rows[i].pages, .cpu_time = rows[i].time };
+        memset(made.handle, rows[i].uuid, sizeof(made.handle));
+        store = rows[i].before;
+        named = rows[i].after;
+        destroyed = 0;
+        assert_int_equal(stub_watch_end_nameless(&watch, &fault), 0);
+        if (destroyed != (rows[i].ends ? 6 : 0))
+            fail_msg("%s: destroyed: domain %u", rows[i].text, destroyed);
+        stub_watch_dispose(&watch);
+        /* It was there before. */
+        destroyed = 0;
+        store = nothing;
+        named = NULL;
+        assert_int_equal(stub_watch_init(&watch, "g", "11111111-1111-1111-1111-111111111111"), 0);
+        assert_int_equal(stub_watch_end_nameless(&watch, &fault), 0);
+        assert_int_equal(destroyed, 0);
+        stub_watch_dispose(&watch);
+    }
+    made.domain = 0;
+}
+
 static void test_reason(void **state)
 {
     struct stub_watch watch;
@@ -269,6 +363,7 @@ static void test_without_xen(void **state)
     assert_int_equal(stub_watch_init(&watch, "g", NULL), 0);
     assert_int_equal(stub_watch_fd(&watch), -1);
     assert_int_equal(stub_watch_look(&watch).state, STUB_ABSENT);
+    assert_int_equal(stub_watch_end_nameless(&watch, NULL), 0);
     stub_watch_dispose(&watch);
 }
 
@@ -278,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_older_guest),
         cmocka_unit_test(test_whose_guest),
+        cmocka_unit_test(test_nameless),
         cmocka_unit_test(test_reason),
         cmocka_unit_test(test_never_ran),
         cmocka_unit_test(test_without_xen),
