@@ -1,40 +1,44 @@
 # shellcheck shell=bash disable=SC2034
 # Devices of the machine's that guests are given (# machine: iommu). Slots 10 and 13 have NVMe disks (MSI-X), 11 an
-# e1000e, 12 an rtl8139 (INTx).
+# e1000e, 12 an rtl8139 (INTx), 14 an AHCI controller with a disk (MSI) and, as 14.1, an NVMe disk.
 #
-#   pci_disk SLOT         dom0's node of the NVMe disk in 00:SLOT.0
-#   pci_random SLOT       dom0 fills 16 MiB of that disk
+#   pci_disk SLOT         dom0's node of the disk in 00:SLOT.0; SLOT may be 14.1
+#   pci_random SLOT       dom0 fills 16 MiB of that disk: $pci_sum
 #   pci_give SLOT         the device may be given to guests, until the scenario ends
 #   pci_assignable SLOT   it is in xl's list
 #   pci_take_back SLOT    dom0's driver has it again
 #   pci_lan               dom0's bridge is on the network of the NICs
-#   pci_guest [LINE...]   hvm_config of "linux", with the distribution's kernel and its NVMe driver
+#   pci_guest [LINE...]   hvm_config of "linux", with the distribution's kernel and its drivers $pci_drivers
 #   pci_up GUEST          serial_open of such a guest, once it runs and has loaded that
-#   pci_read              the guest reads what pci_random wrote, and writes 4 MiB, by DMA and interrupts:
-#                         $pci_interrupts, lines of its /proc/interrupts, $pci_count
+#   pci_read [DISK NAME]  the guest reads what pci_random wrote, and writes 4 MiB, by DMA and interrupts of that
+#                         name (nvme0n1 nvme): $pci_interrupts, lines of its /proc/interrupts, $pci_count
 #   pci_written SLOT      dom0 takes the disk back and finds what the guest has written
 
+pci_drivers=(nvme)
+
+pci_address() { case $1 in *.*) echo "00:$1" ;; *) echo "00:$1.0" ;; esac; }
 pci_disk() {
-    local node nvme=/sys/bus/pci/devices/0000:00:$1.0/nvme/
-    modprobe nvme
+    local node device driver
+    device=/sys/bus/pci/devices/0000:$(pci_address "$1")/
+    for driver in "${pci_drivers[@]}"; do modprobe "$driver"; done
     for _ in $(seq 50); do
-        node=$(find "$nvme" -name 'nvme*n1' -printf '/dev/%f\n' -quit 2>/dev/null) || true
+        node=$(find "$device" \( -name 'nvme*n1' -o -name 'sd?' \) -printf '/dev/%f\n' -quit 2>/dev/null) || true
         [ -z "$node" ] || [ ! -b "$node" ] || { echo "$node"; return; }
         sleep 0.2
     done
-    fail "dom0 has no NVMe disk in slot $1"
+    fail "dom0 has no disk in $(pci_address "$1")"
 }
-pci_assignable() { xl pci-assignable-list | grep -q "00:$1\.0"; }
+pci_assignable() { xl pci-assignable-list | grep -qF "$(pci_address "$1")"; }
 pci_give() {
     modprobe xen-pciback
-    run xl pci-assignable-add "00:$1.0"
+    run xl pci-assignable-add "$(pci_address "$1")"
     expect_status 0
     on_exit pci_take_back "$1"
-    pci_assignable "$1" || fail "00:$1.0 is not assignable"
+    pci_assignable "$1" || fail "$(pci_address "$1") is not assignable"
 }
 # libxl leaves the folder where it noted the driver.
 pci_take_back() {
-    ! pci_assignable "$1" || xl pci-assignable-remove -r "00:$1.0"
+    ! pci_assignable "$1" || xl pci-assignable-remove -r "$(pci_address "$1")"
     [ -n "$(xl pci-assignable-list)" ] || xenstore-rm /libxl/pci
 }
 pci_lan() {
@@ -46,7 +50,8 @@ pci_lan() {
 pci_initrd() {
     local tree=$scratch/drivers file module
     mkdir -p "$tree/modules"
-    for file in $(modprobe -D nvme | awk '$1 == "insmod" { print $2 }'); do
+    for module in "${pci_drivers[@]}"; do modprobe -D "$module"; done >"$scratch/modules"
+    for file in $(awk '$1 == "insmod" && !seen[$2]++ { print $2 }' "$scratch/modules"); do
         module=$(basename "${file%.xz}")
         case $file in *.xz) busybox xzcat "$file" ;; *) cat "$file" ;; esac >"$tree/modules/$module"
         echo "insmod /modules/$module" >>"$tree/modules/load"
@@ -71,15 +76,16 @@ pci_random() {
     pci_sum=$(dd if="$disk" bs=1M count=16 status=none | md5sum)
 }
 pci_read() {
-    guest_run 'for i in $(seq 50); do [ -b /dev/nvme0n1 ] && break; sleep 0.2; done; grep nvme /proc/interrupts' 60
+    local disk=${1:-nvme0n1} name=${2:-nvme}
+    guest_run "for i in \$(seq 50); do [ -b /dev/$disk ] && break; sleep 0.2; done; grep $name /proc/interrupts" 60
     pci_interrupts=$guest_output
-    guest_run 'dd if=/dev/nvme0n1 bs=1M count=16 2>/dev/null | md5sum' 120
+    guest_run "dd if=/dev/$disk bs=1M count=16 2>/dev/null | md5sum" 120
     [ "${guest_output##*$'\n'}" = "$pci_sum" ] || fail "read by DMA: $guest_output, not $pci_sum"
     guest_run 'dd if=/dev/urandom of=/tmp/written bs=1M count=4'
-    guest_run 'dd if=/tmp/written of=/dev/nvme0n1 bs=1M seek=32 conv=fsync' 120
+    guest_run "dd if=/tmp/written of=/dev/$disk bs=1M seek=32 conv=fsync" 120
     guest_run 'md5sum </tmp/written && rm /tmp/written'
     pci_wrote=${guest_output##*$'\n'}
-    guest_run 'awk "/nvme/ { n += \$2 } END { print n }" /proc/interrupts'
+    guest_run "awk \"/$name/ { n += \\\$2 } END { print n }\" /proc/interrupts"
     pci_count=${guest_output##*$'\n'}
     [ "$pci_count" -gt 20 ] || fail "only $pci_count interrupts arrived"
 }
