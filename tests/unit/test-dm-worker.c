@@ -117,6 +117,7 @@ static int start(void **state)
     options = (struct options){ .domid = 7, .monitor_count = 1,
                                 .monitors = { { .id = "a", .fd = -1 } } };
     snprintf(options.monitors[0].path, sizeof(options.monitors[0].path), "%s/s", dir);
+    memset(&worker, 0, sizeof(worker));
     worker_init(&worker);
     return 0;
 }

@@ -33,7 +33,6 @@ static void worker_stop(struct worker *worker, enum child_status status)
 
 void worker_init(struct worker *worker)
 {
-    memset(worker, 0, sizeof(*worker));
     loop_init(&worker->loop, clock_now_ms);
     worker->keeper_fd = worker->opener_fd = -1;
     worker->rotation = (struct log_rotation){ -1, -1 };
