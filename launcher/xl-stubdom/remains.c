@@ -1,13 +1,16 @@
 /*
- * remains: what libxl has left in xenstore of domains that are gone. See remains.h.
+ * remains: what libxl has left of domains that are gone. See remains.h.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "remains.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <xenstore.h>
 
@@ -16,6 +19,10 @@
 #include "xen-control.h"
 
 #define BACKENDS "/local/domain/0/backend"
+/* libxl's, with the sockets by which QEMU's monitor is reached. */
+#ifndef XEN_RUN_DIR
+#define XEN_RUN_DIR "/run/xen"
+#endif
 
 static bool is_gone(xc_interface *xc, const char *domain)
 {
@@ -38,6 +45,19 @@ static void remove_gone(struct xs_handle *xs, xc_interface *xc, const char *fold
             xs_rm(xs, XBT_NULL, path);
 }
 
+static void remove_sockets(xc_interface *xc)
+{
+    static const char prefix[] = "qmp-libxl-";
+    DIR *dir = opendir(XEN_RUN_DIR);
+    struct dirent *entry;
+
+    while (dir && (entry = readdir(dir)))
+        if (!strncmp(entry->d_name, prefix, strlen(prefix)) && is_gone(xc, entry->d_name + strlen(prefix)))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir)
+        closedir(dir);
+}
+
 void remains_remove(struct xs_handle *xs, struct xc_interface_core *xc)
 {
     static const char *const folders[] = { "/local/domain/0/device-model", "/libxl", "/local/domain" };
@@ -53,4 +73,5 @@ void remains_remove(struct xs_handle *xs, struct xc_interface_core *xc)
             remove_gone(xs, xc, path);
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
         remove_gone(xs, xc, folders[i]);
+    remove_sockets(xc);
 }

@@ -1,4 +1,5 @@
 // sources: launcher/xl-stubdom/remains.c tests/unit/fake-xs.c
+// cflags: -DXEN_RUN_DIR="\"/tmp/xl-remains-test\""
 /*
  * What libxl has left of domains that are gone goes, and nothing of one that Xen knows, or does not speak of.
  *
@@ -10,6 +11,7 @@
 #include "remains.h"
 #include "xen-control.h"
 
+#include <sys/stat.h>
 #include <xenstore.h>
 
 static int silent; /* of this one Xen does not say whether it is there */
@@ -74,6 +76,37 @@ static void test_what_is_gone(void **state)
     xs_close(xs);
 }
 
+static const char *path_of(const char *name)
+{
+    static char path[200];
+
+    snprintf(path, sizeof(path), XEN_RUN_DIR "/%s", name);
+    return path;
+}
+
+static void test_sockets(void **state)
+{
+    static const char *const gone[] = { "qmp-libxl-7", "qmp-libxl-17" };
+    static const char *const stay[] = { "qmp-libxl-3", "qmp-libxl-8x", "qmp-libxl-", "qmp-libxenstat-7", "17" };
+    struct xs_handle *xs;
+
+    fake_xs_reset(0);
+    xs = fake_xs_open();
+    remains_remove(xs, (void *)&silent); /* no such folder */
+    assert_int_equal(mkdir(XEN_RUN_DIR, 0700), 0);
+    for (size_t i = 0; i < ARRAY_LEN(gone); i++)
+        fclose(fopen(path_of(gone[i]), "w"));
+    for (size_t i = 0; i < ARRAY_LEN(stay); i++)
+        fclose(fopen(path_of(stay[i]), "w"));
+    remains_remove(xs, (void *)&silent);
+    for (size_t i = 0; i < ARRAY_LEN(gone); i++)
+        assert_int_equal(access(path_of(gone[i]), F_OK), -1);
+    for (size_t i = 0; i < ARRAY_LEN(stay); i++)
+        assert_int_equal(unlink(path_of(stay[i])), 0);
+    assert_int_equal(rmdir(XEN_RUN_DIR), 0);
+    xs_close(xs);
+}
+
 static void test_an_empty_store(void **state)
 {
     struct xs_handle *xs;
@@ -88,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_gone),
+        cmocka_unit_test(test_sockets),
         cmocka_unit_test(test_an_empty_store),
     };
 
