@@ -172,6 +172,10 @@ static const struct platform_ops rump_ops = {
     .power_off = power_off,
 };
 
+/* Octets that a stream between two local sockets holds. The rump kernel's own 4 KiB make a screen many turns. */
+#define LOCAL_STREAM_SPACE 65536
+extern unsigned long rumpns_unpst_sendspace, rumpns_unpst_recvspace;
+
 /* Each of its workers has a stack that is there at once. */
 static const char *const qemu_options[] = { "-object", "main-loop,id=main-loop,thread-pool-max=4", NULL };
 
@@ -191,6 +195,7 @@ int rump_platform_init(struct rump_platform *platform, struct loop *loop)
         .firewall = true,
     };
     platform->loop = loop;
+    rumpns_unpst_sendspace = rumpns_unpst_recvspace = LOCAL_STREAM_SPACE;
     platform->devices = (struct loop_fd){ .ready = devices_changed, .data = platform };
     rc = rump_pipe_open(loop, &platform->devices, &notify);
     if (!rc)
