@@ -11,6 +11,7 @@
 // sources: launcher/dom0-daemon/confined/vchan-client.c launcher/dom0-daemon/both/stderr-sink.c
 // sources: launcher/dom0-daemon/outputs/output-state.c launcher/dom0-daemon/both/save-opener.c
 // libs: json-c
+// cflags: -DPROBE_MS=3000
 /*
  * A whole worker in a process of its own, on a fake Xen; the test is its keeper,
  * its libxl and its stub domain. And the probe run, as libxl makes it.
@@ -390,6 +391,21 @@ static void test_probe_waits_for_the_signal(void **state)
     assert_int_equal(join(), 0);
 }
 
+/* libxl is killed before it asks, or after: nobody ends the probe. */
+static void test_probe_ends_by_itself(void **state)
+{
+    int qmp, status;
+
+    options.paused = true;
+    launch(true);
+    qmp = qmp_connect();
+    qmp_ask(qmp, "{\"execute\":\"qmp_capabilities\",\"id\":1}\r\n");
+    close(qmp);
+    poll(NULL, 0, 300);
+    assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+    assert_int_equal(join(), 0);
+}
+
 /* What a child does to its log's descriptor is not done to root's. */
 static void test_own_log_is_not_shared(void **state)
 {
@@ -423,6 +439,7 @@ int main(void)
         TEST(test_successor_goes_on_where_the_log_ends),
         TEST(test_more_consoles_than_there_is_room_for),
         TEST(test_probe_waits_for_the_signal),
+        TEST(test_probe_ends_by_itself),
         TEST(test_own_log_is_not_shared),
     };
 

@@ -21,6 +21,10 @@
  * gone by then: so it waits for that signal, for so long.
  */
 #define PROBE_LINGER_MS 5000
+/* libxl waits no longer for a device model to start. Its own end is none of the probe's: it may have been killed. */
+#ifndef PROBE_MS
+#define PROBE_MS 60000
+#endif
 
 _Static_assert(OUTPUT_LOG_MAX / 4 >= CONFINE_SHORTEST && OUTPUT_SERIAL_MAX / 4 >= CONFINE_SHORTEST,
                "log-file.c keeps a quarter and more");
@@ -245,8 +249,9 @@ int worker_run_probe(struct worker *worker, int signal_fd)
 
     worker->qmp.changed = probe_quit_asked;
     worker->qmp.data = worker;
-    worker->linger = (struct loop_timer){ .fired = probe_expired, .data = worker };
+    worker->linger = worker->life = (struct loop_timer){ .fired = probe_expired, .data = worker };
     rc = watch_fd(worker, &worker->signal_io, signal_fd, signal_ready);
+    rc = rc ?: loop_start_timer(&worker->loop, &worker->life, PROBE_MS);
     rc = rc ?: confine(CONFINE_PROBE);
     rc = rc ?: loop_run(&worker->loop);
     worker_dispose(worker);

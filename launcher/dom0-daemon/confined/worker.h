@@ -33,7 +33,7 @@ struct worker {
     pid_t boss; /* whose signals end us */
     uint64_t state_max; /* octets of a saved state */
     struct loop_fd keeper_io, signal_io, rotation_io;
-    struct loop_timer linger;
+    struct loop_timer linger, life; /* the probe's */
     enum child_status status;
 };
 
@@ -59,7 +59,7 @@ int worker_listen(struct worker *worker, const struct options *options);
 /* Opens Xen, confines itself, and serves stub domain DOMID until the end. */
 enum child_status worker_run(struct worker *worker, int domid, int keeper_fd, int signal_fd);
 
-/* libxl's probe: serves QMP until "quit" and the signal that follows it. An exit status. */
+/* libxl's probe: serves QMP until "quit" and the signal that follows it, or for a minute. An exit status. */
 int worker_run_probe(struct worker *worker, int signal_fd);
 
 #endif
