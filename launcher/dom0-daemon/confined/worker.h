@@ -38,8 +38,8 @@ struct worker {
 };
 
 /*
- * Starts empty, from a struct of zeroes: it is large, and a page that nobody writes to is none. The first part of its life
- * is root's: outputs and sockets are opened.
+ * Starts empty, from a struct of zeroes: it is large, and a page that nobody writes to is none. The first part of its
+ * life is root's: outputs and sockets are opened.
  */
 void worker_init(struct worker *worker);
 void worker_dispose(struct worker *worker); /* idempotent */
