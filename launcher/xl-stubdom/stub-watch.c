@@ -24,7 +24,7 @@
 #define AT_ONCE 64
 #define MAX_NAMELESS 4 /* one xl leaves one */
 #ifndef NAMELESS_GRACE_MS
-#define NAMELESS_GRACE_MS 1000
+#define NAMELESS_GRACE_MS 5000
 #endif
 
 static int32_t parse_domid(const char *text)

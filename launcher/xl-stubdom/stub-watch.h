@@ -67,7 +67,7 @@ bool stub_watch_never_ran(struct stub_watch *watch, int32_t domid);
 /*
  * libxl makes a domain, and a moment later its nodes in xenstore: an xl that was killed in between leaves one without a
  * name. Destroys it: the guest is known by its UUID; its stub domain, whose uuid libxl invents, by being new and empty,
- * and by being so for another second, since another xl may be about to name it. Without one does not block.
+ * and by being so five seconds later, since another xl may be about to name it. Without one does not block.
  * 0, or a negative errno with the fault described.
  */
 int stub_watch_end_nameless(struct stub_watch *watch, struct fault *fault);
