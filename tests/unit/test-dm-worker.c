@@ -371,21 +371,36 @@ static void test_more_consoles_than_there_is_room_for(void **state)
     assert_int_equal(worker_add_console(&worker, 99, &spec), -ENOSPC);
 }
 
-/* libxl says quit, closes, and only then sends its signal. */
-static void test_probe_waits_for_the_signal(void **state)
+/* libxl's probe: the socket by which it is asked. */
+static int launch_probe(void)
 {
-    int qmp, status;
+    int qmp;
 
     options.paused = true;
     launch(true);
     qmp = qmp_connect();
     qmp_ask(qmp, "{\"execute\":\"qmp_capabilities\",\"id\":1}\r\n");
-    assert_string_equal(qmp_ask(qmp, "{\"execute\":\"query-command-line-options\",\"id\":2}\r\n"),
-                        "{\"return\":[],\"id\":2}\r\n");
-    qmp_ask(qmp, "{\"execute\":\"quit\",\"id\":3}\r\n");
+    return qmp;
+}
+
+static void probe_goes_on(int qmp)
+{
+    int status;
+
     close(qmp);
     poll(NULL, 0, 300);
     assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+}
+
+/* libxl says quit, closes, and only then sends its signal. */
+static void test_probe_waits_for_the_signal(void **state)
+{
+    int qmp = launch_probe();
+
+    assert_string_equal(qmp_ask(qmp, "{\"execute\":\"query-command-line-options\",\"id\":2}\r\n"),
+                        "{\"return\":[],\"id\":2}\r\n");
+    qmp_ask(qmp, "{\"execute\":\"quit\",\"id\":3}\r\n");
+    probe_goes_on(qmp);
     assert_int_equal(shared->roles_confined, 1 << CONFINE_PROBE);
     kill(pid, SIGHUP);
     assert_int_equal(join(), 0);
@@ -394,15 +409,7 @@ static void test_probe_waits_for_the_signal(void **state)
 /* libxl is killed before it asks, or after: nobody ends the probe. */
 static void test_probe_ends_by_itself(void **state)
 {
-    int qmp, status;
-
-    options.paused = true;
-    launch(true);
-    qmp = qmp_connect();
-    qmp_ask(qmp, "{\"execute\":\"qmp_capabilities\",\"id\":1}\r\n");
-    close(qmp);
-    poll(NULL, 0, 300);
-    assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+    probe_goes_on(launch_probe());
     assert_int_equal(join(), 0);
 }
 
