@@ -92,9 +92,6 @@ int main(void)
     ssize_t len = read(SCREENSHOT_PASSWORD_FD, password, SCREENSHOT_PASSWORD_MAX);
     rfbClient *client;
 
-    /* Whoever ignores it has left us that. */
-    signal(SIGALRM, SIG_DFL);
-    alarm(SCREENSHOT_SECONDS);
     signal(SIGPIPE, SIG_IGN); /* a server that hangs up: SCREENSHOT_LOST, or _REFUSED */
     /* For libvncclient's DES, which leaves this to us. */
     gcry_check_version(NULL);

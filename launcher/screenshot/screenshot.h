@@ -13,7 +13,7 @@
 #define SCREENSHOT_PASSWORD_FD 3
 #define SCREENSHOT_PASSWORD_MAX 255
 #ifndef SCREENSHOT_SECONDS
-#define SCREENSHOT_SECONDS 30 /* then it is ended by SIGALRM, and by who started it a little later */
+#define SCREENSHOT_SECONDS 30 /* then who started it ends it */
 #endif
 
 /* Exit status */

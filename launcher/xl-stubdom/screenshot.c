@@ -21,15 +21,13 @@
 #include <time.h>
 #include <xenstore.h>
 
+#include "../dom0-daemon/root/fork-alone.h"
 #include "../screenshot/screenshot.h"
 #include "cleanup.h"
 #include "domains.h"
 #include "xs-get.h"
 
 #define HEARD_MAX 200
-#ifndef GRACE_SECONDS
-#define GRACE_SECONDS 2
-#endif
 
 struct picture {
     const char *guest; /* as the user calls it */
@@ -128,7 +126,7 @@ static int explain(const struct picture *picture, const char *viewer, int status
         return 0;
     if (code > 0 && code < SCREENSHOT_STATUSES)
         return fault_set(picture->fault, -EIO, "%s: %s", picture->guest, text[code]);
-    if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGALRM || WTERMSIG(status) == SIGKILL))
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
         return fault_set(picture->fault, -ETIMEDOUT, "%s: no picture within %d s", picture->guest,
                          SCREENSHOT_SECONDS);
     hear(heard, words);
@@ -168,12 +166,12 @@ static int make_secret(const char *password)
     return rc ? rc : ends[0];
 }
 
-/* It has an alarm of its own; whatever it makes of that, it ends. */
+/* Whatever it does, it ends, and all that it may have started with it: it is process 1 of its namespace. */
 static int wait_for_viewer(pid_t pid, int *status)
 {
     cleanup_close int fd = syscall(SYS_pidfd_open, pid, 0);
     struct pollfd p = { .fd = fd, .events = POLLIN };
-    int64_t left, until = now_ms() + (SCREENSHOT_SECONDS + GRACE_SECONDS) * 1000;
+    int64_t left, until = now_ms() + SCREENSHOT_SECONDS * 1000;
 
     while (fd >= 0 && !p.revents && (left = until - now_ms()) > 0)
         poll(&p, 1, left);
@@ -196,9 +194,9 @@ static int run_viewer(const struct picture *picture, const char *viewer, int scr
         return fault_set(picture->fault, -errno, "no pipe: %s", strerror(errno));
     heard = ends[0];
     words = ends[1];
-    pid = fork();
+    pid = fork_alone();
     if (pid < 0)
-        return fault_set(picture->fault, -errno, "no process: %s", strerror(errno));
+        return fault_set(picture->fault, pid, "no process: %s", strerror(-pid));
     if (pid == 0)
         become_viewer(viewer, screen, out, secret, words);
     rc = wait_for_viewer(pid, &status);

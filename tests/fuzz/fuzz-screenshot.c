@@ -1,6 +1,6 @@
 // sources: launcher/screenshot/main.c
 // libs: libvncclient libgcrypt libpng
-// cflags: -I../../launcher/dom0-daemon/root -Dmain=screenshot_main -Dalarm=no_alarm
+// cflags: -I../../launcher/dom0-daemon/root -Dmain=screenshot_main
 // cflags: -DrfbGetClient=new_client -Dcalloc=new_screen
 /*
  * What a VNC server in the stub domain may say to stubdom-screenshot, before it hangs up. The first
@@ -38,7 +38,6 @@ static rfbClient *client;
 static size_t memory; /* left: large screens take their time */
 
 int confine(enum confine_role role) { return 0; }
-unsigned int no_alarm(unsigned int seconds) { return 0; }
 
 /* As confine() has it: what a server says is larger than our limit is not to be had. */
 const char *__asan_default_options(void)

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 static char root[64];
 
@@ -30,7 +31,7 @@ static void put(const char *file)
 
 static const char *text_of(const char *file)
 {
-    static char text[64];
+    static char text[100];
     int fd = open(path_of(file), O_RDONLY);
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
@@ -42,7 +43,7 @@ static const char *text_of(const char *file)
 
 static void put_group(const char *group)
 {
-    static const char *const files[] = { "memory.max", "pids.max", "cgroup.procs" };
+    static const char *const files[] = { "memory.max", "pids.max", "io.max", "cgroup.procs" };
     char file[100];
 
     mkdir(path_of(group), 0700);
@@ -109,6 +110,45 @@ static void test_there_is_no_such_thing(void **state)
     assert_string_equal(text_of("cgroup.procs"), "");
 }
 
+static void put_text(const char *file, const char *text)
+{
+    FILE *f = fopen(path_of(file), "w");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* As sysfs has a disk and its first partition, and a disk that is none: links in dev/block lead to their folders. */
+static void test_disks(void **state)
+{
+    char sysfs[100];
+
+    put_group("xen-stubdom/7");
+    snprintf(sysfs, sizeof(sysfs), "%s", path_of("sys"));
+    mkdir(sysfs, 0700);
+    mkdir(path_of("sys/dev"), 0700);
+    mkdir(path_of("sys/dev/block"), 0700);
+    mkdir(path_of("sys/sda"), 0700);
+    mkdir(path_of("sys/sda/sda1"), 0700);
+    put_text("sys/sda/dev", "8:0\n");
+    put_text("sys/sda/sda1/dev", "8:1\n");
+    put_text("sys/sda/sda1/partition", "1\n");
+    assert_int_equal(symlink("../../sda", path_of("sys/dev/block/8:0")), 0);
+    assert_int_equal(symlink("../../sda/sda1", path_of("sys/dev/block/8:1")), 0);
+    assert_int_equal(cgroup_limit_disk(root, sysfs, 7, makedev(8, 0)), 0);
+    assert_string_equal(text_of("xen-stubdom/7/io.max"), "8:0 rbps=67108864 wbps=67108864 riops=4096 wiops=4096");
+    put_text("xen-stubdom/7/io.max", "");
+    assert_int_equal(cgroup_limit_disk(root, sysfs, 7, makedev(8, 1)), 0);
+    assert_string_equal(text_of("xen-stubdom/7/io.max"), "8:0 rbps=67108864 wbps=67108864 riops=4096 wiops=4096");
+    /* A file system in memory; one of a network; a kernel without the controller, or no group. */
+    assert_int_equal(cgroup_limit_disk(root, sysfs, 7, makedev(0, 42)), -ENODEV);
+    assert_int_equal(cgroup_limit_disk(root, "/no/such/folder", 7, makedev(8, 0)), -ENODEV);
+    assert_int_equal(cgroup_limit_disk(root, sysfs, 8, makedev(8, 0)), -ENOENT);
+    put_text("sys/sda/dev", "none\n");
+    assert_int_equal(cgroup_limit_disk(root, sysfs, 7, makedev(8, 0)), -EINVAL);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
@@ -116,6 +156,7 @@ int main(void)
         TEST(test_entered_and_left),
         TEST(test_old_groups_are_removed),
         TEST(test_there_is_no_such_thing),
+        TEST(test_disks),
     };
 
     return cmocka_run_group_tests_name("dm-cgroup", tests, NULL, NULL);

@@ -144,11 +144,11 @@ static int old_abi(void)
 }
 
 static const char *const namespaces[] = { "/proc/self/ns/net", "/proc/self/ns/ipc", "/proc/self/ns/uts" };
-static char hosts[3][64];
+static char hosts[ARRAY_LEN(namespaces)][64];
 
 static int look_at_namespaces(void)
 {
-    for (int i = 0; i < 3; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(namespaces); i++) {
         char own[64] = "";
 
         if (readlink(namespaces[i], own, sizeof(own) - 1) <= 0 || !strcmp(own, hosts[i]))
@@ -163,7 +163,7 @@ static void test_work_goes_on(void **state)
     assert_int_equal(confined(probe, ordinary_work), FINE);
     assert_int_equal(confined(supervised_worker, ordinary_work), FINE);
     assert_int_equal(confined(confine_supervisor, give_a_file_away), FINE);
-    for (int i = 0; i < 3; i++)
+    for (size_t i = 0; i < ARRAY_LEN(namespaces); i++)
         assert_true(readlink(namespaces[i], hosts[i], sizeof(hosts[i]) - 1) > 0);
     assert_int_equal(confined(confine_supervisor, look_at_namespaces), FINE);
     assert_int_equal(confined(keeper, ordinary_work), FINE);
@@ -286,6 +286,27 @@ static void test_limits(void **state)
     }
 }
 
+static struct { int count, empty; } mounts;
+
+static void see_mount(const char *line)
+{
+    mounts.count++;
+    mounts.empty += strstr(line, " / / ro,nosuid,nodev,noexec") && strstr(line, " - tmpfs ");
+}
+
+/* None of the host's is left, and the one that is has no room for a file. */
+static void test_an_empty_file_system(void **state)
+{
+    int (*const roles[])(void) = { worker, keeper, viewer, probe };
+
+    for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+        memset(&mounts, 0, sizeof(mounts));
+        assert_true(look_at(roles[i], "mountinfo", see_mount));
+        if (mounts.count != 1 || mounts.empty != 1)
+            fail_msg("role %zu: %d mounts, of which %d are the empty one", i, mounts.count, mounts.empty);
+    }
+}
+
 #define USER(id) (INT64_C(id) << 32 | (id))
 
 static void put_passwd(const char *line)
@@ -356,6 +377,7 @@ int main(void)
         cmocka_unit_test_setup(test_the_rest_is_death, root_only),
         cmocka_unit_test_setup(test_a_user_for_each, root_only),
         cmocka_unit_test_setup(test_limits, root_only),
+        cmocka_unit_test_setup(test_an_empty_file_system, root_only),
         cmocka_unit_test_setup(test_ends_with_its_parent, root_only),
     };
 

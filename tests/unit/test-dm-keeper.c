@@ -14,6 +14,7 @@
 #include "confine.h"
 #include "keeper.h"
 #include "log.h"
+#include "signals.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -112,11 +113,12 @@ static int played; /* what the last one returned */
 static pid_t keeper;
 static int asked[2]; /* the supervisor's end and the keeper's */
 
+static struct log_rotation rotation = { -1, -1 };
 static struct store store;
 static const struct store_console consoles[] = { { .id = 0 }, { .id = 3 } };
 static int run(int (*play)(int fd))
 {
-    struct keeper_job job = { .store = &store, .rotation = { -1, -1 }, .consoles = consoles, .console_count = 2,
+    struct keeper_job job = { .store = &store, .rotation = rotation, .consoles = consoles, .console_count = 2,
                               .ask_fd = asked[1] };
     struct signalfd_siginfo signal;
     int pair[2], status;
@@ -126,6 +128,7 @@ static int run(int (*play)(int fd))
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
     sigemptyset(&set);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGTERM);
     sigprocmask(SIG_BLOCK, &set, NULL);
     job.signal_fd = signalfd(-1, &set, SFD_NONBLOCK);
     keeper = getpid();
@@ -137,7 +140,6 @@ static int run(int (*play)(int fd))
     }
     close(pair[1]);
     job.worker_fd = pair[0];
-    job.boss = worker;
     status = keeper_run(&job);
     shutdown(pair[0], SHUT_RDWR);
     assert_int_equal(waitpid(worker, &played, 0), worker);
@@ -195,7 +197,7 @@ static int play_honest(int fd)
     EXPECT(message_send(fd, &m) == 0);
     while (!shared->writes)
         poll(NULL, 0, 1);
-    kill(getppid(), SIGHUP);
+    signals_send_end(getppid());
     EXPECT(receive(fd, &m) == -EPIPE);
     return 0;
 }
@@ -246,7 +248,7 @@ static int play_ended(int fd)
     close(asked[0]);
     poll(NULL, 0, 100);
     EXPECT(receive(fd, &m) == 0);
-    kill(keeper, SIGHUP);
+    signals_send_end(keeper);
     EXPECT(receive(fd, &m) == -EPIPE);
     return 0;
 }
@@ -298,22 +300,18 @@ static void test_a_broken_connection_is_noticed(void **state)
     assert_int_equal(played, 0);
 }
 
-/* Not its supervisor. */
+/* Not by its supervisor's function. */
 static int play_stray_signal(int fd)
 {
     struct message m;
-    pid_t other = fork();
 
-    if (other == 0) {
-        kill(keeper, SIGHUP);
-        _exit(0);
-    }
-    EXPECT(waitpid(other, NULL, 0) == other);
+    kill(keeper, SIGHUP);
+    kill(keeper, SIGTERM);
     happen(3);
     EXPECT(receive(fd, &m) == 1 && receive(fd, &m) == 1 && m.index == 3);
     poll(NULL, 0, 100);
     EXPECT(receive(fd, &m) == 0);
-    kill(keeper, SIGHUP);
+    signals_send_end(keeper);
     EXPECT(receive(fd, &m) == -EPIPE);
     return 0;
 }
@@ -322,6 +320,15 @@ static void test_a_stray_signal_is_nothing(void **state)
 {
     assert_int_equal(run(play_stray_signal), CHILD_DONE);
     assert_int_equal(played, 0);
+}
+
+/* Before it could ask Linux to be killed with it. */
+static void test_the_supervisor_is_gone(void **state)
+{
+    assert_int_equal(log_rotation_open(&rotation), 0);
+    log_rotation_close_root(&rotation);
+    assert_int_equal(run(play_silence), CHILD_ALONE);
+    log_rotation_close(&rotation);
 }
 
 static struct message bad;
@@ -421,6 +428,7 @@ int main(void)
         TEST(test_no_answer_is_not_the_end),
         TEST(test_a_broken_connection_is_noticed),
         TEST(test_a_stray_signal_is_nothing),
+        TEST(test_the_supervisor_is_gone),
         TEST(test_disobeys_what_it_may_not_do),
         TEST(test_haste_is_coalesced),
         TEST(test_haste_everywhere),

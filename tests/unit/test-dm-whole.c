@@ -1,4 +1,5 @@
-// sources: launcher/dom0-daemon/root/supervisor.c launcher/dom0-daemon/root/store-filter.c
+// sources: launcher/dom0-daemon/root/supervisor.c launcher/dom0-daemon/root/fork-alone.c
+// sources: launcher/dom0-daemon/root/store-filter.c
 // sources: launcher/dom0-daemon/root/grant-broker.c launcher/dom0-daemon/root/options.c
 // sources: launcher/dom0-daemon/confined/keeper.c launcher/dom0-daemon/confined/worker.c
 // sources: launcher/dom0-daemon/confined/pv-console.c launcher/dom0-daemon/confined/console-ring.c

@@ -51,5 +51,5 @@ int log_rotation_take(const struct log_rotation *rotation, uint32_t *what)
     if (n == sizeof(*what) && fd >= 0)
         return fd;
     cleanup_closep(&fd);
-    return n < 0 ? n : -EPIPE;
+    return n < 0 ? n : n ? -EPROTO : -EPIPE;
 }

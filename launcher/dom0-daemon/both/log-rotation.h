@@ -37,7 +37,7 @@ void log_rotation_close(struct log_rotation *rotation);
 /* Root's: WHAT is FD from now on. Nothing when the child does not listen. */
 void log_rotation_pass(const struct log_rotation *rotation, uint32_t what, int fd);
 
-/* The child's: *WHAT and its descriptor, or -errno; -EAGAIN for none. */
+/* The child's: *WHAT and its descriptor, or -errno: -EPIPE when root is gone, or ends us. */
 int log_rotation_take(const struct log_rotation *rotation, uint32_t *what);
 
 #endif

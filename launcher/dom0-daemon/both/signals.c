@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdint.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+/* kill(), killall and the end of a session send none. */
+#define END 0x656e64
 
 int signals_open(void)
 {
@@ -37,12 +39,27 @@ bool signals_told_by_hand(int signal_fd)
     return told;
 }
 
-bool signals_told(int signal_fd, pid_t by)
+bool signals_told(int signal_fd)
 {
     struct signalfd_siginfo info;
     bool told = false;
 
     while (read(signal_fd, &info, sizeof(info)) == sizeof(info))
-        told |= info.ssi_signo != SIGCHLD && (by == SIGNALS_ANYBODY || info.ssi_pid == (uint32_t)by);
+        told |= info.ssi_signo != SIGCHLD;
+    return told;
+}
+
+int signals_send_end(pid_t pid)
+{
+    return sigqueue(pid, SIGTERM, (union sigval){ .sival_int = END }) ? -errno : 0;
+}
+
+bool signals_told_to_end(int signal_fd)
+{
+    struct signalfd_siginfo info;
+    bool told = false;
+
+    while (read(signal_fd, &info, sizeof(info)) == sizeof(info))
+        told |= info.ssi_signo == SIGTERM && info.ssi_code == SI_QUEUE && info.ssi_int == END;
     return told;
 }

@@ -139,10 +139,11 @@ static void log_renamed(void *data, short revents)
     uint32_t what;
     int fd = log_rotation_take(&keeper->job->rotation, &what);
 
-    if (fd >= 0)
+    /* The supervisor is gone, maybe before we asked Linux to end us with it. */
+    if (fd == -EPIPE)
+        keeper_stop(keeper, CHILD_ALONE);
+    else if (fd >= 0)
         stderr_sink_take(fd);
-    else if (fd != -EAGAIN)
-        loop_remove_fd(&keeper->loop, &keeper->rotation_io);
 }
 
 /* -------- from xenstore -------- */
@@ -258,7 +259,7 @@ static void signal_ready(void *data, short revents)
 {
     struct keeper *keeper = data;
 
-    if (signals_told(keeper->job->signal_fd, keeper->job->boss))
+    if (signals_told_to_end(keeper->job->signal_fd))
         keeper_stop(keeper, CHILD_DONE);
 }
 

@@ -20,7 +20,6 @@ struct keeper_job {
     int ask_fd;    /* a packet here asks the supervisor to look at the stub domain; one from it says
                       that this has ended, and is kept */
     int signal_fd; /* HUP, INT, TERM are blocked and come here */
-    pid_t boss;    /* who may send them */
     struct log_rotation rotation; /* of our own log */
 };
 

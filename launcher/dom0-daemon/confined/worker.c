@@ -41,7 +41,6 @@ void worker_init(struct worker *worker)
     worker->keeper_fd = worker->opener_fd = -1;
     worker->rotation = (struct log_rotation){ -1, -1 };
     worker->vnc.io.fd = -1;
-    worker->boss = SIGNALS_ANYBODY;
     worker->state_max = OUTPUT_STATE_MAX;
     file_server_init(&worker->files, &worker->loop);
     qmp_relay_init(&worker->relay, &worker->loop);
@@ -155,7 +154,7 @@ static void signal_ready(void *data, short revents)
 {
     struct worker *worker = data;
 
-    if (signals_told(worker->signal_io.fd, worker->boss))
+    if (signals_told_to_end(worker->signal_io.fd))
         worker_stop(worker, CHILD_DONE);
 }
 
@@ -177,8 +176,9 @@ static void log_renamed(void *data, short revents)
     uint32_t what;
     int fd = log_rotation_take(&worker->rotation, &what);
 
-    if (fd < 0 && fd != -EAGAIN)
-        loop_remove_fd(&worker->loop, &worker->rotation_io);
+    /* The supervisor is gone, maybe before we asked Linux to end us with it. */
+    if (fd == -EPIPE)
+        worker_stop(worker, CHILD_ALONE);
     else if (fd >= 0 && what == LOG_ROTATION_OWN)
         stderr_sink_take(fd);
     else if (fd >= 0)
@@ -235,6 +235,15 @@ static void probe_expired(void *data)
     worker_stop(data, CHILD_DONE);
 }
 
+/* By libxl. */
+static void probe_signal_ready(void *data, short revents)
+{
+    struct worker *worker = data;
+
+    if (signals_told(worker->signal_io.fd))
+        worker_stop(worker, CHILD_DONE);
+}
+
 static void probe_quit_asked(void *data)
 {
     struct worker *worker = data;
@@ -250,7 +259,7 @@ int worker_run_probe(struct worker *worker, int signal_fd)
     worker->qmp.changed = probe_quit_asked;
     worker->qmp.data = worker;
     worker->linger = worker->life = (struct loop_timer){ .fired = probe_expired, .data = worker };
-    rc = watch_fd(worker, &worker->signal_io, signal_fd, signal_ready);
+    rc = watch_fd(worker, &worker->signal_io, signal_fd, probe_signal_ready);
     rc = rc ?: loop_start_timer(&worker->loop, &worker->life, PROBE_MS);
     rc = rc ?: confine(CONFINE_PROBE);
     rc = rc ?: loop_run(&worker->loop);

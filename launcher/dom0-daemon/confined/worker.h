@@ -30,7 +30,6 @@ struct worker {
     int keeper_fd, opener_fd;
     struct grants grants; /* set before worker_run(), as is */
     struct log_rotation rotation;
-    pid_t boss; /* whose signals end us */
     uint64_t state_max; /* octets of a saved state */
     struct loop_fd keeper_io, signal_io, rotation_io;
     struct loop_timer linger, life; /* the probe's */

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define FOLDER "xen-stubdom"
@@ -24,6 +25,8 @@ static const struct { const char *file, *value; } limits[] = {
     { "memory.max", "134217728" },
     { "pids.max", "16" },
 };
+
+#define DISK_LIMIT "rbps=67108864 wbps=67108864 riops=4096 wiops=4096"
 
 static int write_file(const char *folder, const char *file, const char *text)
 {
@@ -41,6 +44,9 @@ static int enable_controllers(const char *folder)
 {
     static const char *const controllers[] = { "+memory", "+pids", "+cpu" };
     int rc = 0;
+
+    /* Without it there is no limit of disks, which says so itself. */
+    write_file(folder, "cgroup.subtree_control", "+io");
 
     /* The one that cannot be had does not keep the others away. */
     for (size_t i = 0; i < ARRAY_SIZE(controllers); i++)
@@ -96,6 +102,47 @@ int cgroup_enter(const char *root, int domid)
     for (size_t i = 0; i < ARRAY_SIZE(limits) && !rc; i++)
         rc = write_file(group, limits[i].file, limits[i].value);
     return rc ?: write_file(group, "cgroup.procs", "0");
+}
+
+/* The first line of FOLDER/FILE, a number and a number. */
+static int read_device(const char *folder, const char *file, unsigned int *major, unsigned int *minor)
+{
+    char path[PATH_MAX_LENGTH];
+    FILE *f;
+    int n;
+
+    if (format_text(path, sizeof(path), "%s/%s", folder, file))
+        return -ENAMETOOLONG;
+    f = fopen(path, "re");
+    if (!f)
+        return -errno;
+    n = fscanf(f, "%u:%u", major, minor);
+    fclose(f);
+    return n == 2 ? 0 : -EINVAL;
+}
+
+/* A partition's folder is in its disk's; Linux limits whole disks only. */
+static int find_disk(const char *sysfs, dev_t device, unsigned int *major, unsigned int *minor)
+{
+    char folder[PATH_MAX_LENGTH], partition[PATH_MAX_LENGTH];
+    int rc = format_text(folder, sizeof(folder), "%s/dev/block/%u:%u", sysfs, major(device), minor(device));
+
+    rc = rc ?: format_text(partition, sizeof(partition), "%s/partition", folder);
+    if (rc)
+        return rc;
+    rc = read_device(folder, access(partition, F_OK) ? "dev" : "../dev", major, minor);
+    return rc == -ENOENT ? -ENODEV : rc;
+}
+
+int cgroup_limit_disk(const char *root, const char *sysfs, int domid, dev_t device)
+{
+    char group[PATH_MAX_LENGTH], text[100];
+    unsigned int major, minor;
+    int rc = find_disk(sysfs, device, &major, &minor);
+
+    rc = rc ?: format_text(group, sizeof(group), "%s/" FOLDER "/%d", root, domid);
+    rc = rc ?: format_text(text, sizeof(text), "%u:%u " DISK_LIMIT, major, minor);
+    return rc ?: write_file(group, "io.max", text);
 }
 
 void cgroup_leave(const char *root, int domid)

@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -136,7 +137,7 @@ static void allow_flags(struct syscall_filter *filter)
 
 static int install_filter(enum confine_role role)
 {
-    /* abort() signals itself; all guests' processes may have one user. */
+    /* abort() signals itself. */
     const uint32_t self = getpid();
     struct syscall_filter filter;
     int rc;
@@ -161,23 +162,24 @@ static int install_filter(enum confine_role role)
     return rc > 0 ? -ESRCH : rc; /* the thread that it could not be for */
 }
 
-/*
- * No network, no System V IPC: what is open stays open. Neither a namespace of mounts, since nothing takes a
- * path, nor one of processes, since nothing names one.
- */
+/* No network, no System V IPC: what is open stays open. */
 static int leave_namespaces(void)
 {
     return unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) ? -errno : 0;
 }
 
-/* An empty folder that nobody can find: made, entered, and removed at once. */
+/*
+ * A namespace of mounts with one: an empty file system that cannot be written to. The host's are no longer in it. Its place
+ * until then is any folder that is there.
+ */
 static int enter_empty_root(void)
 {
-    char name[] = "/run/stubdom-dm-XXXXXX";
-
-    if (!mkdtemp(name))
+    if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+        mount("none", "/run", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=1,mode=555") ||
+        chdir("/run"))
         return -errno;
-    if (chdir(name) || rmdir(name) || chroot(".") || chdir("/"))
+    /* The old root is put above the new one, and taken away. */
+    if (syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
         return -errno;
     return 0;
 }
@@ -300,8 +302,7 @@ int confine(enum confine_role role)
 
 int confine_supervisor(void)
 {
-    const uint32_t kept = 1u << CAP_KILL | 1u << CAP_SETGID | 1u << CAP_SETUID |
-                          1u << CAP_SYS_CHROOT;
+    const uint32_t kept = 1u << CAP_KILL | 1u << CAP_SETGID | 1u << CAP_SETUID | 1u << CAP_SYS_ADMIN;
     struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
     struct __user_cap_data_struct data[2] = { { .effective = kept, .permitted = kept } };
     int rc = leave_namespaces();

@@ -220,7 +220,7 @@ void guard_crash(const struct guard *guard, const char *why, int stop)
             say_suspended(guard, why);
         said = true;
         pass(stop, PAUSED_STEP_MS);
-        if (signals_told(stop, SIGNALS_ANYBODY))
+        if (signals_told(stop))
             break;
     }
     xc_interface_close(xc);

@@ -38,6 +38,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -351,7 +352,7 @@ static enum child_status run_keeper(void *data, int peer_fd, int boss_fd)
     struct keeper_job job = { .store = &setup->store, .consoles = setup->consoles,
                               .console_count = setup->console_count,
                               .served = what_is_served(setup),
-                              .worker_fd = peer_fd, .ask_fd = boss_fd, .boss = getppid() };
+                              .worker_fd = peer_fd, .ask_fd = boss_fd };
 
     stderr_sink_init("keeper", setup->options.domid);
     worker_dispose(&setup->worker);
@@ -380,7 +381,6 @@ static enum child_status run_worker(void *data, int peer_fd, int boss_fd)
     setup->worker.grants = (struct grants){ setup->grants.gntdev, setup->grants.worker_fd };
     if (leave_supervisor(setup))
         return CHILD_LATER;
-    setup->worker.boss = getppid();
     setup->worker.opener_fd = boss_fd;
     confine_limit_files(setup->worker.state_max);
     return worker_run(&setup->worker, setup->options.domid, peer_fd, setup->signal_fd);
@@ -449,6 +449,40 @@ static void forget_devices(struct setup *setup)
     store_close(&setup->store);
 }
 
+/* Of each disk that our bytes go to. A file that is not there yet will be in its folder. */
+static int limit_disks(const struct setup *setup)
+{
+    struct stat st;
+    int rc = fstat(STDERR_FILENO, &st) ? -errno : cgroup_limit_disk(CGROUP_ROOT, SYSFS, setup->options.domid, st.st_dev);
+
+    for (int i = 0; i < setup->console_count; i++) {
+        char folder[sizeof(setup->specs[i].path)];
+        int disk;
+
+        if (setup->specs[i].kind != OUTPUT_FILE)
+            continue;
+        strcpy(folder, setup->specs[i].path);
+        if (stat(folder, &st) && stat(dirname(folder), &st))
+            continue; /* and cannot be */
+        disk = cgroup_limit_disk(CGROUP_ROOT, SYSFS, setup->options.domid, st.st_dev);
+        rc = rc && rc != -ENODEV ? rc : disk;
+    }
+    return rc == -ENODEV ? 0 : rc;
+}
+
+static void enter_cgroup(const struct setup *setup)
+{
+    int rc = cgroup_enter(CGROUP_ROOT, setup->options.domid);
+
+    if (rc) {
+        log_warning("no control group of its own: %s", strerror(-rc));
+        return;
+    }
+    rc = limit_disks(setup);
+    if (rc)
+        log_warning("no limit of what is read from and written to disks: %s", strerror(-rc));
+}
+
 static int serve(struct setup *setup)
 {
     struct supervisor_job job = { .run_keeper = run_keeper, .run_worker = run_worker,
@@ -458,12 +492,10 @@ static int serve(struct setup *setup)
                                   .must_end = must_end, .is_over = is_over, .given_up = given_up,
                                   .inherit = inherit, .data = setup,
                                   .signal_fd = setup->signal_fd, .loop = &setup->loop };
-    int in_child, status, rc;
+    int in_child, status;
 
     list_files(setup, &job);
-    rc = cgroup_enter(CGROUP_ROOT, setup->options.domid);
-    if (rc)
-        log_warning("no control group of its own: %s", strerror(-rc));
+    enter_cgroup(setup);
     if (oom_score_set(OOM_SCORE_SUPERVISOR))
         log_warning("oom_score_adj stays as it is: %s", strerror(errno));
     if (confine_supervisor())

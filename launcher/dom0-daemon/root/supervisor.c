@@ -10,6 +10,7 @@
 #include "supervisor.h"
 
 #include "clock.h"
+#include "fork-alone.h"
 #include "log.h"
 #include "message.h"
 #include "signals.h"
@@ -84,14 +85,11 @@ static bool window_is_full(struct window *window)
     return recent > SUPERVISOR_MAX_RESTARTS;
 }
 
-/* As fork(), with an -errno. */
-static pid_t fork_child(struct child *child)
+/* PID, which a fork has returned, becomes CHILD. */
+static pid_t note_child(struct child *child, pid_t pid)
 {
-    *child = (struct child){ .pid = fork() };
-    if (child->pid >= 0)
-        return child->pid;
-    child->pid = 0;
-    return -errno;
+    *child = (struct child){ .pid = pid < 0 ? 0 : pid };
+    return pid;
 }
 
 /* -------- what the pair asks for -------- */
@@ -186,15 +184,18 @@ static int open_pair_fds(const struct supervisor_job *job, struct team *team, st
 }
 
 static enum child_status be_child(const struct supervisor_job *job, struct team *team, int which,
-                                  const struct pair_fds *fds, pid_t supervisor)
+                                  const struct pair_fds *fds)
 {
     close(job->signal_fd);
     close(fds->peer[!which]);
     close(fds->boss[!which]);
     close(team->lifeline[0]);
     close_lines(team);
-    /* confine() does so again: Linux forgets it when the user changes. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != supervisor)
+    /*
+     * confine() does so again: Linux forgets it when the user changes. If it is gone already, the sockets that it had
+     * the other ends of say so.
+     */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL))
         return CHILD_FAILED;
     return run_of(job, which)(job->data, fds->peer[which], fds->boss[which]);
 }
@@ -245,31 +246,30 @@ static bool wait_for(struct child children[CHILDREN], int count, int64_t ms)
 
 static void end_children(struct child children[CHILDREN], int count)
 {
-    static const int signals[] = { SIGTERM, SIGKILL };
-
-    for (size_t s = 0; s < ARRAY_SIZE(signals); s++) {
-        for (int i = 0; i < count; i++)
-            if (children[i].pid)
-                kill(children[i].pid, signals[s]);
-        if (wait_for(children, count, GOODBYE_MS))
-            return;
-        log_error("a process does not end: killed");
-    }
+    for (int i = 0; i < count; i++)
+        if (children[i].pid)
+            signals_send_end(children[i].pid);
+    if (wait_for(children, count, GOODBYE_MS))
+        return;
+    log_error("a process does not end: killed");
+    for (int i = 0; i < count; i++)
+        if (children[i].pid)
+            kill(children[i].pid, SIGKILL);
+    wait_for(children, count, GOODBYE_MS);
 }
 
 /* 0 in the parent, 1 in a child with its run function's result in *RESULT, or -errno. */
 static int start_pair(const struct supervisor_job *job, struct team *team, int *result)
 {
-    pid_t supervisor = getpid();
     struct pair_fds fds;
     int rc = open_pair_fds(job, team, &fds);
 
     if (rc)
         return rc;
     for (int i = 0; i < PAIR && rc >= 0; i++) {
-        rc = fork_child(&team->children[i]);
+        rc = note_child(&team->children[i], fork_alone());
         if (rc == 0) {
-            *result = be_child(job, team, i, &fds, supervisor);
+            *result = be_child(job, team, i, &fds);
             return 1;
         }
     }
@@ -328,7 +328,7 @@ static bool was_killed(const struct child children[CHILDREN])
 /* -------- the heir -------- */
 
 /* Until the supervisor is gone; false when it has told us to end instead. */
-static bool wait_to_inherit(int lifeline, int signal_fd, pid_t supervisor)
+static bool wait_to_inherit(int lifeline, int signal_fd)
 {
     /* No POLLIN: a worker that was taken over could write to it. */
     struct pollfd p[] = { { .fd = lifeline }, { .fd = signal_fd, .events = POLLIN } };
@@ -336,7 +336,7 @@ static bool wait_to_inherit(int lifeline, int signal_fd, pid_t supervisor)
     for (;;) {
         if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
             return false;
-        if (p[1].revents && signals_told(signal_fd, supervisor))
+        if (p[1].revents && signals_told_to_end(signal_fd))
             return false;
         if (p[0].revents & POLLHUP)
             return true;
@@ -353,12 +353,13 @@ struct outcome {
 /* Unless there is one. False in the heir, when its waiting is over: *OUT says how. */
 static bool start_heir(const struct supervisor_job *job, struct team *team, struct outcome *out)
 {
-    pid_t supervisor = getpid(), rc;
     bool inherits;
+    pid_t rc;
 
     if (team->children[HEIR].pid || team->heirs == MAX_HEIRS)
         return true;
-    rc = fork_child(&team->children[HEIR]);
+    rc = fork();
+    rc = note_child(&team->children[HEIR], rc < 0 ? -errno : rc);
     team->heirs += rc >= 0;
     if (rc < 0)
         log_warning("cannot fork a stand-by: %s", strerror(-rc));
@@ -367,7 +368,7 @@ static bool start_heir(const struct supervisor_job *job, struct team *team, stru
     close(team->lifeline[1]);
     close_lines(team);
     job->close_services(job->data);
-    inherits = wait_to_inherit(team->lifeline[0], job->signal_fd, supervisor);
+    inherits = wait_to_inherit(team->lifeline[0], job->signal_fd);
     close(team->lifeline[0]);
     *out = (struct outcome){ inherits ? INHERITED : IN_CHILD, 0, false };
     return false;
@@ -377,7 +378,7 @@ static bool start_heir(const struct supervisor_job *job, struct team *team, stru
 
 static bool was_told(const struct supervisor_job *job)
 {
-    return signals_told(job->signal_fd, SIGNALS_ANYBODY) && job->must_end(job->data);
+    return signals_told(job->signal_fd) && job->must_end(job->data);
 }
 
 struct wait {
