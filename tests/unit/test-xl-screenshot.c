@@ -147,6 +147,8 @@ static int steal_picture(void)
 /* Who has it by then, by whatever way, changes nothing of what is copied: the memory is sealed. */
 static void test_the_picture_is_sealed(void **state)
 {
+    static const char script[] =
+        "read n x </proc/self/stat; echo $n >number.new; mv number.new number; sleep 0.5; printf PNG";
     struct fault fault;
     int status;
     pid_t thief = fork();
@@ -160,7 +162,7 @@ static void test_the_picture_is_sealed(void **state)
             poll(NULL, 0, 10);
         _exit(pwrite(picture, "X", 1, 0) < 0 && errno == EPERM ? 7 : 2);
     }
-    assert_int_equal(take("read n x </proc/self/stat; echo $n >number.new; mv number.new number; sleep 0.5; printf PNG", &fault), 0);
+    assert_int_equal(take(script, &fault), 0);
     assert_int_equal(waitpid(thief, &status, 0), thief);
     assert_int_equal(WEXITSTATUS(status), 7);
 }

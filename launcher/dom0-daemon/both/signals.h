@@ -20,8 +20,8 @@ bool signals_told(int signal_fd);
 bool signals_told_by_hand(int signal_fd);
 
 /*
- * The supervisor tells a child to end, and the child asks whether it did: a stray signal is none of the supervisor's. Who
- * sent a signal does not show in a namespace of processes, so what came with it says so. 0 or -errno.
+ * The supervisor tells a child to end, and the child asks whether it did: a stray signal is none of the supervisor's.
+ * Who sent a signal does not show in a namespace of processes, so what came with it says so. 0 or -errno.
  */
 int signals_send_end(pid_t pid);
 bool signals_told_to_end(int signal_fd);

@@ -20,8 +20,8 @@ int cgroup_enter(const char *root, int domid);
 
 /*
  * Bounds what that group's processes read and write, a second, of the disk that DEVICE, as in struct stat, is or is a
- * partition of; SYSFS is where sysfs is mounted. 0; -ENODEV where no single disk is behind it (memory, a network, a file
- * system that spans disks); or another -errno. Nothing is logged.
+ * partition of; SYSFS is where sysfs is mounted. 0; -ENODEV where no single disk is behind it (memory, a network, a
+ * file system that spans disks); or another -errno. Nothing is logged.
  */
 int cgroup_limit_disk(const char *root, const char *sysfs, int domid, dev_t device);
 

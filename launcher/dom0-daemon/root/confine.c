@@ -169,8 +169,8 @@ static int leave_namespaces(void)
 }
 
 /*
- * A namespace of mounts with one: an empty file system that cannot be written to. The host's are no longer in it. Its place
- * until then is any folder that is there.
+ * A namespace of mounts with one: an empty file system that cannot be written to. The host's are no longer in it. Its
+ * place until then is any folder that is there.
  */
 static int enter_empty_root(void)
 {

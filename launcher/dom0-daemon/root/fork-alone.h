@@ -9,8 +9,8 @@
 #include <sys/types.h>
 
 /*
- * As fork(), but the child is process 1 of its namespace, whose parent has the number 0; the caller stays where it is, and so
- * do the children that it forks afterwards. It takes CAP_SYS_ADMIN. -errno without a child.
+ * As fork(), but the child is process 1 of its namespace, whose parent has the number 0; the caller stays where it is,
+ * and so do the children that it forks afterwards. It takes CAP_SYS_ADMIN. -errno without a child.
  */
 pid_t fork_alone(void);
 

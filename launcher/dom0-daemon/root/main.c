@@ -449,11 +449,16 @@ static void forget_devices(struct setup *setup)
     store_close(&setup->store);
 }
 
+static int limit_disk(const struct setup *setup, const struct stat *file)
+{
+    return cgroup_limit_disk(CGROUP_ROOT, SYSFS, setup->options.domid, file->st_dev);
+}
+
 /* Of each disk that our bytes go to. A file that is not there yet will be in its folder. */
 static int limit_disks(const struct setup *setup)
 {
     struct stat st;
-    int rc = fstat(STDERR_FILENO, &st) ? -errno : cgroup_limit_disk(CGROUP_ROOT, SYSFS, setup->options.domid, st.st_dev);
+    int rc = fstat(STDERR_FILENO, &st) ? -errno : limit_disk(setup, &st);
 
     for (int i = 0; i < setup->console_count; i++) {
         char folder[sizeof(setup->specs[i].path)];
@@ -464,7 +469,7 @@ static int limit_disks(const struct setup *setup)
         strcpy(folder, setup->specs[i].path);
         if (stat(folder, &st) && stat(dirname(folder), &st))
             continue; /* and cannot be */
-        disk = cgroup_limit_disk(CGROUP_ROOT, SYSFS, setup->options.domid, st.st_dev);
+        disk = limit_disk(setup, &st);
         rc = rc && rc != -ENODEV ? rc : disk;
     }
     return rc == -ENODEV ? 0 : rc;
