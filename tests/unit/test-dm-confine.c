@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/ioctl.h>
@@ -217,12 +218,12 @@ FILE *__wrap_fopen(const char *path, const char *mode)
     return __real_fopen(passwd && !strcmp(path, "/etc/passwd") ? passwd : path, mode);
 }
 
-/* Calls LOOK with each line of /proc/PID/NAME of a process that is confined; whether it could be. */
+/* Calls LOOK with each line of /proc/PID/NAME, a pattern, of a process that is confined; whether it could be. */
 static bool look_at(int (*lock_up)(void), const char *name, void (*look)(const char *line))
 {
     bool confined = false;
     int ends[2], status;
-    char path[40], line[200];
+    char command[60], line[200];
     pid_t pid;
     FILE *f;
 
@@ -236,11 +237,11 @@ static bool look_at(int (*lock_up)(void), const char *name, void (*look)(const c
     close(ends[1]);
     if (read(ends[0], line, 1) == 1) {
         confined = true;
-        snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-        f = __real_fopen(path, "r");
+        snprintf(command, sizeof(command), "cat /proc/%d/%s", pid, name);
+        f = popen(command, "r");
         while (f && fgets(line, sizeof(line), f))
             look(line);
-        fclose(f);
+        pclose(f);
     }
     close(ends[0]);
     kill(pid, SIGKILL);
@@ -305,6 +306,39 @@ static void test_an_empty_file_system(void **state)
         if (mounts.count != 1 || mounts.empty != 1)
             fail_msg("role %zu: %d mounts, of which %d are the empty one", i, mounts.count, mounts.empty);
     }
+}
+
+static int started[2];
+
+static void *sleep_on(void *unused)
+{
+    /* The C library interrupts it, to change its user. */
+    while (write(started[1], "x", 1) == 1)
+        poll(NULL, 0, 10000);
+    return NULL;
+}
+
+/* What the sanitizer does when one starts is not the daemon's: it has started. */
+static int start_thread(void)
+{
+    pthread_t thread;
+    char byte;
+
+    return pipe(started) || pthread_create(&thread, NULL, sleep_on, NULL) || read(started[0], &byte, 1) != 1;
+}
+
+static int with_a_thread(void) { return start_thread() ?: confine(CONFINE_KEEPER); }
+static int before_a_thread(void) { return confine_files() ?: start_thread() ?: confine(CONFINE_KEEPER); }
+
+/* A namespace of mounts is a thread's: one that was there already would keep the host's. */
+static void test_each_thread_is_confined(void **state)
+{
+    assert_int_equal(confined(with_a_thread, ordinary_work), CONFINE_FAILED);
+    assert_int_equal(confined(before_a_thread, ordinary_work), FINE);
+    memset(&mounts, 0, sizeof(mounts));
+    assert_true(look_at(before_a_thread, "task/*/mountinfo", see_mount));
+    assert_int_equal(mounts.count, 2);
+    assert_int_equal(mounts.empty, 2);
 }
 
 #define USER(id) (INT64_C(id) << 32 | (id))
@@ -378,6 +412,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_user_for_each, root_only),
         cmocka_unit_test_setup(test_limits, root_only),
         cmocka_unit_test_setup(test_an_empty_file_system, root_only),
+        cmocka_unit_test_setup(test_each_thread_is_confined, root_only),
         cmocka_unit_test_setup(test_ends_with_its_parent, root_only),
     };
 

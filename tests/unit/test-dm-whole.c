@@ -97,10 +97,12 @@ void stub_clock_set(int stub) { }
 int qmp_proxy_replace(struct store *store, char path[QMP_PROXY_PATH]) { return 0; }
 void pci_control_follow(struct pci_control *control, int stub) { }
 int cgroup_enter(const char *root, int domid) { return 0; }
+int cgroup_limit_disk(const char *root, const char *sysfs, int domid, dev_t device) { return 0; }
 void cgroup_leave(const char *root, int domid) { }
 void confine_for_domain(unsigned int domid) { }
 void confine_limit_files(uint64_t size) { }
 int confine_supervisor(void) { return 0; }
+int confine_files(void) { return 0; }
 int confine(enum confine_role role) { return prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
 /* -------- xenstored -------- */

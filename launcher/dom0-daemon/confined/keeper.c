@@ -274,7 +274,8 @@ static int keeper_start(struct keeper *keeper)
     tokens_init(&keeper->words, MAX_WORDS, WORDS_A_SECOND, clock_now_ms());
     keeper->tell = (struct loop_timer){ .fired = tell_worker, .data = keeper };
     keeper->check = (struct loop_timer){ .fired = check_store, .data = keeper };
-    rc = store_watch(job->store, job->consoles, job->console_count, &job->served);
+    /* libxenstore starts a thread for the first watch. */
+    rc = confine_files() ?: store_watch(job->store, job->consoles, job->console_count, &job->served);
     if (rc)
         return rc;
     keeper->store_io = (struct loop_fd){ .fd = store_fd(job->store), .events = POLLIN,

@@ -169,12 +169,13 @@ static int leave_namespaces(void)
 }
 
 /*
- * A namespace of mounts with one: an empty file system that cannot be written to. The host's are no longer in it. Its
- * place until then is any folder that is there.
+ * A namespace of mounts with one: an empty file system that cannot be written to. The host's are no longer in it. Its place
+ * until then is any folder that is there. Linux gives the namespace to the thread that asks: CLONE_THREAD makes it an
+ * error if there is another one, which would keep the host's.
  */
 static int enter_empty_root(void)
 {
-    if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+    if (unshare(CLONE_NEWNS | CLONE_THREAD) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
         mount("none", "/run", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=1,mode=555") ||
         chdir("/run"))
         return -errno;
@@ -230,16 +231,29 @@ static int choose_user(uid_t *uid, gid_t *gid)
     return 0;
 }
 
-static int become_user(void)
-{
+/* Who to become: it is read from a file. */
+static struct {
+    bool chosen;
     uid_t uid;
     gid_t gid;
-    int rc = choose_user(&uid, &gid);
+} user;
 
-    rc = rc ?: enter_empty_root();
+int confine_files(void)
+{
+    int rc;
+
+    if (user.chosen)
+        return 0;
+    rc = choose_user(&user.uid, &user.gid) ?: enter_empty_root();
+    user.chosen = !rc;
     if (rc)
-        return rc;
-    if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
+        log_error("cannot leave dom0's file system for an unprivileged user: %s", strerror(-rc));
+    return rc;
+}
+
+static int become_user(void)
+{
+    if (setgroups(0, NULL) || setresgid(user.gid, user.gid, user.gid) || setresuid(user.uid, user.uid, user.uid))
         return -errno;
     return 0;
 }
@@ -272,9 +286,14 @@ int confine(enum confine_role role)
     /* Worker and keeper have the supervisor's. */
     int rc = role == CONFINE_VIEWER ? leave_namespaces() : 0;
 
-    rc = rc ?: become_user();
+    if (rc)
+        log_error("cannot leave dom0's network: %s", strerror(-rc));
+    rc = rc ?: confine_files();
+    if (rc)
+        return rc;
+    rc = become_user();
     if (rc) {
-        log_error("cannot become an unprivileged user in an empty folder: %s", strerror(-rc));
+        log_error("cannot become an unprivileged user: %s", strerror(-rc));
         return rc;
     }
     if (role != CONFINE_PROBE)

@@ -30,9 +30,15 @@ enum confine_role {
 };
 
 /*
+ * The part of confine() that cannot be done any more when there are threads: the file system. Who starts some calls it
+ * before that, and then confine(). What will be needed of files must be open. 0 or -errno after logging a line.
+ */
+int confine_files(void);
+
+/*
  * An unprivileged user, an empty root folder, no network, resource limits, and a system call
  * filter for the role; all but the probe end with their parent. Everything that will
- * be needed must be open, and threads started. 0 or -errno after logging a line: the
+ * be needed must be open, and threads started, after confine_files(). 0 or -errno after logging a line: the
  * process must then not go on.
  */
 int confine(enum confine_role role);
