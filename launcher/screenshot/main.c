@@ -10,6 +10,7 @@
 
 #include <gcrypt.h>
 #include <png.h>
+#include <poll.h>
 #include <rfb/rfbclient.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -87,6 +88,14 @@ static int take_picture(rfbClient *client)
     return write_png(client);
 }
 
+/* Who started us was gone before we asked Linux to be ended with it: nobody is there to read our words. */
+static bool is_alone(void)
+{
+    struct pollfd words = { .fd = STDERR_FILENO };
+
+    return poll(&words, 1, 0) > 0 && words.revents & POLLERR;
+}
+
 int main(void)
 {
     ssize_t len = read(SCREENSHOT_PASSWORD_FD, password, SCREENSHOT_PASSWORD_MAX);
@@ -97,7 +106,7 @@ int main(void)
     gcry_check_version(NULL);
     gcry_control(GCRYCTL_DISABLE_SECMEM, 0);
     gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
-    if (len < 0 || confine(CONFINE_VIEWER))
+    if (len < 0 || confine(CONFINE_VIEWER) || is_alone())
         return SCREENSHOT_NOT_CONFINED;
     rfbClientLog = rfbClientErr = say_nothing;
     client = rfbGetClient(8, 3, PIXEL);

@@ -48,6 +48,8 @@ static void send_pixel(int fd)
     assert_int_equal(write(fd, update, sizeof(update)), sizeof(update));
 }
 
+static int words = -1; /* its standard error; -1: ours */
+
 /* What the program ends with, and how large its picture is. */
 static int take(unsigned int width, unsigned int height, bool has_pixel, off_t *size)
 {
@@ -66,7 +68,7 @@ static int take(unsigned int width, unsigned int height, bool has_pixel, off_t *
     if (pid == 0) {
         close(secret[1]);
         if (dup2(ends[1], STDIN_FILENO) < 0 || dup2(picture, STDOUT_FILENO) < 0 ||
-            dup2(secret[0], SCREENSHOT_PASSWORD_FD) < 0)
+            dup2(secret[0], SCREENSHOT_PASSWORD_FD) < 0 || (words >= 0 && dup2(words, STDERR_FILENO) < 0))
             _exit(99);
         status = screenshot_main();
         _exit(status);
@@ -110,11 +112,28 @@ static void test_how_large(void **state)
     }
 }
 
+/* Before Linux could be asked to end it with who started it, whose end of that pipe it has not. */
+static void test_nobody_waits_for_it(void **state)
+{
+    int ends[2];
+    off_t size;
+
+    assert_int_equal(pipe(ends), 0);
+    words = ends[1];
+    assert_int_equal(take(1, 1, true, &size), SCREENSHOT_TAKEN);
+    close(ends[0]);
+    assert_int_equal(take(1, 1, true, &size), SCREENSHOT_NOT_CONFINED);
+    assert_int_equal(size, 0);
+    close(words);
+    words = -1;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_picture),
         cmocka_unit_test(test_how_large),
+        cmocka_unit_test(test_nobody_waits_for_it),
     };
 
     return cmocka_run_group_tests_name("screenshot", tests, NULL, NULL);
