@@ -44,14 +44,25 @@ static int status_of(pid_t pid)
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* The parent's number is none of its: kill() would mean somebody else, or nobody. */
+static int first_free_fd(void)
+{
+    int fd = open("/dev/null", O_RDONLY);
+
+    close(fd);
+    return fd;
+}
+
+/* The parent's number is none of its: kill() would mean somebody else, or nobody. Nor has it the way back. */
 static void test_a_child_is_alone(void **state)
 {
+    int free_fd = first_free_fd();
     pid_t pid = fork_alone();
 
     if (pid == 0)
-        _exit(getpid() == 1 && getppid() == 0 && kill(2, 0) < 0 && errno == ESRCH ? 7 : 8);
+        _exit(getpid() == 1 && getppid() == 0 && kill(2, 0) < 0 && errno == ESRCH &&
+              first_free_fd() == free_fd ? 7 : 8);
     assert_int_equal(status_of(pid), 7);
+    assert_int_equal(first_free_fd(), free_fd);
 }
 
 static void test_the_next_one_is_not_in_it(void **state)

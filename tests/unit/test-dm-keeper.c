@@ -314,6 +314,8 @@ static int play_stray_signal(int fd)
     kill(keeper, SIGTERM);
     happen(3);
     EXPECT(receive(fd, &m) == 1 && receive(fd, &m) == 1 && m.index == 3);
+    /* Another word is not its, either. */
+    EXPECT(sigqueue(keeper, SIGTERM, (union sigval){ .sival_int = 1 }) == 0);
     poll(NULL, 0, 100);
     EXPECT(receive(fd, &m) == 0);
     signals_send_end(keeper);

@@ -169,9 +169,9 @@ static int leave_namespaces(void)
 }
 
 /*
- * A namespace of mounts with one: an empty file system that cannot be written to. The host's are no longer in it. Its place
- * until then is any folder that is there. Linux gives the namespace to the thread that asks: CLONE_THREAD makes it an
- * error if there is another one, which would keep the host's.
+ * A namespace of mounts with one: an empty file system that cannot be written to. The host's are no longer in it. Its
+ * place until then is any folder that is there. Linux gives the namespace to the thread that asks: CLONE_THREAD makes
+ * it an error if there is another one, which would keep the host's.
  */
 static int enter_empty_root(void)
 {
@@ -272,17 +272,18 @@ static int limit(int resource, rlim_t max)
     return setrlimit(resource, &both) ? -errno : 0;
 }
 
-/* Its heir cannot serve before we are gone. Linux forgets this when the user changes. */
-static int end_with(pid_t parent)
+/*
+ * Its heir cannot serve before we are gone. Linux forgets this when the user changes. That the parent was gone before
+ * does not show here, its number is 0 in our namespace all the same: worker, keeper and viewer see it by what it had
+ * open.
+ */
+static int end_with_parent(void)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL))
-        return -errno;
-    return getppid() == parent ? 0 : -ESRCH;
+    return prctl(PR_SET_PDEATHSIG, SIGKILL) ? -errno : 0;
 }
 
 int confine(enum confine_role role)
 {
-    pid_t parent = getppid();
     /* Worker and keeper have the supervisor's. */
     int rc = role == CONFINE_VIEWER ? leave_namespaces() : 0;
 
@@ -297,7 +298,7 @@ int confine(enum confine_role role)
         return rc;
     }
     if (role != CONFINE_PROBE)
-        rc = end_with(parent);
+        rc = end_with_parent();
     if (rc) {
         log_error("cannot end with the supervisor: %s", strerror(-rc));
         return rc;
