@@ -97,7 +97,17 @@ void stub_clock_set(int stub) { }
 int qmp_proxy_replace(struct store *store, char path[QMP_PROXY_PATH]) { return 0; }
 void pci_control_follow(struct pci_control *control, int stub) { }
 int cgroup_enter(const char *root, int domid) { return 0; }
-int cgroup_limit_disk(const char *root, const char *sysfs, int domid, dev_t device) { return 0; }
+
+static struct { dev_t device; int rc; } limited[3];
+static size_t limited_count;
+
+int cgroup_limit_disk(const char *root, const char *sysfs, int domid, dev_t device)
+{
+    assert_true(limited_count < ARRAY_LEN(limited));
+    limited[limited_count].device = device;
+    return limited[limited_count++].rc;
+}
+
 void cgroup_leave(const char *root, int domid) { }
 void confine_for_domain(unsigned int domid) { }
 void confine_limit_files(uint64_t size) { }
@@ -290,10 +300,43 @@ static int finish(void **state)
     return munmap(shared, sizeof(*shared));
 }
 
+static dev_t device_of(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) ? 0 : st.st_dev;
+}
+
+/* That of the log, of a file that is there, and of one that is not yet; the first error that is one. */
+static void test_disks_are_limited(void **state)
+{
+    static struct setup setup = {
+        .console_count = 4,
+        .specs = { { .kind = OUTPUT_FILE, .path = "/proc/version" }, { .kind = OUTPUT_FILE, .path = "/tmp/dm-whole-none" },
+                   { .kind = OUTPUT_PTY }, { .kind = OUTPUT_FILE, .path = "/dm-whole/no-folder" } },
+    };
+    static const struct { int log, file, folder, all; } rows[] = {
+        { 0, 0, 0, 0 }, { -ENODEV, -ENODEV, -ENODEV, 0 }, { 0, -ENODEV, 0, 0 }, { -EIO, 0, -ENODEV, -EIO },
+        { -ENODEV, -EIO, 0, -EIO }, { -ENODEV, 0, -EIO, -EIO }, { 0, -EIO, -ENOENT, -EIO },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        limited_count = 0;
+        limited[0].rc = rows[i].log;
+        limited[1].rc = rows[i].file;
+        limited[2].rc = rows[i].folder;
+        assert_int_equal(limit_disks(&setup), rows[i].all);
+        assert_int_equal(limited_count, 3);
+        assert_int_equal(limited[1].device, device_of("/proc"));
+        assert_int_equal(limited[2].device, device_of("/tmp"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_each_is_replaced, start, finish),
+        cmocka_unit_test(test_disks_are_limited),
     };
 
     return cmocka_run_group_tests_name("dm-whole", tests, NULL, NULL);
