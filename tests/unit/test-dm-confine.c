@@ -13,9 +13,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -295,6 +297,13 @@ static void see_mount(const char *line)
     mounts.empty += strstr(line, " / / ro,nosuid,nodev,noexec") && strstr(line, " - tmpfs ");
 }
 
+/* As systemd has the host's: what is mounted in one namespace is in the other one, too, and no root is exchanged. */
+static int where_mounts_are_shared(void)
+{
+    return unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+           mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) || confine(CONFINE_KEEPER);
+}
+
 /* None of the host's is left, and the one that is has no room for a file. */
 static void test_an_empty_file_system(void **state)
 {
@@ -306,6 +315,7 @@ static void test_an_empty_file_system(void **state)
         if (mounts.count != 1 || mounts.empty != 1)
             fail_msg("role %zu: %d mounts, of which %d are the empty one", i, mounts.count, mounts.empty);
     }
+    assert_int_equal(confined(where_mounts_are_shared, ordinary_work), FINE);
 }
 
 static int started[2];
