@@ -45,12 +45,11 @@ static int enable_controllers(const char *folder)
     static const char *const controllers[] = { "+memory", "+pids", "+cpu" };
     int rc = 0;
 
-    /* Without it there is no limit of disks, which says so itself. */
-    write_file(folder, "cgroup.subtree_control", "+io");
-
     /* The one that cannot be had does not keep the others away. */
     for (size_t i = 0; i < ARRAY_SIZE(controllers); i++)
         rc = write_file(folder, "cgroup.subtree_control", controllers[i]) ?: rc;
+    /* Without it there is no limit of disks, which says so itself. */
+    write_file(folder, "cgroup.subtree_control", "+io");
     return rc;
 }
 
