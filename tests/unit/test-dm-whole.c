@@ -240,6 +240,23 @@ static void check_shared(pid_t daemon, pid_t heir)
     assert_true(count_shared(daemon, heir) > 0); /* it is seen */
 }
 
+/* Whether it is process 1 of a namespace of its own. */
+static bool is_alone(pid_t pid)
+{
+    int outer = 0, inner = 0;
+    char path[64], line[200];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", pid);
+    file = fopen(path, "r");
+    while (file && fgets(line, sizeof(line), file))
+        if (sscanf(line, "NSpid: %d %d", &outer, &inner) > 0)
+            break;
+    if (file)
+        fclose(file);
+    return outer == pid && inner == 1;
+}
+
 static void test_each_is_replaced(void **state)
 {
     pid_t daemon, heir, keeper, xenstored = xenstored_start(XENSTORED, answer);
@@ -259,6 +276,8 @@ static void test_each_is_replaced(void **state)
         assert_int_equal(child_of(daemon, 0), heir);
     }
     assert_true(shared->mapped >= 3);
+    assert_true(is_alone(child_of(daemon, 1)) && is_alone(child_of(daemon, 2)));
+    assert_false(is_alone(heir));
     /* Its log is renamed, and it is told. */
     assert_int_equal(rename(LOG, LOG ".1"), 0);
     assert_int_equal(kill(daemon, SIGHUP), 0);
