@@ -20,6 +20,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <asm/sockios.h>
@@ -298,23 +299,59 @@ static void see_mount(const char *line)
 }
 
 /* As systemd has the host's: what is mounted in one namespace is in the other one, too, and no root is exchanged. */
-static int where_mounts_are_shared(void)
+static int share_mounts(void)
 {
     return unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-           mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) || confine(CONFINE_KEEPER);
+           mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL);
+}
+
+static int where_mounts_are_shared(void)
+{
+    return share_mounts() || confine(CONFINE_KEEPER);
+}
+
+#define PLAIN_ROOT "/tmp/dm-confine-root"
+
+/* As in a dom0 that runs from its initramfs, the root cannot be exchanged: what it is mounted on is shared. */
+static int where_the_root_stays(void)
+{
+    return share_mounts() || mount(PLAIN_ROOT, PLAIN_ROOT, NULL, MS_BIND, NULL) || chroot(PLAIN_ROOT) || chdir("/") ||
+           supervised_worker();
+}
+
+static void make_plain_root(void)
+{
+    FILE *f;
+
+    mkdir(PLAIN_ROOT, 0755);
+    mkdir(PLAIN_ROOT "/run", 0755);
+    mkdir(PLAIN_ROOT "/etc", 0755);
+    f = __real_fopen(PLAIN_ROOT "/etc/passwd", "w");
+    fputs("nobody:x:65534:65534::/:\n", f);
+    fclose(f);
+}
+
+static void remove_plain_root(void)
+{
+    unlink(PLAIN_ROOT "/etc/passwd");
+    rmdir(PLAIN_ROOT "/etc");
+    rmdir(PLAIN_ROOT "/run");
+    assert_int_equal(rmdir(PLAIN_ROOT), 0);
 }
 
 /* None of the host's is left, and the one that is has no room for a file. */
 static void test_an_empty_file_system(void **state)
 {
-    int (*const roles[])(void) = { worker, keeper, viewer, probe };
+    int (*const roles[])(void) = { worker, keeper, viewer, probe, where_the_root_stays };
 
+    make_plain_root();
     for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
         memset(&mounts, 0, sizeof(mounts));
         assert_true(look_at(roles[i], "mountinfo", see_mount));
         if (mounts.count != 1 || mounts.empty != 1)
             fail_msg("role %zu: %d mounts, of which %d are the empty one", i, mounts.count, mounts.empty);
     }
+    remove_plain_root();
     assert_int_equal(confined(where_mounts_are_shared, ordinary_work), FINE);
 }
 

@@ -331,7 +331,8 @@ static void test_disks_are_limited(void **state)
 {
     static struct setup setup = {
         .console_count = 4,
-        .specs = { { .kind = OUTPUT_FILE, .path = "/proc/version" }, { .kind = OUTPUT_FILE, .path = "/tmp/dm-whole-none" },
+        .specs = { { .kind = OUTPUT_FILE, .path = "/proc/version" },
+                   { .kind = OUTPUT_FILE, .path = "/tmp/dm-whole-none" },
                    { .kind = OUTPUT_PTY }, { .kind = OUTPUT_FILE, .path = "/dm-whole/no-folder" } },
     };
     static const struct { int log, file, folder, all; } rows[] = {

@@ -168,6 +168,18 @@ static int leave_namespaces(void)
     return unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) ? -errno : 0;
 }
 
+/* The folder that we are in, which has an empty file system. */
+static int put_root_here(void)
+{
+    /* The old root is put above the new one, and taken away. */
+    if (!syscall(SYS_pivot_root, ".", "."))
+        return umount2(".", MNT_DETACH) ? -errno : 0;
+    /* A dom0 that runs from its initramfs: that root cannot be taken away. It stays below, where no path leads. */
+    if (errno != EINVAL || mount(".", "/", NULL, MS_MOVE, NULL) || chroot("."))
+        return -errno;
+    return 0;
+}
+
 /*
  * A namespace of mounts with one: an empty file system that cannot be written to. The host's are no longer in it. Its
  * place until then is any folder that is there. Linux gives the namespace to the thread that asks: CLONE_THREAD makes
@@ -175,14 +187,11 @@ static int leave_namespaces(void)
  */
 static int enter_empty_root(void)
 {
-    if (unshare(CLONE_NEWNS | CLONE_THREAD) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+    if (unshare(CLONE_NEWNS | CLONE_THREAD) || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) ||
         mount("none", "/run", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=1,mode=555") ||
         chdir("/run"))
         return -errno;
-    /* The old root is put above the new one, and taken away. */
-    if (syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
-        return -errno;
-    return 0;
+    return put_root_here() ?: (chdir("/") ? -errno : 0);
 }
 
 /*
@@ -322,7 +331,8 @@ int confine(enum confine_role role)
 
 int confine_supervisor(void)
 {
-    const uint32_t kept = 1u << CAP_KILL | 1u << CAP_SETGID | 1u << CAP_SETUID | 1u << CAP_SYS_ADMIN;
+    const uint32_t kept = 1u << CAP_KILL | 1u << CAP_SETGID | 1u << CAP_SETUID |
+                          1u << CAP_SYS_ADMIN | 1u << CAP_SYS_CHROOT;
     struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
     struct __user_cap_data_struct data[2] = { { .effective = kept, .permitted = kept } };
     int rc = leave_namespaces();

@@ -458,8 +458,7 @@ static int limit_disk(const struct setup *setup, const struct stat *file)
 static int limit_disks(const struct setup *setup)
 {
     struct stat st;
-    int rc = fstat(STDERR_FILENO, &st) ? -errno :
-             cgroup_limit_disk(CGROUP_ROOT, SYSFS, setup->options.domid, st.st_dev);
+    int rc = fstat(STDERR_FILENO, &st) ? -errno : limit_disk(setup, &st);
 
     for (int i = 0; i < setup->console_count; i++) {
         char folder[sizeof(setup->specs[i].path)];
