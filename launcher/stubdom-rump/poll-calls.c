@@ -1,18 +1,17 @@
 /*
- * poll() to the nanosecond, and event channels, which are no business of the rump kernel's. It counts in ticks
+ * poll() to the nanosecond, and handles, which are no business of the rump kernel's (handle.h). It counts in ticks
  * of 10 ms, but a thread that sleeps in it wakes at its own deadline (rumpuser_cv_timedwait()): at the time that
- * poll() was given, or at once, when an event channel has an event.
+ * poll() was given, or at once, when a handle becomes ready.
  *
  * The linker has these calls wrapped (--wrap): __real_X is the rump kernel's. Nobody calls select().
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "xen-evtchn.h"
+#include "handle.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,28 +20,34 @@ int __wrap__sys___pollts50(struct pollfd *fds, nfds_t count, const struct timesp
 int __wrap__sys_poll(struct pollfd *fds, nfds_t count, int ms);
 ssize_t __real_read(int fd, void *to, size_t size);
 ssize_t __wrap_read(int fd, void *to, size_t size);
+ssize_t __real_writev(int fd, const struct iovec *iov, int count);
+ssize_t __wrap_writev(int fd, const struct iovec *iov, int count);
+int __real_close(int fd);
+int __wrap_close(int fd);
 
 /* A sleep without an end has no deadline: such a poll() is repeated, once an hour. */
 #define LONG (3600 * PV_SECOND)
 
-/* Handles with an event; set: say so in revents. */
+/* Handles that are ready; set: say so in revents. */
 static int count_ready(struct pollfd *fds, nfds_t count, bool set)
 {
-    int ready = 0;
+    int sum = 0;
 
-    for (nfds_t i = 0; i < count; i++)
-        if (fds[i].events & (POLLIN | POLLRDNORM) && xen_evtchn_ready(fds[i].fd)) {
-            if (set)
-                fds[i].revents = fds[i].events & (POLLIN | POLLRDNORM);
-            ready++;
-        }
-    return ready;
+    for (nfds_t i = 0; i < count; i++) {
+        struct host_handle *handle = host_handle_find(fds[i].fd);
+        short ready = handle ? handle->ops->ready(handle) & fds[i].events : 0;
+
+        if (ready && set)
+            fds[i].revents = ready;
+        sum += !!ready;
+    }
+    return sum;
 }
 
 static bool any_handle(const struct pollfd *fds, nfds_t count)
 {
     for (nfds_t i = 0; i < count; i++)
-        if (xen_evtchn_is(fds[i].fd))
+        if (host_handle_find(fds[i].fd))
             return true;
     return false;
 }
@@ -57,11 +62,11 @@ static int poll_kernel(struct pollfd *fds, nfds_t count, uint64_t time)
 
 static int poll_once(struct pollfd *fds, nfds_t count, uint64_t time, bool handles)
 {
-    struct xen_evtchn_poll poll = { .thread = host_thread_self(), .fds = fds, .count = count };
+    struct host_poll poll = { .thread = host_thread_self(), .fds = fds, .count = count };
     int result;
 
     if (handles)
-        xen_evtchn_poll_begin(&poll);
+        host_poll_begin(&poll);
     if (handles && count_ready(fds, count, false))
         time = 0;
     else if (time)
@@ -69,7 +74,7 @@ static int poll_once(struct pollfd *fds, nfds_t count, uint64_t time, bool handl
     result = poll_kernel(fds, count, time);
     poll.thread->deadline = 0;
     if (handles)
-        xen_evtchn_poll_end(&poll);
+        host_poll_end(&poll);
     if (result >= 0 && handles)
         result += count_ready(fds, count, true);
     return result;
@@ -97,30 +102,45 @@ int __wrap__sys___pollts50(struct pollfd *fds, nfds_t count, const struct timesp
     return poll_for(fds, count, ts ? (uint64_t)ts->tv_sec * PV_SECOND + (uint64_t)ts->tv_nsec : PV_FOREVER);
 }
 
-/* The library reads a port at a time; it waits where the descriptor blocks. */
-static ssize_t read_port(int fd, void *to, size_t size)
+static ssize_t finish(long result)
 {
-    struct pollfd poll = { .fd = fd, .events = POLLIN };
-    uint32_t port;
-    long next;
-
-    if (size < sizeof(port)) {
-        errno = EINVAL;
-        return -1;
-    }
-    while ((next = xen_evtchn_next(fd)) < 0)
-        if (fcntl(fd, F_GETFL) & O_NONBLOCK) {
-            errno = EAGAIN;
-            return -1;
-        } else if (__wrap__sys_poll(&poll, 1, -1) < 0) {
-            return -1;
-        }
-    port = (uint32_t)next;
-    memcpy(to, &port, sizeof(port));
-    return sizeof(port);
+    if (result >= 0)
+        return result;
+    errno = host_errno(result);
+    return -1;
 }
 
 ssize_t __wrap_read(int fd, void *to, size_t size)
 {
-    return xen_evtchn_is(fd) ? read_port(fd, to, size) : __real_read(fd, to, size);
+    struct host_handle *handle = host_handle_find(fd);
+    struct pollfd poll = { .fd = fd, .events = POLLIN };
+    long n;
+
+    if (!handle)
+        return __real_read(fd, to, size);
+    while ((n = handle->ops->read(handle, to, size)) == -PV_EAGAIN && handle->ops->waits &&
+           !(fcntl(fd, F_GETFL) & O_NONBLOCK))
+        if (__wrap__sys_poll(&poll, 1, -1) < 0)
+            return -1;
+    return finish(n);
+}
+
+ssize_t __wrap_writev(int fd, const struct iovec *iov, int count)
+{
+    struct host_handle *handle = host_handle_find(fd);
+
+    if (!handle || !handle->ops->write)
+        return __real_writev(fd, iov, count);
+    return finish(handle->ops->write(handle, iov, count));
+}
+
+int __wrap_close(int fd)
+{
+    struct host_handle *handle = host_handle_find(fd);
+
+    if (!handle || !handle->ops->closed)
+        return __real_close(fd);
+    host_handle_close(handle);
+    handle->ops->closed(handle);
+    return 0;
 }

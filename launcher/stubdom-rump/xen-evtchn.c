@@ -1,49 +1,26 @@
 /*
- * libxenevtchn's handles (xen/backend.h). A handle is a descriptor that the rump kernel never finds readable:
- * poll-calls.c says that it is, and what is read of it. So an event costs no trip through the kernel. A port is
- * masked from its event until the library unmasks it.
+ * libxenevtchn's handles (xen/backend.h). A port is masked from its event until the library unmasks it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "xen-evtchn.h"
+#include "handle.h"
 
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "xen/backend.h"
 
 struct port { struct port *next, *next_ready; struct evtchn *owner; uint32_t number; bool ready; };
 
 struct evtchn {
-    struct evtchn *next;
-    int fd;
+    struct host_handle handle;         /* first */
     bool restricted;
     uint16_t domain;
     struct port *ports;
     struct port *ready, **last_ready;  /* had an event that nobody has asked for yet */
 };
-static struct evtchn *handles;
-static struct xen_evtchn_poll *polls;
 
 /* ---- from Xen to who waits ---- */
-
-static bool looks_at(const struct xen_evtchn_poll *poll, int fd)
-{
-    for (nfds_t i = 0; i < poll->count; i++)
-        if (poll->fds[i].fd == fd && poll->fds[i].events & (POLLIN | POLLRDNORM))
-            return true;
-    return false;
-}
-
-static void wake_polls(int fd)
-{
-    for (struct xen_evtchn_poll *poll = polls; poll; poll = poll->next)
-        if (looks_at(poll, fd)) {
-            poll->thread->deadline = HOST_AT_ONCE;
-            pv_wake(poll->thread->thread);
-        }
-}
 
 /* A callback of the layer's. */
 static void happened(void *arg, uint32_t number)
@@ -58,7 +35,7 @@ static void happened(void *arg, uint32_t number)
     port->next_ready = NULL;
     *owner->last_ready = port;
     owner->last_ready = &port->next_ready;
-    wake_polls(owner->fd);
+    host_handle_wake(&owner->handle);
 }
 
 static void take_ready(struct evtchn *handle, struct port *port)
@@ -73,43 +50,36 @@ static void take_ready(struct evtchn *handle, struct port *port)
     port->ready = false;
 }
 
-static struct evtchn *find(int fd)
+static short ready(const struct host_handle *handle)
 {
-    struct evtchn *handle = handles;
-
-    while (handle && handle->fd != fd)
-        handle = handle->next;
-    return handle;
+    return ((const struct evtchn *)handle)->ready ? POLLIN | POLLRDNORM : 0;
 }
 
-bool xen_evtchn_is(int fd)
+/* The library reads a port at a time; it is masked. */
+static long read_port(struct host_handle *base, void *to, size_t size)
 {
-    return find(fd);
-}
+    struct evtchn *handle = (struct evtchn *)base;
+    struct port *port = handle->ready;
 
-bool xen_evtchn_ready(int fd)
-{
-    struct evtchn *handle = find(fd);
-
-    return handle && handle->ready;
-}
-
-void xen_evtchn_poll_begin(struct xen_evtchn_poll *poll)
-{
-    poll->next = polls;
-    polls = poll;
-}
-
-void xen_evtchn_poll_end(struct xen_evtchn_poll *poll)
-{
-    struct xen_evtchn_poll **at = &polls;
-
-    while (*at != poll)
-        at = &(*at)->next;
-    *at = poll->next;
+    if (size < sizeof(port->number))
+        return -PV_EINVAL;
+    if (!port)
+        return -PV_EAGAIN;
+    take_ready(handle, port);
+    memcpy(to, &port->number, sizeof(port->number));
+    return sizeof(port->number);
 }
 
 /* ---- handles ---- */
+
+static const struct host_handle_ops ops = { .ready = ready, .read = read_port, .waits = true };
+
+static struct evtchn *find(int fd)
+{
+    struct host_handle *handle = host_handle_find(fd);
+
+    return handle && handle->ops == &ops ? (struct evtchn *)handle : NULL;
+}
 
 long host_xen_evtchn_open(int *fd)
 {
@@ -117,16 +87,12 @@ long host_xen_evtchn_open(int *fd)
 
     if (!handle)
         return -PV_ENOMEM;
-    /* Connected to nobody. */
-    handle->fd = socket(AF_LOCAL, SOCK_STREAM, 0);
-    if (handle->fd < 0) {
+    if (host_handle_open(&handle->handle, &ops)) {
         free(handle);
         return -PV_ENOMEM;
     }
     handle->last_ready = &handle->ready;
-    handle->next = handles;
-    handles = handle;
-    *fd = handle->fd;
+    *fd = handle->handle.fd;
     return 0;
 }
 
@@ -154,16 +120,13 @@ static void drop_port(struct evtchn *handle, struct port **at)
 
 long host_xen_evtchn_close(int fd)
 {
-    struct evtchn *handle = find(fd), **at = &handles;
+    struct evtchn *handle = find(fd);
 
     if (!handle)
         return -PV_EBADF;
-    while (*at != handle)
-        at = &(*at)->next;
-    *at = handle->next;
     while (handle->ports)
         drop_port(handle, &handle->ports);
-    close(handle->fd);
+    host_handle_close(&handle->handle);
     free(handle);
     return 0;
 }
@@ -273,15 +236,4 @@ long host_xen_evtchn_unmask(int fd, uint32_t number)
         return -PV_EINVAL;
     pv_event_unmask(number);
     return 0;
-}
-
-long xen_evtchn_next(int fd)
-{
-    struct evtchn *handle = find(fd);
-    struct port *port = handle ? handle->ready : NULL;
-
-    if (!port)
-        return handle ? -PV_EAGAIN : -PV_EBADF;
-    take_ready(handle, port);
-    return port->number;
 }

@@ -1,14 +1,14 @@
-// sources: launcher/stubdom-rump/xen-evtchn.c launcher/stubdom-rump/poll-calls.c
+// sources: launcher/stubdom-rump/handle.c launcher/stubdom-rump/xen-evtchn.c launcher/stubdom-rump/poll-calls.c
 // cflags: -Ilauncher/stubdom-rump -Ilauncher/xen-layer
 /*
- * The rump flavour's poll(), with event channels: what the rump kernel does while it sleeps is a function
- * of the test.
+ * The rump flavour's poll(), with event channels and another kind of handle: what the rump kernel does while it sleeps
+ * is a function of the test.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "unit.h"
 
-#include "launcher/stubdom-rump/xen-evtchn.h"
+#include "launcher/stubdom-rump/handle.h"
 #include "launcher/stubdom-rump/xen/backend.h"
 
 #include <errno.h>
@@ -21,6 +21,10 @@ int __real__sys___pollts50(struct pollfd *fds, nfds_t count, const struct timesp
 int __wrap__sys_poll(struct pollfd *fds, nfds_t count, int ms);
 ssize_t __real_read(int fd, void *to, size_t size);
 ssize_t __wrap_read(int fd, void *to, size_t size);
+ssize_t __real_writev(int fd, const struct iovec *iov, int count);
+ssize_t __wrap_writev(int fd, const struct iovec *iov, int count);
+int __real_close(int fd);
+int __wrap_close(int fd);
 
 /* ---- the layer and the rump kernel ---- */
 
@@ -32,6 +36,7 @@ static uint64_t now, asked; /* asked: how long the kernel was to sleep */
 static int (*kernel)(struct pollfd *fds, nfds_t count);
 
 uint64_t pv_clock(void) { return now; }
+int host_errno(long result) { return (int)-result; }
 struct host_thread *host_thread_self(void) { return &self; }
 void pv_wake(struct pv_thread *thread) { assert_ptr_equal(thread, self.thread); wakes++; }
 void pv_event_mask(uint32_t port) { ports[port].masked = true; }
@@ -82,8 +87,23 @@ ssize_t __real_read(int from, void *to, size_t size)
     return 3;
 }
 
+static int real_writes, real_closes;
+
+ssize_t __real_writev(int to, const struct iovec *iov, int count)
+{
+    real_writes++;
+    return 5;
+}
+
+int __real_close(int closed)
+{
+    real_closes++;
+    return close(closed);
+}
+
 static int setup(void **state)
 {
+    real_writes = real_closes = 0;
     now = 1000 * PV_SECOND;
     self = (struct host_thread){ .thread = (struct pv_thread *)ports };
     memset(ports, 0, sizeof(ports));
@@ -272,7 +292,69 @@ static void other_descriptors_are_the_kernels(void **state)
 
     assert_int_equal(__wrap_read(other, bytes, 3), 3);
     assert_string_equal(bytes, "abc");
-    assert_int_equal(xen_evtchn_next(other), -PV_EBADF);
+    assert_int_equal(__wrap_writev(other, NULL, 0), 5);
+    assert_int_equal(__wrap_writev(fd, NULL, 0), 5);    /* which refuses it: nobody writes to an event channel */
+    assert_int_equal(real_writes, 2);
+    assert_int_equal(__wrap_close(dup(other)), 0);
+    assert_int_equal(real_closes, 1);
+}
+
+/* ---- a handle that can be written to and closed ---- */
+
+static struct { struct host_handle handle; short ready; int reads, writes, closed; } tap;
+
+static short tap_ready(const struct host_handle *handle) { return tap.ready; }
+
+static long tap_read(struct host_handle *handle, void *to, size_t size)
+{
+    tap.reads++;
+    return -PV_EAGAIN;
+}
+
+static long tap_write(struct host_handle *handle, const struct iovec *iov, int count)
+{
+    tap.writes++;
+    return tap.ready & POLLOUT ? (long)iov->iov_len : -PV_EAGAIN;
+}
+
+static void tap_closed(struct host_handle *handle) { tap.closed++; }
+
+static int room_while_asleep(struct pollfd *fds, nfds_t count)
+{
+    tap.ready = POLLIN;
+    host_handle_wake(&tap.handle);
+    assert_int_equal(wakes, 0);     /* nobody asked */
+    tap.ready = POLLOUT;
+    host_handle_wake(&tap.handle);
+    return 0;
+}
+
+static void a_handle_of_another_kind(void **state)
+{
+    static const struct host_handle_ops ops = {
+        .ready = tap_ready, .read = tap_read, .write = tap_write, .closed = tap_closed,
+    };
+    struct iovec iov = { "abcd", 4 };
+    struct pollfd fds[] = { { .fd = fd, .events = POLLIN }, { .events = POLLOUT } };
+
+    memset(&tap, 0, sizeof(tap));
+    assert_int_equal(host_handle_open(&tap.handle, &ops), 0);
+    fds[1].fd = tap.handle.fd;
+    assert_int_equal(__wrap_read(fds[1].fd, &iov, 1), -1);  /* does not wait */
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(__wrap_writev(fds[1].fd, &iov, 1), -1);
+    assert_int_equal(errno, EAGAIN);
+    kernel = room_while_asleep;
+    assert_int_equal(__wrap__sys_poll(fds, 2, -1), 1);
+    assert_int_equal(wakes, 1);
+    assert_int_equal(fds[0].revents, 0);
+    assert_int_equal(fds[1].revents, POLLOUT);
+    assert_int_equal(__wrap_writev(fds[1].fd, &iov, 1), 4);
+    assert_int_equal(tap.writes, 2);
+    assert_int_equal(__wrap_close(fds[1].fd), 0);
+    assert_int_equal(tap.closed, 1);
+    assert_null(host_handle_find(fds[1].fd));
+    assert_int_equal(fcntl(fds[1].fd, F_GETFD), -1);
 }
 
 static void a_restricted_handle_serves_one_domain(void **state)
@@ -300,6 +382,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(ports_come_in_the_order_of_their_events, setup, teardown),
         cmocka_unit_test_setup_teardown(a_read_waits_where_it_may, setup, teardown),
         cmocka_unit_test_setup_teardown(other_descriptors_are_the_kernels, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_handle_of_another_kind, setup, teardown),
         cmocka_unit_test_setup_teardown(a_restricted_handle_serves_one_domain, setup, teardown),
     };
 
