@@ -1,6 +1,6 @@
 /*
  * The instructions of classic BPF that the firewall's program is made of: what frame-filter.c
- * writes, and what runs it where no kernel does (stubdom-micro/frame-program.c).
+ * writes, and what runs it where no kernel does (launcher/xen-layer/frame-program.c).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

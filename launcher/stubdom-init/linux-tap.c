@@ -18,7 +18,7 @@
 /*
  * The header for offloads (IFF_VNET_HDR) is for virtio-net. Its writer says where the kernel
  * shall write a checksum: both our kernels do that before the firewall looks
- * (kernel-config/patches/0007; stubdom-micro/tap-frame.c), else it could be in an address.
+ * (kernel-config/patches/0007; xen-layer/tap-frame.c), else it could be in an address.
  */
 int linux_tap_open(unsigned int devid)
 {

@@ -8,9 +8,9 @@
 #include "rump.h"
 
 #include "frame.h"
+#include "frame-program.h"
 #include "log.h"
 #include "rump-threads.h"
-#include "../stubdom-micro/frame-program.h"
 
 #include <errno.h>
 #include <stdio.h>

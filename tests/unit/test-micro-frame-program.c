@@ -1,4 +1,4 @@
-// sources: launcher/stubdom-micro/frame-program.c
+// sources: launcher/xen-layer/frame-program.c
 // libs: pcap
 /*
  * The micro kernel's interpreter over the firewall's own programs: every frame of
@@ -9,7 +9,7 @@
 #include "unit.h"
 
 #include "frame-filter-cases.h"
-#include "launcher/stubdom-micro/frame-program.h"
+#include "launcher/xen-layer/frame-program.h"
 
 struct bpf_insn;
 unsigned int bpf_filter(const struct bpf_insn *program, const unsigned char *frame, unsigned int wire_len,

@@ -1,5 +1,6 @@
-// sources: launcher/stubdom-micro/dev-tap.c launcher/stubdom-micro/tap-frame.c launcher/stubdom-micro/tap-queue.c
-// sources: launcher/stubdom-micro/frame-program.c launcher/xen-layer/nic.c launcher/xen-layer/nic-ring.c
+// sources: launcher/stubdom-micro/dev-tap.c launcher/xen-layer/tap.c launcher/xen-layer/tap-frame.c
+// sources: launcher/xen-layer/tap-queue.c launcher/xen-layer/frame-program.c launcher/xen-layer/nic.c
+// sources: launcher/xen-layer/nic-ring.c
 // sources: launcher/xen-layer/frame.c tests/unit/fake-micro.c tests/unit/fake-netback.c tests/unit/fake-pv-store.c
 // sources: tests/unit/fake-pv.c launcher/xen-layer/text.c
 /*
@@ -14,7 +15,7 @@
 #include "fake-micro.h"
 #include "fake-netback.h"
 #include "launcher/stubdom-micro/micro-abi.h"
-#include "launcher/stubdom-micro/tap-queue.h"
+#include "launcher/xen-layer/tap-queue.h"
 #include "packets.h"
 
 #include <linux/if_tun.h>

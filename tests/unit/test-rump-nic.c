@@ -1,4 +1,4 @@
-// sources: launcher/xen-layer/frame.c launcher/xen-layer/text.c launcher/stubdom-micro/frame-program.c
+// sources: launcher/xen-layer/frame.c launcher/xen-layer/text.c launcher/xen-layer/frame-program.c
 // cflags: -Ilauncher/stubdom-rump -Ilauncher/xen-layer
 /*
  * The rump flavour's NICs: between a vif that is a list of frames and the socket that QEMU takes for a

@@ -58,7 +58,7 @@ bool tap_queue_put(struct tap_queue *queue, const struct pv_frame_info *info, co
     return true;
 }
 
-struct tap_frame *tap_queue_first(struct tap_queue *queue)
+struct tap_frame *tap_queue_first(const struct tap_queue *queue)
 {
     bool empty = !queue->wrapped && queue->head == queue->tail;
 

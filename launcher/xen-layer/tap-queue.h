@@ -35,7 +35,7 @@ bool tap_queue_has_room(const struct tap_queue *queue);
 bool tap_queue_put(struct tap_queue *queue, const struct pv_frame_info *info, const void *octets,
                    size_t size);
 /* The first one, which may be changed in place; NULL: there is none. */
-struct tap_frame *tap_queue_first(struct tap_queue *queue);
+struct tap_frame *tap_queue_first(const struct tap_queue *queue);
 void tap_queue_drop_first(struct tap_queue *queue);
 
 #endif
