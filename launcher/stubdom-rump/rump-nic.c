@@ -1,150 +1,156 @@
 /*
- * A vif of the stub domain, joined to QEMU by a pair of sockets that QEMU takes for a tap
- * (platform.h): one frame a record (a datagram that has no room would be lost). What QEMU sends passes the
- * firewall's program here; what comes is completed, as a tap without offloads has no words for work that is left over.
+ * A vif of the stub domain, joined to a descriptor that QEMU takes for a tap (platform.h). What becomes of the frames
+ * is in ../xen-layer/tap.c. QEMU reads and writes them here, without a trip through the rump kernel.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "rump.h"
 
-#include "frame.h"
-#include "frame-program.h"
+#include "handle.h"
 #include "log.h"
-#include "rump-threads.h"
+#include "tap.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#define SOCKET_BUFFER (160 * 1024)   /* some frames of the largest size */
-#define QUEUE_MAX (192U * 1024)     /* of what came and QEMU did not take yet */
-
-struct frame { struct frame *next; struct pv_frame_info info; size_t size; uint8_t bytes[]; };
 
 struct joint {
-    struct pv_nic *nic;
+    struct host_handle handle;      /* first */
+    struct pv_tap tap;
     unsigned int devid;
-    int fd;
     struct frame_filter firewall;
-    struct frame *first, **last;    /* to QEMU */
-    size_t queued;
-    bool refused;                   /* frames wait in the ring */
-    struct pv_queue arrived, room;
 };
 
-/* ---- from the vif to QEMU ---- */
+/* ---- reading and writing ---- */
 
-/* A callback of the layer's. Beyond QUEUE_MAX frames wait in the ring; this one is the last. */
-static void got(void *arg, const struct pv_frame_info *info, const void *bytes, size_t size)
+static struct pv_tap *tap_of(struct host_handle *handle)
 {
-    struct joint *joint = arg;
-    struct frame *frame = pv_alloc(sizeof(*frame) + size);
-
-    if (frame) {
-        frame->info = *info;
-        frame->size = size;
-        pv_copy(frame->bytes, bytes, size);
-        *joint->last = frame;
-        joint->last = &frame->next;
-        joint->queued += size;
-    }
-    if (joint->queued > QUEUE_MAX) {
-        joint->refused = true;
-        pv_nic_accept(joint->nic, false);
-    }
-    pv_queue_wake(&joint->arrived);
+    return &((struct joint *)handle)->tap;
 }
-
-static struct frame *take_frame(struct joint *joint)
-{
-    struct frame *frame;
-
-    while (!(frame = joint->first))
-        pv_queue_wait(&joint->arrived, PV_FOREVER);
-    joint->first = frame->next;
-    if (!frame->next)
-        joint->last = &joint->first;
-    joint->queued -= frame->size;
-    if (joint->refused && joint->queued <= QUEUE_MAX / 2) {
-        joint->refused = false;
-        pv_nic_accept(joint->nic, true);
-    }
-    return frame;
-}
-
-static void hand_over(struct joint *joint, const void *bytes, size_t size)
-{
-    /* QEMU has closed its end, or has no memory for it: the frame is lost, as on a wire. */
-    if (send(joint->fd, bytes, size, 0) < 0)
-        return;
-}
-
-/* A large segment becomes several; a checksum that was left over is written. */
-static void complete(struct joint *joint, struct frame *frame)
-{
-    struct frame_cut cut;
-
-    if (!frame->info.gso) {
-        if (frame->info.csum_blank)
-            frame_write_checksum(frame->bytes, frame->size, frame->info.csum_start, frame->info.csum_offset);
-        hand_over(joint, frame->bytes, frame->size);
-        return;
-    }
-    if (frame_cut_init(&cut, frame->bytes, frame->size, frame->info.gso, frame->info.gso_size))
-        return;
-    while (frame_cut_next(&cut)) {
-        frame_write_checksum(cut.piece, cut.piece_size, cut.layout.transport,
-                             cut.layout.checksum);
-        hand_over(joint, cut.piece, cut.piece_size);
-    }
-}
-
-static void *carry_in(void *arg)
-{
-    struct joint *joint = arg;
-
-    for (;;) {
-        struct frame *frame = take_frame(joint);
-
-        complete(joint, frame);
-        pv_free(frame);
-    }
-    return NULL;
-}
-
-/* ---- from QEMU to the vif ---- */
 
 /* A callback of the layer's. */
-static void has_room(void *arg)
+static void changed(struct pv_tap *tap)
 {
-    struct joint *joint = arg;
-
-    pv_queue_wake(&joint->room);
+    host_handle_wake((struct host_handle *)((char *)tap - offsetof(struct joint, tap)));
 }
 
-static void send_frame(struct joint *joint, const uint8_t *bytes, size_t size)
+static short joint_ready(const struct host_handle *handle)
 {
-    static const struct pv_frame_info nothing;
+    const struct pv_tap *tap = &((const struct joint *)handle)->tap;
 
-    if (size < FRAME_ETH || !frame_program_passes(joint->firewall.insns, bytes, size))
+    return (short)((pv_tap_readable(tap) ? POLLIN | POLLRDNORM : 0) | (pv_tap_writable(tap) ? POLLOUT | POLLWRNORM : 0));
+}
+
+static int put(void *arg, const void *from, size_t size)
+{
+    uint8_t **to = arg;
+
+    memcpy(*to, from, size);
+    *to += size;
+    return 0;
+}
+
+static long joint_read(struct host_handle *handle, void *to, size_t size)
+{
+    return pv_tap_read(tap_of(handle), size, put, &to);
+}
+
+struct pieces { const struct iovec *iov; size_t done; };
+
+/* No more is asked for than there is. */
+static int get(void *arg, void *to, size_t size)
+{
+    struct pieces *from = arg;
+
+    while (size) {
+        size_t n = from->iov->iov_len - from->done;
+
+        if (n > size)
+            n = size;
+        if (n) /* an empty part may be nowhere */
+            memcpy(to, (const char *)from->iov->iov_base + from->done, n);
+        to = (char *)to + n;
+        size -= n;
+        from->done += n;
+        if (from->done == from->iov->iov_len)
+            *from = (struct pieces){ from->iov + 1, 0 };
+    }
+    return 0;
+}
+
+static long joint_write(struct host_handle *handle, const struct iovec *iov, int count)
+{
+    struct pieces from = { iov, 0 };
+    size_t total = 0;
+
+    for (int i = 0; i < count; i++)
+        if (__builtin_add_overflow(total, iov[i].iov_len, &total))
+            return -PV_EINVAL;
+    return pv_tap_write(tap_of(handle), total, get, &from);
+}
+
+/* QEMU has closed it, or it could not be joined. */
+static void dispose(struct host_handle *handle)
+{
+    pv_tap_close(tap_of(handle));
+    free(handle);
+}
+
+static const struct host_handle_ops joint_ops = {
+    .ready = joint_ready, .read = joint_read, .write = joint_write, .closed = dispose,
+};
+
+/* ---- what QEMU asks of a tap (the linker's --wrap, qemu/targets) ---- */
+
+int __wrap_tap_probe_vnet_hdr(int fd, void *errp);
+int __wrap_tap_probe_has_ufo(int fd);
+int __wrap_tap_probe_has_uso(int fd);
+void __wrap_tap_fd_set_vnet_hdr_len(int fd, int len);
+void __wrap_tap_fd_set_offload(int fd, int csum, int tso4, int tso6, int ecn, int ufo, int uso4, int uso6);
+
+/* NULL: it is none of ours. */
+static struct pv_tap *find_tap(int fd)
+{
+    struct host_handle *handle = host_handle_find(fd);
+
+    return handle && handle->ops == &joint_ops ? tap_of(handle) : NULL;
+}
+
+int __wrap_tap_probe_vnet_hdr(int fd, void *errp)
+{
+    return find_tap(fd) != NULL;
+}
+
+/* A guest's large UDP datagrams are cut. Without these a guest that was saved on another flavour could not go on. */
+int __wrap_tap_probe_has_ufo(int fd)
+{
+    return find_tap(fd) != NULL;
+}
+
+int __wrap_tap_probe_has_uso(int fd)
+{
+    return find_tap(fd) != NULL;
+}
+
+void __wrap_tap_fd_set_vnet_hdr_len(int fd, int len)
+{
+    struct pv_tap *tap = find_tap(fd);
+
+    if (tap && len >= (int)sizeof(struct tap_header) && len <= (int)PV_TAP_HEADER_MAX)
+        tap->header_size = (size_t)len;
+}
+
+/* The guest is never given large UDP datagrams. */
+void __wrap_tap_fd_set_offload(int fd, int csum, int tso4, int tso6, int ecn, int ufo, int uso4, int uso6)
+{
+    struct pv_tap *tap = find_tap(fd);
+
+    if (!tap)
         return;
-    while (pv_nic_send(joint->nic, &nothing, bytes, size) == -PV_EAGAIN)
-        pv_queue_wait(&joint->room, pv_clock() + PV_SECOND);
-}
-
-static void *carry_out(void *arg)
-{
-    struct joint *joint = arg;
-    uint8_t *bytes = malloc(PV_FRAME_MAX);
-    ssize_t n;
-
-    while (bytes && (n = recv(joint->fd, bytes, PV_FRAME_MAX, 0)) > 0)
-        send_frame(joint, bytes, (size_t)n);
-    log_error("NIC %u: the guest sends nothing any more: %s", joint->devid, strerror(errno));
-    free(bytes);
-    return NULL;
+    tap->offloads = 0;
+    if (csum)
+        tap->offloads = PV_OFFLOAD_CSUM4 | PV_OFFLOAD_CSUM6 | (tso4 ? PV_OFFLOAD_GSO4 : 0) | (tso6 ? PV_OFFLOAD_GSO6 : 0);
 }
 
 /* ---- joining ---- */
@@ -163,71 +169,52 @@ static int build_firewall(const struct platform *base, const struct frame_filter
     return rc;
 }
 
-static void set_buffers(int fd)
-{
-    int size = SOCKET_BUFFER;
-
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-}
-
-/* Threads of a joint that could not be finished wait for ever: such a domain ends soon. */
-static int start(struct joint *joint)
-{
-    int rc = -host_errno(pv_nic_open(joint->devid, got, has_room, joint, &joint->nic));
-
-    if (!rc)
-        rc = -rump_thread_start(carry_in, joint);
-    if (!rc)
-        rc = -rump_thread_start(carry_out, joint);
-    if (!rc)
-        pv_nic_accept(joint->nic, true);
-    return rc;
-}
-
 static int check_address(struct joint *joint, const struct frame_filter_rules *rules)
 {
     uint8_t mac[FRAME_FILTER_MAC];
 
-    pv_nic_mac(joint->nic, mac);
+    pv_nic_mac(joint->tap.nic, mac);
     if (!memcmp(mac, rules->mac, sizeof(mac)))
         return 0;
     log_error("NIC %u: the vif has another address", joint->devid);
     return -EINVAL;
 }
 
+static int join(const struct platform *base, struct joint *joint, const struct frame_filter_rules *rules)
+{
+    int rc = build_firewall(base, rules, &joint->firewall);
+
+    if (rc)
+        return rc;
+    joint->tap.program = joint->firewall.insns;
+    joint->tap.header_size = sizeof(struct tap_header);
+    joint->tap.changed = changed;
+    rc = -host_errno(pv_tap_open(&joint->tap, joint->devid));
+    return rc ? rc : check_address(joint, rules);
+}
+
 int rump_nic_attach(struct platform *base, unsigned int devid, const struct frame_filter_rules *rules,
                     char *backend, size_t size)
 {
     struct joint *joint = calloc(1, sizeof(*joint));
-    int ends[2] = { -1, -1 }, rc = -ENOMEM;
+    int rc = -ENOMEM;
 
-    if (joint && socketpair(AF_LOCAL, SOCK_SEQPACKET, 0, ends) == 0) {
+    if (joint && !host_handle_open(&joint->handle, &joint_ops)) {
         joint->devid = devid;
-        joint->fd = ends[1];
-        joint->last = &joint->first;
-        set_buffers(ends[0]);
-        set_buffers(ends[1]);
-        rc = build_firewall(base, rules, &joint->firewall);
-    }
-    if (!rc)
-        rc = format_text(backend, size, "tap,fd=%d", ends[0]);
-    if (!rc)
-        rc = start(joint);
-    if (!rc)
-        rc = check_address(joint, rules);
-    if (!rc) {
-        log_info("NIC %u: joined, firewall %s", devid,
-                 !base->firewall ? "off" : rules->by_address ? "by MAC and addresses" : "by MAC");
-        return 0;
+        rc = join(base, joint, rules);
+        if (!rc)
+            rc = format_text(backend, size, "tap,fd=%d", joint->handle.fd);
+        if (!rc) {
+            log_info("NIC %u: joined, firewall %s", devid,
+                     !base->firewall ? "off" : rules->by_address ? "by MAC and addresses" : "by MAC");
+            return 0;
+        }
+        host_handle_close(&joint->handle);
+        dispose(&joint->handle);
+    } else {
+        free(joint);
     }
     if (rc != -EAGAIN)
         log_error("NIC %u: cannot join it: %s", devid, strerror(-rc));
-    if (joint && joint->nic)
-        return rc; /* threads may use it */
-    for (unsigned int i = 0; i < 2; i++)
-        if (ends[i] >= 0)
-            close(ends[i]);
-    free(joint);
     return rc;
 }

@@ -30,12 +30,15 @@ target_cflags=(
 )
 target_ldflags=(-no-pie)
 # They come behind the recipe's own and so win.
+rump_wraps=$(printf ',--wrap=tap_%s' probe_vnet_hdr probe_has_ufo probe_has_uso fd_set_vnet_hdr_len fd_set_offload)
 target_qemu_options=(
     --with-coroutine=ucontext           # makecontext() is ours
     --disable-pie
     --disable-linux-aio                 # threads, a few
     --disable-stack-protector
     --disable-xen-pci-passthrough       # wants Linux's sysfs
+    # What its taps can do is the image's to say, under the name __wrap_… (launcher/stubdom-rump/rump-nic.c).
+    "--extra-ldflags=-Wl$rump_wraps"
 )
 
 rump_room=${qemu_room:-}/../launcher/stubdom-rump
