@@ -15,6 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What dom0 hears of together: 32 ordinary frames, of the 128 that the ring has room for, or one large one. */
+#define GATHER (32UL * 1514)
+
 struct joint {
     struct host_handle handle;      /* first */
     struct pv_tap tap;
@@ -39,7 +42,8 @@ static short joint_ready(const struct host_handle *handle)
 {
     const struct pv_tap *tap = &((const struct joint *)handle)->tap;
 
-    return (short)((pv_tap_readable(tap) ? POLLIN | POLLRDNORM : 0) | (pv_tap_writable(tap) ? POLLOUT | POLLWRNORM : 0));
+    return (short)((pv_tap_readable(tap) ? POLLIN | POLLRDNORM : 0) |
+                   (pv_tap_writable(tap) ? POLLOUT | POLLWRNORM : 0));
 }
 
 static int put(void *arg, const void *from, size_t size)
@@ -150,7 +154,8 @@ void __wrap_tap_fd_set_offload(int fd, int csum, int tso4, int tso6, int ecn, in
         return;
     tap->offloads = 0;
     if (csum)
-        tap->offloads = PV_OFFLOAD_CSUM4 | PV_OFFLOAD_CSUM6 | (tso4 ? PV_OFFLOAD_GSO4 : 0) | (tso6 ? PV_OFFLOAD_GSO6 : 0);
+        tap->offloads = PV_OFFLOAD_CSUM4 | PV_OFFLOAD_CSUM6 | (tso4 ? PV_OFFLOAD_GSO4 : 0U) |
+                        (tso6 ? PV_OFFLOAD_GSO6 : 0U);
 }
 
 /* ---- joining ---- */
@@ -190,7 +195,10 @@ static int join(const struct platform *base, struct joint *joint, const struct f
     joint->tap.header_size = sizeof(struct tap_header);
     joint->tap.changed = changed;
     rc = -host_errno(pv_tap_open(&joint->tap, joint->devid));
-    return rc ? rc : check_address(joint, rules);
+    if (rc)
+        return rc;
+    pv_nic_gather(joint->tap.nic, GATHER);
+    return check_address(joint, rules);
 }
 
 int rump_nic_attach(struct platform *base, unsigned int devid, const struct frame_filter_rules *rules,

@@ -43,6 +43,7 @@ struct pv_nic {
     bool accept, more; /* more: there are frames that the budget did not allow */
     size_t refused;    /* size of the frame that did not fit; 0: none */
     bool refused_gso;
+    size_t gather, untold; /* pv_nic_gather(); octets that the backend is still to hear of */
     uint64_t leave_by, stale_by; /* stale_by: unless frames are accepted before */
     struct nic_ring ring;
     uint32_t port;     /* 0: none */
@@ -195,6 +196,27 @@ static int send(struct pv_nic *nic, const struct pv_frame_info *info, const void
     return rc;
 }
 
+static void tell(struct pv_nic *nic)
+{
+    nic->untold = 0;
+    pv_event_notify(nic->port);
+}
+
+/* A backend that is told at once runs at once, on a machine with few CPUs, and gets one frame at a time. */
+static void sent(struct pv_nic *nic, size_t size)
+{
+    nic->untold += size;
+    if (nic->untold > nic->gather)
+        tell(nic);
+    else if (nic->untold == size)
+        wake();
+}
+
+void pv_nic_gather(struct pv_nic *nic, size_t octets)
+{
+    nic->gather = octets;
+}
+
 int pv_nic_send(struct pv_nic *nic, const struct pv_frame_info *info, const void *frame,
                 size_t size)
 {
@@ -208,8 +230,8 @@ int pv_nic_send(struct pv_nic *nic, const struct pv_frame_info *info, const void
         end_broken(nic);
         return -PV_ENODEV;
     }
-    if (notify)
-        pv_event_notify(nic->port);
+    if (notify || (!rc && nic->untold))
+        sent(nic, size);
     if (rc == -PV_EAGAIN) {
         nic->refused = size;
         nic->refused_gso = info->gso;
@@ -544,6 +566,8 @@ static void visit_connected(struct pv_nic *nic)
 {
     bool ended = nic->ring.broken || nic->closed;
 
+    if (nic->untold)
+        tell(nic);
     if (!ended && nic->changed) {
         nic->changed = false;
         ended = backend_ended(nic);

@@ -438,6 +438,11 @@ unsigned int pv_nic_offloads(struct pv_nic *nic);
  * offloads; -PV_ENODEV. Does not sleep.
  */
 int pv_nic_send(struct pv_nic *nic, const struct pv_frame_info *info, const void *frame, size_t size);
+/*
+ * From now on the backend is told of frames when they are more than so many octets, or when the sender's thread lets
+ * others run. For senders that are threads of the kernel's, and so let others run soon.
+ */
+void pv_nic_gather(struct pv_nic *nic, size_t octets);
 
 /* ---- hypercall.h's users outside the layer (flavours): raw ---- */
 

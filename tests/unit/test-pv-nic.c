@@ -615,6 +615,39 @@ static void nobody_accepts(void **state)
     assert_true(fake_event_notified(netback_port) > 0); /* it waited for room */
 }
 
+/* The backend hears of many frames once, when others run. */
+static void tells_at_once_or_later(void **state)
+{
+    uint8_t frame[100];
+
+    fill(frame, sizeof(frame), 1);
+    connect();
+    for (unsigned int gather = 0; gather < 2; gather++) {
+        if (gather)
+            pv_nic_gather(nic, 3 * sizeof(frame));
+        fake_event_notified(netback_port);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(pv_nic_send(nic, &plain, frame, sizeof(frame)), 0);
+            assert_int_equal(fake_event_notified(netback_port), !i && !gather);
+        }
+        netback_run_thread();
+        assert_int_equal(fake_event_notified(netback_port), gather);
+        netback_run_thread();
+        assert_int_equal(fake_event_notified(netback_port), 0);
+        assert_int_equal(netback_take(), 3);
+        netback_answer_all();
+        netback_push();
+        netback_forget();
+    }
+    /* Not when they are more. */
+    for (int i = 1; i <= 4; i++) {
+        assert_int_equal(pv_nic_send(nic, &plain, frame, sizeof(frame)), 0);
+        assert_int_equal(fake_event_notified(netback_port), i == 4);
+    }
+    netback_run_thread();
+    assert_int_equal(fake_event_notified(netback_port), 0);
+}
+
 /* Frames that come before anybody says that they are welcome wait, too. */
 static void not_yet_accepted(void **state)
 {
@@ -905,7 +938,8 @@ int main(void)
         TEST(sends_any_length), TEST(without_scatter), TEST(leaves_work_to_the_backend), TEST(refuses_lies),
         TEST(full_of_small_ones), TEST(full_of_large_ones), TEST(room_without_a_word), TEST(little_memory),
         TEST(mixed), TEST(receives_any_length), TEST(receives_offloads), TEST(drops_what_is_unfit), TEST(too_long),
-        TEST(in_pieces), TEST(nobody_accepts), TEST(not_yet_accepted), TEST(stale), TEST(flood),
+        TEST(tells_at_once_or_later), TEST(in_pieces),
+        TEST(nobody_accepts), TEST(not_yet_accepted), TEST(stale), TEST(flood),
             TEST(backend_closes), TEST(detached),
         TEST(keeps_grants), TEST(hostile), TEST(answers_nothing), TEST(two_nics), TEST(indices_wrap),
     };

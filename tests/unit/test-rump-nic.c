@@ -3,8 +3,8 @@
 // sources: launcher/xen-layer/text.c
 // cflags: -Ilauncher/stubdom-rump -Ilauncher/xen-layer
 /*
- * The rump flavour's NICs: between a vif that is a fake and the descriptor that QEMU takes for a tap, as QEMU uses it. What
- * becomes of all kinds of frames is in test-micro-tap.c: the code is the same.
+ * The rump flavour's NICs: between a vif that is a fake and the descriptor that QEMU takes for a tap, as QEMU uses
+ * it. What becomes of all kinds of frames is in test-micro-tap.c: the code is the same.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -28,6 +28,7 @@ static struct {
     bool accepts;
     int open_error, busy;   /* busy: so often there is no room */
     unsigned int offloads, sent, closed;
+    bool gathers;
     uint8_t frame[PV_FRAME_MAX];
     struct pv_frame_info info;
     size_t size;
@@ -64,6 +65,7 @@ int pv_nic_open(unsigned int n, pv_nic_got_fn *got, void (*room)(void *arg), voi
 }
 
 void pv_nic_close(struct pv_nic *nic) { vif.closed++; }
+void pv_nic_gather(struct pv_nic *nic, size_t octets) { vif.gathers = octets > 0; }
 void pv_nic_mac(struct pv_nic *nic, uint8_t to[6]) { memcpy(to, mac, 6); }
 void pv_nic_accept(struct pv_nic *nic, bool accept) { vif.accepts = accept; }
 
@@ -207,6 +209,7 @@ static void frames_are_accepted_from_the_start(void **state)
     uint8_t frame[60] = { 1, 2, 3 };
 
     assert_int_equal(attach(), 0);
+    assert_true(vif.gathers);
     assert_int_equal(ready(), POLLOUT);
     assert_int_equal(receive(), -PV_EAGAIN);
     arrives(&nothing, frame, sizeof(frame));
