@@ -22,7 +22,7 @@ void tap_queue_dispose(struct tap_queue *queue)
 {
     if (queue->memory)
         pv_pages_put(queue->memory);
-    queue->memory = NULL;
+    *queue = (struct tap_queue){ 0 };
 }
 
 static bool fits(const struct tap_queue *queue, size_t need)

@@ -50,13 +50,40 @@ static void send_pieces(struct pv_tap *tap)
     tap->out_frame = NULL;
 }
 
+/* A burst of a writer's that does not wait is kept, as far as there is room. False: the frame is lost. */
+static bool keep(struct pv_tap *tap, const struct pv_frame_info *info, const uint8_t *frame, size_t size)
+{
+    if (!tap->kept.memory && tap_queue_init(&tap->kept))
+        return false;
+    return tap_queue_put(&tap->kept, info, frame, size);
+}
+
+static bool writer_waits(const struct pv_tap *tap)
+{
+    return tap->header_size > sizeof(struct tap_header);
+}
+
+static void send_kept(struct pv_tap *tap)
+{
+    struct tap_frame *first;
+
+    while (!tap->blocked && (first = tap_queue_first(&tap->kept))) {
+        tap->blocked = pv_nic_send(tap->nic, &first->info, first->octets, first->size) == -PV_EAGAIN;
+        if (!tap->blocked)
+            tap_queue_drop_first(&tap->kept);
+    }
+}
+
 /* Takes the frame over. 0, also when it is lost; -PV_EAGAIN; -PV_EINVAL. */
 static int send_whole(struct pv_tap *tap, uint8_t *frame)
 {
-    int rc = pv_nic_send(tap->nic, &tap->out.info, tap->out.bytes, tap->out.size);
+    const struct tap_pieces *out = &tap->out;
+    int rc = pv_nic_send(tap->nic, &out->info, out->bytes, out->size);
 
-    frame_give(frame);
     tap->blocked = rc == -PV_EAGAIN;
+    if (tap->blocked && !writer_waits(tap))
+        keep(tap, &out->info, out->bytes, out->size);
+    frame_give(frame);
     return rc == -PV_ENODEV ? 0 : rc;
 }
 
@@ -81,6 +108,7 @@ static void room(void *arg)
     tap->blocked = false;
     if (tap->out_frame)
         send_pieces(tap);
+    send_kept(tap);
     if (!tap->blocked)
         tap->changed(tap);
 }
@@ -117,8 +145,11 @@ static int write_frame(struct pv_tap *tap, const struct source *from, size_t siz
     if (!rc)
         rc = tap_settle(&header, frame, size, &info);
     pass = !rc && frame_program_passes(tap->program, frame, size);
-    if (pass)
+    if (pass && !tap->blocked)
         return send_frame(tap, &info, frame, size);
+    /* What leaves work to others is virtio-net's, which waits. */
+    if (pass && !info.gso && !info.csum_blank)
+        keep(tap, &info, frame, size);
     frame_give(frame);
     return rc;
 }
@@ -132,8 +163,10 @@ long pv_tap_write(struct pv_tap *tap, size_t total, pv_tap_get_fn *get, void *ar
         return -PV_EIO; /* Linux's answer for an interface that is down */
     if (total < tap->header_size + FRAME_ETH || total - tap->header_size > PV_FRAME_MAX)
         return -PV_EINVAL;
-    rc = tap->blocked ? -PV_EAGAIN : write_frame(tap, &from, total - tap->header_size);
-    if (rc == -PV_EAGAIN && tap->header_size <= sizeof(struct tap_header))
+    if (tap->blocked && writer_waits(tap))
+        return -PV_EAGAIN;
+    rc = write_frame(tap, &from, total - tap->header_size);
+    if (rc == -PV_EAGAIN && !writer_waits(tap))
         rc = 0;
     return rc ? rc : (long)total;
 }
@@ -258,6 +291,7 @@ void pv_tap_close(struct pv_tap *tap)
         pv_nic_close(tap->nic);
     tap->nic = NULL;
     tap_queue_dispose(&tap->queue);
+    tap_queue_dispose(&tap->kept);
     if (tap->counted)
         taps--;
     tap->counted = false;

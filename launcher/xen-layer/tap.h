@@ -6,9 +6,9 @@
  * backend does it, and done here otherwise, as what is UDP's always is; the same for what the reader
  * does not take.
  *
- * A full NIC: virtio-net, whose frames wait in the guest, waits for room. All other models'
- * frames are lost, as on Linux: QEMU would keep up to 10000 of them in its own memory. What
- * tells them apart is the size of the header, which virtio-net changes.
+ * A full NIC: virtio-net, whose frames wait in the guest, waits for room. Of all other models' frames 128 KiB wait
+ * here: QEMU cuts a guest's segments into bursts. What is more is lost, as on Linux: QEMU would keep up to 10000 of
+ * them in its own memory. What tells them apart is the size of the header, which virtio-net changes.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -38,6 +38,7 @@ struct pv_tap {
     bool blocked;                    /* the NIC had no room; it will tell */
     uint8_t *out_frame;              /* being sent in pieces; NULL: none is */
     struct tap_pieces out;
+    struct tap_queue kept;           /* of a writer that does not wait; no memory until it is needed */
 };
 
 /* Sleeps. 0, or an error: as pv_nic_open()'s, or -PV_ENOMEM. Beforehand all of its own is zero. */

@@ -363,14 +363,18 @@ static void the_firewall_looks_at_the_frame(void **state)
 
 static void a_full_nic(void **state)
 {
-    uint8_t frame[60] = { 0 };
+    uint8_t frame[61] = { 0 };
 
     assert_int_equal(attach(), 0);
     vif.busy = 1;
-    assert_int_equal(put_frame(&no_header, frame, 60), 0);      /* lost */
+    assert_int_equal(put_frame(&no_header, frame, 60), 0);      /* waits here */
+    assert_int_equal(put_frame(&no_header, frame, 61), 0);
     assert_int_equal(ready(), 0);
+    assert_int_equal(vif.sent, 0);
     vif.room(vif.arg);
     assert_int_equal(ready(), POLLOUT);
+    assert_int_equal(vif.sent, 2);
+    assert_int_equal(vif.size, 61);
     set_header(12);
     vif.busy = 1;
     assert_int_equal(put_frame(&no_header, frame, 60), -PV_EAGAIN);
@@ -378,7 +382,7 @@ static void a_full_nic(void **state)
     assert_int_equal(ready(), 0);
     vif.room(vif.arg);
     assert_int_equal(put_frame(&no_header, frame, 60), 0);
-    assert_int_equal(vif.sent, 1);
+    assert_int_equal(vif.sent, 3);
 }
 
 static void segments_are_the_backends_or_cut(void **state)
