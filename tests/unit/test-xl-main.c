@@ -9,7 +9,7 @@
 // sources: launcher/xl-stubdom/compare-exec.c launcher/xl-stubdom/compare-options.c
 // sources: launcher/xl-stubdom/compare-report.c launcher/xl-stubdom/compare-json.c launcher/xl-stubdom/compare-plot.c
 // sources: launcher/xl-stubdom/child.c launcher/xl-stubdom/figures.c launcher/xl-stubdom/made-guest.c
-// sources: launcher/xl-stubdom/marked.c launcher/xl-stubdom/serial-line.c
+// sources: launcher/xl-stubdom/marked.c launcher/xl-stubdom/serial-line.c launcher/dom0-daemon/root/fork-alone.c
 // cflags: -DGUEST_LOCK_SECONDS=2
 // libs: xlutil xenlight xenstore xenctrl xentoollog json-c
 /*
