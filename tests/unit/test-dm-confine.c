@@ -444,13 +444,6 @@ static void test_ends_with_its_parent(void **state)
     close(ends[0]);
 }
 
-static int root_only(void **state)
-{
-    if (geteuid() != 0)
-        skip();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

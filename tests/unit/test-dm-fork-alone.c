@@ -130,13 +130,6 @@ static void test_no_way_back(void **state)
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
-static int root_only(void **state)
-{
-    if (geteuid() != 0)
-        skip();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

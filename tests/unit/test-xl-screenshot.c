@@ -187,14 +187,6 @@ static void test_no_viewer(void **state)
     assert_non_null(strstr(fault.text, "No such file or directory"));
 }
 
-/* A namespace for the viewer. */
-static int root_only(void **state)
-{
-    if (geteuid() != 0)
-        skip();
-    return 0;
-}
-
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup(f, root_only)

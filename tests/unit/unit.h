@@ -21,4 +21,12 @@
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
+/* A test's setup: what it tries, namespaces say, takes root. */
+static inline int root_only(void **state)
+{
+    if (geteuid() != 0)
+        skip();
+    return 0;
+}
+
 #endif
