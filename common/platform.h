@@ -1,6 +1,7 @@
 /*
  * What the device model core asks of the flavour it runs on: one table of
- * operations. Linux: launcher/stubdom-init/linux-*.c.
+ * operations. Linux and micro: launcher/stubdom-init/linux-*.c, with micro-*.c for NICs and for giving up root; rump:
+ * launcher/stubdom-rump/rump-*.c.
  *
  * Every operation returns 0 (or what it says) or -errno, logs what went wrong
  * itself where it knows more than the errno tells, and does not block unless it

@@ -210,20 +210,23 @@ static int op_unbind_msi(struct slot *slot, const uint64_t args[4], struct answe
     return bind_msi(slot, args, false);
 }
 
+TABLE_BEGINS(operations);
 static int (*const operations[])(struct slot *, const uint64_t args[4], struct answer *) = {
-    [PCI_OP_CLOSE] = op_close,
-    [PCI_OP_OPEN_BAR] = op_open_bar,
-    [PCI_OP_MEMORY] = op_memory,
-    [PCI_OP_PORTS] = op_ports,
-    [PCI_OP_MAP_INTX] = op_map_intx,
-    [PCI_OP_MAP_MSI] = op_map_msi,
-    [PCI_OP_UNMAP] = op_unmap,
-    [PCI_OP_BIND_INTX] = op_bind_intx,
-    [PCI_OP_UNBIND_INTX] = op_unbind_intx,
-    [PCI_OP_BIND_MSI] = op_bind_msi,
-    [PCI_OP_UNBIND_MSI] = op_unbind_msi,
+    TABLE_ROW(0) = NULL,
+    TABLE_ROW(PCI_OP_OPEN) = NULL, /* has no slot yet: serve_open() */
+    TABLE_ROW(PCI_OP_CLOSE) = op_close,
+    TABLE_ROW(PCI_OP_OPEN_BAR) = op_open_bar,
+    TABLE_ROW(PCI_OP_MEMORY) = op_memory,
+    TABLE_ROW(PCI_OP_PORTS) = op_ports,
+    TABLE_ROW(PCI_OP_MAP_INTX) = op_map_intx,
+    TABLE_ROW(PCI_OP_MAP_MSI) = op_map_msi,
+    TABLE_ROW(PCI_OP_UNMAP) = op_unmap,
+    TABLE_ROW(PCI_OP_BIND_INTX) = op_bind_intx,
+    TABLE_ROW(PCI_OP_UNBIND_INTX) = op_unbind_intx,
+    TABLE_ROW(PCI_OP_BIND_MSI) = op_bind_msi,
+    TABLE_ROW(PCI_OP_UNBIND_MSI) = op_unbind_msi,
 };
-_Static_assert(ARRAY_SIZE(operations) == PCI_OP_COUNT, "an operation without an entry");
+TABLE_ENDS(operations, PCI_OP_COUNT);
 
 /* Xen's handle is opened with the first device. */
 static int open_device(const struct pci_address *address, struct answer *answer)

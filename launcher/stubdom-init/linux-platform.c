@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "guest.h"
 #include "linux.h"
 #include "log.h"
 
@@ -153,8 +154,8 @@ static const struct platform_ops linux_ops = {
     .qemu_start = linux_qemu_start,
     .qemu_confine = linux_qemu_confine,
     .qemu_connect = linux_qemu_connect,
-    .guest_crash = linux_guest_crash,
-    .guest_sleep = linux_guest_sleep,
+    .guest_crash = guest_crash,
+    .guest_sleep = guest_sleep,
     .power_off = power_off,
 };
 

@@ -68,10 +68,6 @@ int linux_firewall_build(const struct platform *base, const struct frame_filter_
 /* For the log. */
 const char *linux_firewall_kind(const struct platform *base, const struct frame_filter_rules *rules);
 
-/* linux-guest.c: the operations of platform.h. */
-int linux_guest_crash(struct platform *base, unsigned int guest);
-int linux_guest_sleep(struct platform *base, unsigned int guest, unsigned int s_state);
-
 /* linux-files.c: operations of platform.h. */
 uint64_t linux_memory_available(struct platform *base);
 int linux_file_create(struct platform *base, unsigned int n, uint64_t bytes, char *path, size_t size);

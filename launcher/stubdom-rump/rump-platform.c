@@ -5,6 +5,7 @@
  */
 #include "rump.h"
 
+#include "guest.h"
 #include "log.h"
 #include "rump-threads.h"
 
@@ -15,10 +16,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-/* linux-guest.c, which uses the Xen libraries only. */
-int linux_guest_crash(struct platform *base, unsigned int guest);
-int linux_guest_sleep(struct platform *base, unsigned int guest, unsigned int s_state);
 
 _Static_assert(BOOT_FILES == DM_FILES, "one for each");
 
@@ -167,8 +164,8 @@ static const struct platform_ops rump_ops = {
     .qemu_start = rump_qemu_start,
     .qemu_confine = qemu_confine,
     .qemu_connect = rump_qemu_connect,
-    .guest_crash = linux_guest_crash,
-    .guest_sleep = linux_guest_sleep,
+    .guest_crash = guest_crash,
+    .guest_sleep = guest_sleep,
     .power_off = power_off,
 };
 

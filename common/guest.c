@@ -1,9 +1,9 @@
 /*
- * What the stub domain asks Xen to do with its guest (platform.h).
+ * What the stub domain asks Xen to do with its guest. See guest.h.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "linux.h"
+#include "guest.h"
 
 #include <errno.h>
 #include <xen/hvm/hvm_op.h>
@@ -13,7 +13,7 @@
 #include <xendevicemodel.h>
 
 /* By the operation that a device model has for it, which even a restricted handle may do. */
-int linux_guest_crash(struct platform *base, unsigned int guest)
+int guest_crash(struct platform *base, unsigned int guest)
 {
     xendevicemodel_handle *handle = xendevicemodel_open(NULL, 0);
     int rc;
@@ -38,7 +38,7 @@ static int set_param(xencall_handle *handle, unsigned int guest, unsigned int in
     return rc;
 }
 
-int linux_guest_sleep(struct platform *base, unsigned int guest, unsigned int s_state)
+int guest_sleep(struct platform *base, unsigned int guest, unsigned int s_state)
 {
     xencall_handle *handle = xencall_open(NULL, 0);
     int rc;
