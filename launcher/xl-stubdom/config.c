@@ -349,8 +349,8 @@ static int read_image(struct config *config, const struct reader *r)
                          r->source, image);
     if (config->debug_image && !config->flavour->debug_ramdisk)
         return fault_set(r->fault, -EINVAL,
-                         "%s: stubdom_image = \"debug\": stubdom_flavor = \"%s\" has no such image",
-                         r->source, config->flavour->name);
+                         "%s: stubdom_image = \"debug\": stubdom_flavor = \"%s\" has no such image: %s",
+                         r->source, config->flavour->name, config->flavour->no_debug);
     return 0;
 }
 

@@ -5,10 +5,13 @@
  */
 #include "flavour.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #define OF_MAKE_INSTALL "`make install` of xen-stubdom, or its package, puts it there"
+
+#define NO_PCI_FRONTEND "its kernel has no PCI frontend"
 
 /* Of Linux: rings, their buffers, and what QEMU has for each; rounded up, and taken for all. */
 #define A_DEVICE .nics = 2, .disks = 4, .nic_kib = 1536, .disk_kib = 384
@@ -16,7 +19,6 @@
 const struct flavour flavours[] = {
     {
         .name = "linux",
-        /* libxl's own defaults have these names, too. */
         .kernel = "qemu-stubdom-linux-kernel",
         .ramdisk = "qemu-stubdom-linux-rootfs",
         .debug_ramdisk = "qemu-stubdom-linux-rootfs-debug",
@@ -37,6 +39,8 @@ const struct flavour flavours[] = {
         .name = "micro",
         .kernel = "qemu-stubdom-micro-kernel",
         .ramdisk = "qemu-stubdom-micro-rootfs",
+        .no_debug = "strace and gdbserver need ptrace(), which its kernel has not",
+        .no_pci = NO_PCI_FRONTEND,
         .manifest = "qemu-stubdom-micro.manifest",
         .origin = OF_MAKE_INSTALL,
         .unpacker = UNPACKED_BY_NOBODY,
@@ -47,6 +51,8 @@ const struct flavour flavours[] = {
         .name = "rump",
         .kernel = "qemu-stubdom-rump-kernel",
         .ramdisk = "qemu-stubdom-rump-rootfs",
+        .no_debug = "it runs one program, and so no shell",
+        .no_pci = NO_PCI_FRONTEND,
         .manifest = "qemu-stubdom-rump.manifest",
         .origin = "`make rump RUMPRUN=DIR` builds it with a rumprun toolchain, and `make install` puts it there",
         .unpacker = UNPACKED_BY_NOBODY,
@@ -75,12 +81,38 @@ const struct flavour *flavour_of_kernel(const char *path)
     return NULL;
 }
 
-void flavour_list(char *text, size_t size)
+static bool any(const struct flavour *flavour)
 {
-    size_t len = 0;
+    return true;
+}
+
+static bool has_pci(const struct flavour *flavour)
+{
+    return flavour->pci_kernel;
+}
+
+static void list(char *text, size_t size, bool (*wanted)(const struct flavour *))
+{
+    size_t len = 0, left = 0;
+    const char *between = "";
 
     text[0] = '\0';
-    for (size_t i = 0; i < flavour_count && len < size; i++)
-        len += snprintf(text + len, size - len, "%s\"%s\"",
-                        !i ? "" : i + 1 < flavour_count ? ", " : " or ", flavours[i].name);
+    for (size_t i = 0; i < flavour_count; i++)
+        left += wanted(&flavours[i]);
+    for (size_t i = 0; i < flavour_count && len < size; i++) {
+        if (!wanted(&flavours[i]))
+            continue;
+        len += snprintf(text + len, size - len, "%s\"%s\"", between, flavours[i].name);
+        between = --left > 1 ? ", " : " or ";
+    }
+}
+
+void flavour_list(char *text, size_t size)
+{
+    list(text, size, any);
+}
+
+void flavour_list_pci(char *text, size_t size)
+{
+    list(text, size, has_pci);
 }

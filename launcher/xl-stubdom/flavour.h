@@ -19,8 +19,9 @@ struct flavour {
     const char *name; /* what stubdom_flavor says */
     /* Files in Xen's boot directory. */
     const char *kernel, *ramdisk;
-    const char *debug_ramdisk; /* with stubdom_image = "debug"; NULL: it has no such image */
-    const char *pci_kernel; /* for a guest with pci=; NULL: it has none */
+    const char *debug_ramdisk; /* with stubdom_image = "debug"; NULL: it has no such image, and no_debug says why */
+    const char *pci_kernel; /* for a guest with pci=; NULL: it has none, and no_pci says why */
+    const char *no_debug, *no_pci;
     const char *manifest; /* beside them: a line "SIZE SHA256 NAME" for each, as installed */
     const char *origin;   /* how one that is missing gets there */
     enum unpacker unpacker;
@@ -36,6 +37,7 @@ struct flavour {
     } memory;
 };
 
+/* The first one's files have the names of libxl's own defaults. */
 extern const struct flavour flavours[];
 extern const size_t flavour_count;
 
@@ -47,5 +49,7 @@ const struct flavour *flavour_of_kernel(const char *path);
 
 /* `"linux", "micro" or "rump"`, for messages. */
 void flavour_list(char *text, size_t size);
+/* Likewise those with PCI passthrough. */
+void flavour_list_pci(char *text, size_t size);
 
 #endif

@@ -94,9 +94,9 @@ static const char usage[] =
     "       xl-stubdom --print-config CONFIG [KEY=VALUE...]\n"
     "       xl-stubdom --version | --help\n"
     "\n"
-    "A guest config with stubdom_flavor = \"linux\", \"micro\" or \"rump\" gets its device model\n"
-    "in a stub domain; see xl-stubdom.cfg(5). --print-config shows the settings that this\n"
-    "takes, for use with plain xl. Everything else is done by xl:\n"
+    "A guest config with stubdom_flavor gets its device model in a stub domain; see\n"
+    "xl-stubdom.cfg(5). --print-config shows the settings that this takes, for use with plain\n"
+    "xl. Everything else is done by xl:\n"
     "\n";
 
 /* One command, from the command line to xl. */
@@ -779,13 +779,15 @@ static int check_attached(struct job *job)
 {
     uint32_t guest, stub;
     struct fault none;
+    char having[64];
 
     if (!job->line.pci_attached || domains_find(job->line.pci_attached, &guest, &stub, &none) ||
         pci_stub_may_have(stub))
         return 0;
+    flavour_list_pci(having, sizeof(having));
     return fault_set(&job->fault, -ENOTSUP,
                      "%s: its stub domain's kernel has no PCI: a guest needs pci= in its config for that, of the "
-                     "flavour \"linux\"; an empty list will do", job->line.pci_attached);
+                     "flavour %s; an empty list will do", job->line.pci_attached, having);
 }
 
 static int run_job(struct job *job, int argc, char **argv)

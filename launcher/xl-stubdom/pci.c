@@ -67,15 +67,17 @@ int pci_read(XLU_Config *xlu, const char *source, const struct flavour *flavour,
 {
     XLU_ConfigList *list;
     int count, rc = 0;
+    char having[64];
     long seize = 0;
 
     memset(devices, 0, sizeof(*devices));
     if (xlu_cfg_get_list(xlu, "pci", &list, &count, 1))
         return 0;
+    flavour_list_pci(having, sizeof(having));
     if (!flavour->pci_kernel)
         return fault_set(fault, -EINVAL,
-                         "%s: pci: stubdom_flavor = \"%s\" has no PCI passthrough; \"linux\" has", source,
-                         flavour->name);
+                         "%s: pci: stubdom_flavor = \"%s\" has no PCI passthrough, since %s; %s has", source,
+                         flavour->name, flavour->no_pci, having);
     if (count > PCI_MAX_DEVICES)
         return fault_set(fault, -EINVAL, "%s: pci: %d devices, and at most %d can be had", source, count,
                          PCI_MAX_DEVICES);

@@ -392,6 +392,7 @@ static void test_every_flavour(void **state)
         char text[256], expected[256];
 
         assert_ptr_equal(flavour_find(flavour->name), flavour);
+        assert_true(!flavour->debug_ramdisk == !!flavour->no_debug && !flavour->pci_kernel == !!flavour->no_pci);
         snprintf(text, sizeof(text), GUEST "vnc = 0\nvga = \"none\"\nstubdom_flavor = \"%s\"\n",
                  flavour->name);
         assert_string_equal(work_out(text, &settings), "");
@@ -409,7 +410,7 @@ static void test_every_flavour(void **state)
 
         strcat(text, "stubdom_image = \"debug\"\n");
         snprintf(expected, sizeof(expected), "g.cfg: stubdom_image = \"debug\": stubdom_flavor = \"%s\" "
-                 "has no such image", flavour->name);
+                 "has no such image: %s", flavour->name, flavour->no_debug);
         assert_string_equal(work_out(text, &settings), flavour->debug_ramdisk ? "" : expected);
         settings_dispose(&settings);
     }
