@@ -76,8 +76,9 @@ static int update(unsigned int n)
     char path[16];
     int rc = path_of(n, path), handle;
 
-    if (!rc)
-        rc = -host_errno(bio_open(path + sizeof("/dev/") - 1, &handle));
+    if (rc)
+        return rc;
+    rc = -host_errno(bio_open(path + sizeof("/dev/") - 1, &handle));
     if (rc == -ENOENT)
         forget(n);
     if (rc)
