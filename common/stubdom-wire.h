@@ -22,4 +22,10 @@ enum { CONSOLE_LOG, CONSOLE_SAVE, CONSOLE_RESTORE, CONSOLE_SERIAL };
 /* In the stub domain's own folder, hexadecimal: a seed for its random numbers. */
 #define WIRE_SEED "stubdom-seed"
 
+/*
+ * MiB of a whole stub domain, by flavour: with so many a Linux guest with a disk and a NIC was seen to run, without a
+ * viewer (docs/figures.md). Less is refused by xl-stubdom; who gets around that is told by the launcher.
+ */
+enum { STUBDOM_LEAST_LINUX = 22, STUBDOM_LEAST_MICRO = 16, STUBDOM_LEAST_RUMP = 24 };
+
 #endif

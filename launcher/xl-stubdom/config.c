@@ -319,7 +319,7 @@ static int read_memory(struct config *config, const struct reader *r)
         return rc;
     config->memory = config->debug_image ? config->flavour->memory.debug :
                      vnc ? config->flavour->memory.with_vnc : config->flavour->memory.without_vnc;
-    rc = reader_long(r, "stubdom_memory", STUBDOM_MEMORY_MIN, STUBDOM_MEMORY_MAX, &config->memory);
+    rc = reader_long(r, "stubdom_memory", 1, STUBDOM_MEMORY_MAX, &config->memory);
     config->memory_given = rc > 0;
     return rc < 0 ? rc : 0;
 }

@@ -18,8 +18,7 @@
 #include "host-config.h"
 #include "pci.h"
 
-/* Limits of stubdom_memory, in MiB. Less cannot hold even the kernel and the image. */
-#define STUBDOM_MEMORY_MIN 16
+/* The most that stubdom_memory may say, in MiB. The least is the flavour's and the guest's (settings.c). */
 #define STUBDOM_MEMORY_MAX 4096
 
 /* A longer file is not a guest's config. */

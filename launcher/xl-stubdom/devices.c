@@ -23,12 +23,11 @@
 #define GRANTS_A_DISK 34
 #define GRANTS_OTHERS 600
 
-long devices_memory(const struct devices *devices, const struct flavour *flavour)
+long devices_memory(const struct devices *devices, const struct flavour *flavour, int nics, int disks)
 {
-    int nics = devices->nics.all - flavour->memory.nics;
-    int disks = devices->disks.all - flavour->memory.disks;
-    long kib = (nics > 0 ? nics * flavour->memory.nic_kib : 0) +
-               (disks > 0 ? disks * flavour->memory.disk_kib : 0);
+    int more_nics = devices->nics.all - nics, more_disks = devices->disks.all - disks;
+    long kib = (more_nics > 0 ? more_nics * flavour->memory.nic_kib : 0) +
+               (more_disks > 0 ? more_disks * flavour->memory.disk_kib : 0);
 
     return (kib + 1023) / 1024;
 }

@@ -19,8 +19,8 @@ struct devices {
     int pci; /* of dom0's, passed through */
 };
 
-/* MiB that they take beyond what a flavour's defaults allow for. */
-long devices_memory(const struct devices *devices, const struct flavour *flavour);
+/* MiB that they take of this flavour beyond so many NICs and disks. */
+long devices_memory(const struct devices *devices, const struct flavour *flavour, int nics, int disks);
 
 /*
  * Refuses more NICs than QEMU's PCI bus has room for, and a max_grant_frames, which libxl gives the

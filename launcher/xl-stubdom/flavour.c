@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "stubdom-wire.h"
+
 #define OF_MAKE_INSTALL "`make install` of xen-stubdom, or its package, puts it there"
 
 #define NO_PCI_FRONTEND "its kernel has no PCI frontend"
@@ -33,7 +35,8 @@ const struct flavour flavours[] = {
          */
         .arguments = "console=hvc0 xen_privcmd.unrestricted=1",
         /* A viewer: QEMU has the screen up to three times then. The debug image holds much more. */
-        .memory = {.without_vnc = 32, .with_vnc = 64, .debug = 128, .least = 26, .pci = 4, A_DEVICE},
+        .memory = {.without_vnc = 32, .with_vnc = 64, .debug = 128, .least = STUBDOM_LEAST_LINUX, .least_debug = 48,
+                   .pci = 4, A_DEVICE},
     },
     {
         .name = "micro",
@@ -45,7 +48,7 @@ const struct flavour flavours[] = {
         .origin = OF_MAKE_INSTALL,
         .unpacker = UNPACKED_BY_NOBODY,
         .arguments = "",
-        .memory = {.without_vnc = 32, .with_vnc = 64, .least = 20, A_DEVICE},
+        .memory = {.without_vnc = 32, .with_vnc = 64, .least = STUBDOM_LEAST_MICRO, A_DEVICE},
     },
     {
         .name = "rump",
@@ -57,7 +60,7 @@ const struct flavour flavours[] = {
         .origin = "`make rump RUMPRUN=DIR` builds it with a rumprun toolchain, and `make install` puts it there",
         .unpacker = UNPACKED_BY_NOBODY,
         .arguments = "",
-        .memory = {.without_vnc = 32, .with_vnc = 64, .least = 24, A_DEVICE},
+        .memory = {.without_vnc = 32, .with_vnc = 64, .least = STUBDOM_LEAST_RUMP, A_DEVICE},
     },
 };
 

@@ -29,8 +29,9 @@ struct flavour {
     /* MiB of the whole stub domain. */
     struct {
         long without_vnc, with_vnc, debug; /* defaults */
-        long least; /* what QEMU and a Linux guest were seen to start with */
-        /* With so many NICs and disks; one more of each takes so many KiB. */
+        long least; /* stubdom-wire.h */
+        long least_debug; /* the same with the debug image */
+        /* The defaults are for so many NICs and disks, least is for one of each; one more takes so many KiB. */
         int nics, disks;
         long nic_kib, disk_kib;
         long pci; /* more with pci= */

@@ -12,30 +12,64 @@
 
 #include "cleanup.h"
 
+/* MiB that a guest takes beyond what its flavour's figures are for. */
+struct needs { long devices, pci, files; };
+
+static long needs_sum(const struct needs *needs)
+{
+    return needs->devices + needs->pci + needs->files;
+}
+
+/* "QEMU takes 22, PCI devices 4 more" */
+static void needs_list(const struct needs *needs, long least, char *text, size_t size)
+{
+    const struct { long mib; const char *what; } rows[] = {
+        {needs->devices, "the guest's NICs and disks"},
+        {needs->pci, "PCI devices"},
+        {needs->files, "kernel and ramdisk while it starts"},
+    };
+    size_t len = snprintf(text, size, "QEMU takes %ld", least);
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && len < size; i++)
+        if (rows[i].mib)
+            len += snprintf(text + len, size - len, ", %s %ld more", rows[i].what, rows[i].mib);
+}
+
+static int check_memory(const struct config *config, struct needs needs, struct fault *fault)
+{
+    const struct flavour *flavour = config->flavour;
+    long least = config->debug_image ? flavour->memory.least_debug : flavour->memory.least, needed;
+    char list[200];
+
+    needs.devices = devices_memory(&config->devices, flavour, 1, 1);
+    needed = least + needs_sum(&needs);
+    if (config->memory >= needed)
+        return 0;
+    needs_list(&needs, least, list, sizeof(list));
+    return fault_set(fault, -EINVAL,
+                     "%s: stubdom_memory = %ld is too small: stubdom_flavor = \"%s\" needs %ld MiB (%s)",
+                     config->source, config->memory, flavour->name, needed, list);
+}
+
 /* stubdomain_memory comes without the video memory, which libxl adds to it (libxl_dm.c). */
 static int work_out_memory(const struct config *config, long *memory, struct fault *fault)
 {
-    const struct devices *devices = &config->devices;
-    long more = devices_memory(devices, config->flavour);
-    long pci = config->pci.wanted ? config->flavour->memory.pci : 0;
-    long total = config->memory + (config->memory_given ? 0 : config->files + more + pci);
-    long least = config->flavour->memory.least + pci;
+    const struct flavour *flavour = config->flavour;
+    struct needs needs = {
+        .devices = devices_memory(&config->devices, flavour, flavour->memory.nics, flavour->memory.disks),
+        .pci = config->pci.wanted ? flavour->memory.pci : 0,
+        .files = config->files,
+    };
+    long total = config->memory + (config->memory_given ? 0 : needs_sum(&needs));
+    int rc = config->memory_given ? check_memory(config, needs, fault) : 0;
 
+    if (rc)
+        return rc;
     if (total < config->video && config->memory_given)
         return fault_set(fault, -EINVAL,
                          "%s: stubdom_memory = %ld is too small: libxl gives the stub domain the "
                          "%ld MiB of the guest's video memory already",
                          config->source, total, config->video);
-    if (more && total < least + more + config->files)
-        return fault_set(fault, -EINVAL,
-                         "%s: stubdom_memory = %ld is too small: %d NICs and %d disks need %ld MiB",
-                         config->source, total, devices->nics.all, devices->disks.all,
-                         least + more + config->files);
-    if (config->files && total < least + config->files)
-        return fault_set(fault, -EINVAL,
-                         "%s: stubdom_memory = %ld is too small: QEMU takes %ld MiB, and %ld more "
-                         "for kernel and ramdisk while it starts",
-                         config->source, total, least, config->files);
     *memory = total < config->video ? 0 : total - config->video;
     return 0;
 }

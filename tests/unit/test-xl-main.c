@@ -794,7 +794,7 @@ static void test_refused_before_xl(void **state)
     put("g.cfg", GUEST "stubdom_flavor = \"rump\"\n", 0600);
     expect_refused("xl-stubdom: fw/qemu-stubdom-rump-kernel: No such file or directory: `make rump "
                    "RUMPRUN=DIR` builds it with a rumprun toolchain, and `make install` puts it there\n");
-    put("g.cfg", GUEST "stubdom_image = \"debug\"\n", 0600);
+    put("g.cfg", GUEST "stubdom_image = \"debug\"\nstubdom_memory = 48\n", 0600);
     expect_refused("xl-stubdom: fw/qemu-stubdom-linux-rootfs-debug" MISSING);
     put("g.cfg", GUEST, 0600);
 
@@ -938,7 +938,7 @@ static void test_boot_files_and_arguments(void **state)
     } cases[] = {
         { "kernel = \"no-such\"", "kernel = \"no-such\": No such file" },
         { "ramdisk = \"/\"", "ramdisk = \"/\": not a plain file" },
-        { "kernel = \"g.cfg\"\nstubdom_memory = 26", "stubdom_memory = 26 is too small" },
+        { "kernel = \"g.cfg\"\nstubdom_memory = 22", "stubdom_memory = 22 is too small" },
         { "device_model_args = [ \"-chardev\", \"pty,id=a\" ]",
           "device_model_args: -chardev pty,id=a: nobody can reach it" },
         { "device_model_args_hvm = [ \"-kernel\", \"/boot/k\" ]",
