@@ -701,11 +701,31 @@ static void retire(struct device_model *dm)
     vchan_bridge_linger(&dm->qmp);
 }
 
+/*
+ * A kernel that has no page for QEMU kills it: Linux by SIGKILL, micro by SIGBUS; or QEMU itself ends. What a line
+ * about that begins with, or "".
+ */
+static void blame_memory(struct device_model *dm, const struct qemu_end *end, char *text, size_t size)
+{
+    bool killed = end->signalled && (end->code == SIGKILL || end->code == SIGBUS);
+    unsigned int kib = 0, mib, least = dm->platform->least_memory;
+
+    text[0] = '\0';
+    if (xenstore_read_uint(dm->xs, "memory/target", UINT32_MAX, &kib))
+        return;
+    mib = kib / 1024;
+    if (mib < least && (killed || dm->state == DM_STARTING))
+        snprintf(text, size, "stubdom_memory is %u MiB, it needs at least %u: ", mib, least);
+    else if (killed)
+        snprintf(text, size, "stubdom_memory is %u MiB, it needs more: ", mib);
+}
+
 /* What QEMU said in its last second is most likely why it ended. */
 void device_model_qemu_ended(struct device_model *dm, const struct qemu_end *end)
 {
     int64_t now = dm->loop->now_ms();
     const char *words = "";
+    char memory[80];
 
     if (dm->state == DM_ENDED)
         return;
@@ -716,9 +736,8 @@ void device_model_qemu_ended(struct device_model *dm, const struct qemu_end *end
     }
     if (now - dm->output.last_ms <= 1000)
         words = dm->output.last;
-    fail(dm, "QEMU %s %d%s%s%s%s", end->signalled ? "was killed by signal" : "ended with status",
+    blame_memory(dm, end, memory, sizeof(memory));
+    fail(dm, "%sQEMU %s %d%s%s%s", memory, end->signalled ? "was killed by signal" : "ended with status",
          end->code, dm->state == DM_STARTING ? " before it was running" : "",
-         end->signalled && end->code == SIGKILL ? ", as one is for whom memory does not suffice "
-                                                  "(stubdom_memory)" : "",
          words[0] ? "; its last words: " : "", words);
 }

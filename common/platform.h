@@ -96,6 +96,7 @@ struct platform {
     const char *const *qemu_options;              /* its own; NULL-terminated, or NULL */
     const char *qmp_path, *vnc_path;              /* as QEMU names its sockets */
     bool firewall;                                /* for the guest's NICs */
+    unsigned int least_memory;                    /* MiB of the whole domain: stubdom-wire.h */
     struct device_model *model;                   /* to report to; set by the core */
 };
 

@@ -171,6 +171,7 @@ int linux_platform_init(struct linux_platform *platform, struct loop *loop, int 
         .qmp_path = "/run/qmp",
         .vnc_path = "/run/vnc",
         .firewall = true,
+        .least_memory = linux_least_memory,
     };
     platform->loop = loop;
     platform->console_fd = console_fd;

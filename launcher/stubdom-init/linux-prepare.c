@@ -12,6 +12,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+const unsigned int linux_least_memory = STUBDOM_LEAST_LINUX;
+
 static void mount_one(const char *type, const char *where, unsigned long flags)
 {
     mkdir(where, 0755);

@@ -8,6 +8,8 @@
 
 #include <fcntl.h>
 
+const unsigned int linux_least_memory = STUBDOM_LEAST_MICRO;
+
 void linux_prepare(int *console)
 {
     *console = open(LINUX_CONSOLE, O_RDWR | O_NOCTTY | O_CLOEXEC);

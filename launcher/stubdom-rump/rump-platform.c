@@ -190,6 +190,7 @@ int rump_platform_init(struct rump_platform *platform, struct loop *loop)
         .qmp_path = "/tmp/qmp",
         .vnc_path = "/tmp/vnc",
         .firewall = true,
+        .least_memory = STUBDOM_LEAST_RUMP,
     };
     platform->loop = loop;
     rumpns_unpst_sendspace = rumpns_unpst_recvspace = LOCAL_STREAM_SPACE;

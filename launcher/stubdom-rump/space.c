@@ -253,7 +253,8 @@ static bool on_fault(uintptr_t va, bool write, bool exec)
     if (!piece || piece->kind != SPACE_LAZY || exec || pv_mapped(NULL, va, NULL, NULL))
         return false;
     if (back_page(va & ~(PV_PAGE - 1)))
-        pv_panic("out of memory: no page for %lx", va);
+        pv_panic("out of memory: stubdom_memory is %zu MiB, it needs more: no page for %lx",
+                 pv_pages_total() >> (20 - PV_PAGE_SHIFT), va);
     return true;
 }
 

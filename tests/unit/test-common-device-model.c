@@ -210,11 +210,12 @@ static int setup(void **state)
     memset(&host, 0, sizeof(host));
     host.monitor = -1;
     host.base = (struct platform){ .ops = &fake_ops, .qemu = "/qemu", .disk_options = "cache=none,aio=native",
-                                   .qmp_path = "/run/qmp", .vnc_path = "/run/vnc" };
+                                   .qmp_path = "/run/qmp", .vnc_path = "/run/vnc", .least_memory = 22 };
     clock_ms = 500;
     log_text[0] = '\0';
     fake_vchan_reset(3);
     fake_xs_set("domid", "3");
+    fake_xs_set("memory/target", "32768");
     fake_xs_set("device/vif/0/mac", "00:16:3e:01:02:03");
     fake_xs_set("device/vif/0/backend", "/local/domain/0/backend/vif/3/0");
     host.base.firewall = true;
@@ -743,12 +744,50 @@ static void qemu_is_killed(void **state)
     device_model_qemu_said(&dm, "long ago\n", 9);
     pass_ms(1001);
     device_model_qemu_ended(&dm, &(struct qemu_end){ .signalled = true, .code = 9 });
-    assert_ended("QEMU was killed by signal 9, as one is for whom memory does not suffice (stubdom_memory)");
+    assert_ended("stubdom_memory is 32 MiB, it needs more: QEMU was killed by signal 9");
     assert_null(strstr(fake_xs_get("device-model/7/error"), "long ago"));
     assert_logged("arguments, ");
     assert_logged("KiB of memory are left");
     device_model_qemu_ended(&dm, &(struct qemu_end){ .code = 0 });
     assert_int_equal(host.power_offs, 1);
+}
+
+/* Who got around xl-stubdom's refusal, or whose guest needs more than the least, reads the numbers in one line. */
+static void memory_is_too_small(void **state)
+{
+    static const struct {
+        const char *target; /* KiB; NULL: not in xenstore */
+        bool running;
+        struct qemu_end end;
+        const char *reason;
+    } rows[] = {
+        { "16384", false, { true, 9 },
+          "stubdom_memory is 16 MiB, it needs at least 22: QEMU was killed by signal 9 before it was running" },
+        { "22527", false, { true, 7 },
+          "stubdom_memory is 21 MiB, it needs at least 22: QEMU was killed by signal 7 before it was running" },
+        { "16384", false, { false, 1 },
+          "stubdom_memory is 16 MiB, it needs at least 22: QEMU ended with status 1 before it was running" },
+        { "22528", false, { true, 7 },
+          "stubdom_memory is 22 MiB, it needs more: QEMU was killed by signal 7 before it was running" },
+        { "22528", false, { false, 1 }, "QEMU ended with status 1 before it was running" },
+        { "22528", false, { true, 11 }, "QEMU was killed by signal 11 before it was running" },
+        { NULL, false, { true, 9 }, "QEMU was killed by signal 9 before it was running" },
+        { "16384", true, { false, 1 }, "QEMU ended with status 1" },
+        { "16384", true, { true, 9 }, "stubdom_memory is 16 MiB, it needs at least 22: QEMU was killed by signal 9" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        fake_xs_set("memory/target", rows[i].target);
+        if (rows[i].running)
+            run_qemu();
+        else
+            start_qemu();
+        device_model_qemu_ended(&dm, &rows[i].end);
+        assert_ended(rows[i].reason);
+        assert_string_equal(fake_xs_get("device-model/7/error"), rows[i].reason);
+        teardown(state);
+        setup(state);
+    }
 }
 
 static void guest_is_gone(void **state)
@@ -891,6 +930,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(qemu_does_not_start, setup, teardown),
         cmocka_unit_test_setup_teardown(qemu_exits_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(qemu_is_killed, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory_is_too_small, setup, teardown),
         cmocka_unit_test_setup_teardown(guest_is_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(guest_cannot_be_shut_down, setup, teardown),
         cmocka_unit_test_setup_teardown(slow_qemu, setup, teardown),
