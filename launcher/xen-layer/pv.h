@@ -444,7 +444,7 @@ int pv_nic_send(struct pv_nic *nic, const struct pv_frame_info *info, const void
  */
 void pv_nic_gather(struct pv_nic *nic, size_t octets);
 
-/* ---- hypercall.h's users outside the layer (flavours): raw ---- */
+/* ---- head.S, start.c: raw hypercalls and Xen's two pages, for the flavours ---- */
 
 long pv_hypercall(unsigned int op, unsigned long a, unsigned long b, unsigned long c,
                   unsigned long d, unsigned long e);
