@@ -61,7 +61,7 @@ bench: image $(if $(RUMPRUN),rump) ## measure all flavours that are built; write
 fuzz: image ## fuzz the parsers for as long as you like (SECONDS=n)
 	@tests/fuzz/run
 
-lint: prepare ## scripts, man pages, layout, form of the last commit
+lint: prepare ## scripts, man pages, layout, form of new commits
 	@tests/lint
 
 install: ## install into $(DESTDIR)/ (after make)

@@ -1,0 +1,45 @@
+# shellcheck shell=bash
+# Does tests/commits find what is wrong with a commit, and look at new ones only? Sourced by run, on the host: the
+# build root has no git.
+
+scratch=$work/scratch
+export GIT_CONFIG_GLOBAL=/dev/null # no hooks of the user's
+in_scratch() { git -C "$scratch" -c user.name=A -c user.email=a@b.example "$@"; }
+commit() { in_scratch commit -q --allow-empty -m "$1"; }
+fresh() { # a repository with a history that does not comply; then one commit for each MESSAGE
+    rm -rf "$scratch"
+    git init -q -b main "$scratch"
+    commit 'an old one'
+    in_scratch update-ref refs/remotes/origin/main HEAD
+    for message; do commit "$message"; done
+}
+good=$'area: subject\n\nBody.'
+agrees() { fresh "$@" && tests/commits "$scratch"; }
+refuses() { # refuses WHAT MESSAGE...
+    local said
+    fresh "${@:2}"
+    ! said=$(tests/commits "$scratch") && [ "$(wc -l <<<"$said")" -eq 1 ] && grep -F ": $1" <<<"$said"
+}
+subject=$(printf 'area: %066d' 0)
+check "commits that are as they should be" agrees "$good" "$good"
+check "a subject of 72 characters" agrees "${subject/0/ä}"$'\n\nBody.'
+check "a subject of 73" refuses 'its subject has more than 72' "$subject"$'0\n\nBody.'
+check "a subject without an area" refuses "its subject is not 'area" $'a subject\n\nBody.'
+check "a second line that is not empty" refuses 'its second line' $'area: subject\nand more\n\nBody.'
+check "a commit without a body" refuses 'it has no body' 'area: subject'
+check "a wrong commit that is new and not the last" refuses 'it has no body' "$good" 'area: subject' "$good"
+
+# What is old: in a clone just made, with an origin/main that went another way, without any.
+moved() { in_scratch update-ref refs/remotes/origin/main "$1" && tests/commits "$scratch"; }
+nothing_new() { fresh "$@" && moved HEAD; }
+elsewhere() { fresh wrong "$good" && moved "$(in_scratch commit-tree -m other 'HEAD^{tree}')"; }
+no_remote() { fresh wrong "$good" && in_scratch update-ref -d refs/remotes/origin/main && tests/commits "$scratch"; }
+has_upstream() { # it goes before origin/main
+    fresh wrong "$good" && in_scratch branch -q base HEAD~1 && in_scratch branch -q --set-upstream-to=base &&
+        tests/commits "$scratch"
+}
+check "with nothing new, the last commit" nothing_new wrong "$good"
+check "with nothing new, the last commit, which is wrong" eval '! nothing_new wrong'
+check "with an origin/main that is no ancestor, the last commit" elsewhere
+check "without a remote, the last commit" no_remote
+check "since the branch's upstream" has_upstream
