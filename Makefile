@@ -55,7 +55,7 @@ check: ## unit tests and lab scenarios; closes with "N passed, N failed"
 check-all: ## the same with the scenarios that take long (hours)
 	@tests/check --all
 
-bench: image $(if $(RUMPRUN),rump) ## measure all flavours that are built; writes build/bench.json
+bench: image $(if $(RUMPRUN),rump) ## measure all flavours that are built (ROUNDS=1: quickly); writes build/bench.json
 	@tests/bench/run
 
 fuzz: image ## fuzz the parsers for as long as you like (SECONDS=n)

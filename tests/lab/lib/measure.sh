@@ -3,6 +3,7 @@
 #
 #   kib_of KEY FILE                  the KiB of that line of /proc/meminfo or of a status in /proc
 #   xen_free                         MiB of memory that Xen has free
+#   rounds MAX                       how often to measure: LAB_REPEAT times, MAX at most
 #   compare NAME [ARG...]            xl-stubdom compare of $cfg's guest, LAB_REPEAT times on $FLAVOUR and, where
 #                                    the reference is wanted, with QEMU in dom0: $OUT/NAME.json
 #   compared FILE NAME[=FIGURE]...   those measures in such a file go to $OUT/figures, dom0's as FIGURE_dom0
@@ -11,6 +12,8 @@
 
 kib_of() { awk -v key="$1:" '$1 == key { print $2 }' "$2"; }
 xen_free() { xl info | awk '$1 == "free_memory" { print $3 }'; }
+
+rounds() { echo $((${LAB_REPEAT:-5} < $1 ? ${LAB_REPEAT:-5} : $1)); }
 
 compare() {
     local name=$1 of=$FLAVOUR
