@@ -1,6 +1,7 @@
 /*
- * stubdom-screenshot: one picture of a guest's screen, as a VNC viewer sees it (screenshot.h). The
- * server is in the stub domain, so its bytes are hostile: they are read by nobody, in an empty folder.
+ * stubdom-screenshot: one picture of a guest's screen, as a VNC viewer sees it, or the moment at which it
+ * changes (screenshot.h). The server is in the stub domain, so its bytes are hostile: they are read by nobody, in an
+ * empty folder.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -22,10 +23,12 @@
 
 #define PIXEL 4          /* bytes as they come: red, green, blue, nothing */
 #define MAX_PIXELS (4096u * 2304u) /* 36 MiB; QEMU's own screens end at 2560x1600 */
+#define LOOK_US 50000    /* between two looks at whether the screen has changed */
 
 static char password[SCREENSHOT_PASSWORD_MAX + 1];
 static bool password_asked;
 static uint64_t missing; /* pixels of the screen that did not come yet */
+static unsigned int screens; /* how many there were, each of another size than the one before */
 static GotBitmapProc copy_pixels; /* libvncclient's own */
 
 static void say_nothing(const char *format, ...)
@@ -42,6 +45,7 @@ static char *give_password(rfbClient *client)
 static rfbBool make_screen(rfbClient *client)
 {
     missing = (uint64_t)client->width * client->height;
+    screens++;
     free(client->frameBuffer);
     client->frameBuffer = missing && missing <= MAX_PIXELS ? calloc(missing, PIXEL) : NULL;
     return client->frameBuffer != NULL;
@@ -70,7 +74,33 @@ static int write_png(const rfbClient *client)
     return SCREENSHOT_TAKEN;
 }
 
-static int take_picture(rfbClient *client)
+/*
+ * True: there is a message. QEMU looks at a screen that does not change less and less often, down to every 3 s. A
+ * message of a type above 3 has it look at once (protocol_client_msg() of ui/vnc.c); after this pause it gets one that
+ * changes nothing for the guest, an empty clipboard.
+ */
+static bool wait_message(rfbClient *client)
+{
+    return client->buffered || WaitForMessage(client, LOOK_US) > 0;
+}
+
+/* Since it was whole for the first time. */
+static int wait_change(rfbClient *client)
+{
+    size_t size = (size_t)client->width * client->height * PIXEL;
+    unsigned int first_screens = screens;
+    uint8_t *first = malloc(size);
+
+    if (!first)
+        return SCREENSHOT_NOT_WRITTEN;
+    memcpy(first, client->frameBuffer, size);
+    while (screens == first_screens && !memcmp(first, client->frameBuffer, size))
+        if (wait_message(client) ? !HandleRFBServerMessage(client) : !SendClientCutText(client, "", 0))
+            return SCREENSHOT_LOST;
+    return SCREENSHOT_TAKEN;
+}
+
+static int take_picture(rfbClient *client, bool change)
 {
     client->sock = STDIN_FILENO;
     client->listenSpecified = TRUE; /* the connection is there */
@@ -85,7 +115,7 @@ static int take_picture(rfbClient *client)
     while (missing)
         if (!HandleRFBServerMessage(client))
             return SCREENSHOT_LOST;
-    return write_png(client);
+    return change ? wait_change(client) : write_png(client);
 }
 
 /* Who started us was gone before we asked Linux to be ended with it: nobody is there to read our words. */
@@ -96,7 +126,7 @@ static bool is_alone(void)
     return poll(&words, 1, 0) > 0 && words.revents & POLLERR;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     ssize_t len = read(SCREENSHOT_PASSWORD_FD, password, SCREENSHOT_PASSWORD_MAX);
     rfbClient *client;
@@ -110,5 +140,5 @@ int main(void)
         return SCREENSHOT_NOT_CONFINED;
     rfbClientLog = rfbClientErr = say_nothing;
     client = rfbGetClient(8, 3, PIXEL);
-    return client ? take_picture(client) : SCREENSHOT_LOST;
+    return client ? take_picture(client, argc > 1 && !strcmp(argv[1], SCREENSHOT_CHANGE)) : SCREENSHOT_LOST;
 }

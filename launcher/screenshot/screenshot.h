@@ -1,6 +1,9 @@
 /*
  * stubdom-screenshot and who starts it (xl-stubdom): what they agree upon.
  *
+ * Without an argument it makes a picture. With SCREENSHOT_CHANGE it makes none, and ends when the screen shows
+ * something else than at first.
+ *
  * Descriptors: 0, a connection to the guest's VNC port; 1, a file for the PNG; 2, a pipe, of which the first
  * line is shown when the exit status is none of these; 3, the reading end of a pipe with the password, or with
  * nothing.
@@ -10,6 +13,7 @@
 #ifndef SCREENSHOT_H
 #define SCREENSHOT_H
 
+#define SCREENSHOT_CHANGE "change"
 #define SCREENSHOT_PASSWORD_FD 3
 #define SCREENSHOT_PASSWORD_MAX 255
 #ifndef SCREENSHOT_SECONDS
@@ -18,7 +22,7 @@
 
 /* Exit status */
 enum screenshot_status {
-    SCREENSHOT_TAKEN,
+    SCREENSHOT_TAKEN,        /* or the screen has changed */
     SCREENSHOT_NOT_CONFINED,
     SCREENSHOT_NO_PASSWORD,  /* one is asked for, and there is none */
     SCREENSHOT_REFUSED,      /* the password is wrong, or the server did not end the handshake */

@@ -21,6 +21,7 @@
 #include "compare-exec.h"
 #include "made-guest.h"
 #include "marked.h"
+#include "screen-change.h"
 #include "serial-line.h"
 #include "uuid.h"
 
@@ -46,8 +47,9 @@ struct guest {
     struct fault *fault;
     struct made_guest made;
     struct serial_line serial;
+    struct screen_change screen;
     char uuid[UUID_SIZE], mark[sizeof(MARK_NAME) + UUID_SIZE];
-    int64_t begin_ns, matched_ns;
+    int64_t begin_ns, matched_ns, changed_ns;
 };
 
 static int record(struct guest *guest, const char *name, const char *unit, const char *meaning, double value)
@@ -94,6 +96,7 @@ static void look(struct guest *guest)
     made_guest_look(&guest->made);
     if (guest->serial.compiled && !guest->matched_ns && guest->serial.fd < 0 && guest->made.tty)
         serial_line_open(&guest->serial, guest->made.tty);
+    screen_change_look(&guest->screen, &guest->made);
 }
 
 /* Waits for one of them, a while at most and not beyond UNTIL; takes what there is. */
@@ -105,9 +108,10 @@ static void wait_once(struct guest *guest, const struct child *child, int64_t un
         {.fd = guest->run->signals, .events = POLLIN},
         {.fd = made_guest_fd(&guest->made), .events = POLLIN},
         {.fd = guest->serial.fd, .events = POLLIN},
+        {.fd = guest->screen.viewer.child.fd, .events = POLLIN},
         {.fd = child->fd, .events = POLLIN},
     };
-    int ready = poll(fds, 4, left <= 0 ? 0 : (left + NS / 1000 - 1) / (NS / 1000));
+    int ready = poll(fds, 5, left <= 0 ? 0 : (left + NS / 1000 - 1) / (NS / 1000));
 
     if (ready < 0)
         return; /* only EINTR can be: the caller tries again */
@@ -118,6 +122,8 @@ static void wait_once(struct guest *guest, const struct child *child, int64_t un
     made_guest_look_again(&guest->made);
     if (fds[2].revents && serial_line_read(&guest->serial))
         guest->matched_ns = clock_now_ns();
+    if (fds[3].revents && screen_change_end(&guest->screen, guest->run->compare->guest))
+        guest->changed_ns = clock_now_ns();
 }
 
 static const struct child nobody = {.fd = -1};
@@ -268,6 +274,31 @@ static int wait_for_line(struct guest *guest)
     serial_line_dispose(&guest->serial);
     return record(guest, "until", "s", "start of create -> the line on the serial console",
                   (double)(guest->matched_ns - guest->begin_ns) / NS);
+}
+
+static int wait_for_screen(struct guest *guest)
+{
+    int64_t end = guest->begin_ns + guest->run->compare->options.timeout_s * NS;
+    int rc;
+
+    if (!guest->screen.program)
+        return 0;
+    if (!guest->screen.found)
+        return fault_set(guest->fault, -ENOENT, "%s: --until-screen: the guest has no screen: vnc = 1 in its config",
+                         subject_name(guest));
+    while (!guest->changed_ns && !guest->screen.rc && !guest->run->signal && clock_now_ns() < end)
+        wait_once(guest, &nobody, end);
+    rc = interrupted(guest);
+    if (rc)
+        return rc;
+    if (guest->screen.rc)
+        return fault_set(guest->fault, guest->screen.rc, "%s: --until-screen: %s", subject_name(guest),
+                         guest->screen.fault.text);
+    if (!guest->changed_ns)
+        return fault_set(guest->fault, -ETIMEDOUT, "%s: its screen did not change in time", subject_name(guest));
+    return record(guest, "until_screen", "s",
+                  "start of create -> the guest's screen shows something else than at first",
+                  (double)(guest->changed_ns - guest->begin_ns) / NS);
 }
 
 /* -------- what it uses -------- */
@@ -465,6 +496,7 @@ static int guest_init(struct guest *guest)
     int rc;
 
     guest->serial.fd = -1;
+    screen_change_init(&guest->screen, compare->options.until_screen ? guest->run->viewer : NULL);
     if (compare->uuid)
         snprintf(guest->uuid, sizeof(guest->uuid), "%s", compare->uuid);
     else if (uuid_make(guest->uuid))
@@ -487,6 +519,7 @@ static int measure(struct guest *guest)
     int rc = create(guest);
 
     rc = rc ? rc : record_start(guest);
+    rc = rc ? rc : wait_for_screen(guest);
     rc = rc ? rc : wait_for_line(guest);
     rc = rc ? rc : record_memory(guest);
     rc = rc ? rc : record_idle(guest);
@@ -498,8 +531,11 @@ int compare_guest(struct compare_run *run, struct fault *fault)
     struct guest guest = {.run = run, .fault = fault};
     int rc = guest_init(&guest);
 
-    if (!rc)
-        rc = destroy(&guest, measure(&guest));
+    if (!rc) {
+        rc = measure(&guest);
+        screen_change_dispose(&guest.screen);
+        rc = destroy(&guest, rc);
+    }
     serial_line_dispose(&guest.serial);
     made_guest_dispose(&guest.made);
     return rc;

@@ -12,7 +12,7 @@
 
 struct compare_run {
     struct compare *compare;
-    const char *xl;
+    const char *xl, *viewer; /* stubdom-screenshot */
     size_t subject;        /* its number in the figures */
     int signals;           /* a signalfd of all that end us; they are blocked */
     const sigset_t *mask;  /* what children that a signal may end have instead */

@@ -19,12 +19,13 @@
 #define TIMEOUT_S 300
 #define SECONDS_MAX 86400
 
-enum { RUNS_OPTION = 1, OF, UNTIL, TIMEOUT, IDLE, EXEC, OUTPUT, DOM0_QEMU, FROM, YES };
+enum { RUNS_OPTION = 1, OF, UNTIL, UNTIL_SCREEN, TIMEOUT, IDLE, EXEC, OUTPUT, DOM0_QEMU, FROM, YES };
 
 static const struct option known[] = {
     {"runs", required_argument, NULL, RUNS_OPTION},
     {"of", required_argument, NULL, OF},
     {"until", required_argument, NULL, UNTIL},
+    {"until-screen", no_argument, NULL, UNTIL_SCREEN},
     {"timeout", required_argument, NULL, TIMEOUT},
     {"idle", required_argument, NULL, IDLE},
     {"exec", required_argument, NULL, EXEC},
@@ -85,6 +86,9 @@ static int take_option(struct compare_options *options, int option, char *value,
         return read_subjects(options, value, fault);
     case UNTIL:
         options->until = value;
+        return 0;
+    case UNTIL_SCREEN:
+        options->until_screen = true;
         return 0;
     case TIMEOUT:
         return number("timeout", value, 1, SECONDS_MAX, &options->timeout_s, fault);

@@ -26,6 +26,7 @@ struct compare_options {
     unsigned int idle_s; /* 0: not measured */
     unsigned int timeout_s;
     const char *until;   /* a regular expression, or NULL */
+    bool until_screen;   /* until the guest's screen changes */
     const char *script;  /* --exec, or NULL */
     const char *output;  /* the files' names, without what follows the last dot */
     const char *dom0_qemu; /* the QEMU for dom0, or NULL: libxl's own choice */

@@ -171,12 +171,12 @@ static void end_signals(sigset_t *set)
     sigaddset(set, SIGQUIT);
 }
 
-int compare_run(struct compare *compare, const char *xl, int *signal, struct fault *fault)
+int compare_run(struct compare *compare, const char *xl, const char *viewer, int *signal, struct fault *fault)
 {
     size_t total = compare->subjects * compare->options.runs;
     int64_t begin_ns = clock_now_ns();
     sigset_t set, mask;
-    struct compare_run run = {.compare = compare, .xl = xl, .mask = &mask};
+    struct compare_run run = {.compare = compare, .xl = xl, .viewer = viewer, .mask = &mask};
     cleanup_close int signals = -1;
     int rc = begin(compare, fault);
 

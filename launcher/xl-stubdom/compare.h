@@ -30,11 +30,11 @@ int compare_subject(struct compare *compare, const char *subject);
 int compare_missing(struct compare *compare, const char *subject, const char *why);
 
 /*
- * Makes all runs, says on stderr how far it is, and fills the report. 0; or a negative errno with the fault
- * described: a run failed, or (-EINTR) a signal asked for the end; *signal is that one then. What was
- * measured before is in the report, and no guest is left.
+ * Makes all runs with XL and VIEWER, which is stubdom-screenshot, says on stderr how far it is, and fills the report.
+ * 0; or a negative errno with the fault described: a run failed, or (-EINTR) a signal asked for the end; *signal is
+ * that one then. What was measured before is in the report, and no guest is left.
  */
-int compare_run(struct compare *compare, const char *xl, int *signal, struct fault *fault);
+int compare_run(struct compare *compare, const char *xl, const char *viewer, int *signal, struct fault *fault);
 
 /* Prints the report and writes its files. 0, or a negative errno with the fault described. */
 int compare_finish(struct compare *compare, struct fault *fault);

@@ -121,6 +121,7 @@ static void find_guest(struct made_guest *made)
     made->guest.domid = domid;
     watch(made, "/local/domain/%d/image/device-model-domid", domid);
     watch(made, "/local/domain/%d/serial/0/tty", domid);
+    watch(made, "/local/domain/%d/console/vnc-port", domid);
     watch(made, "/local/domain/0/device-model/%d/state", domid);
 }
 

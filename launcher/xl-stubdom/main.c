@@ -349,7 +349,7 @@ static int measure_all(struct compare *compare, int *signal, struct fault *fault
     rc = rc ? rc : xl_find(getenv("XL"), DIVERTED_XL, &xl, fault);
     if (rc)
         return rc;
-    rc = compare_run(compare, xl, signal, fault);
+    rc = compare_run(compare, xl, STUBDOM_SCREENSHOT, signal, fault);
     if (!rc)
         return compare_finish(compare, fault);
     if (compare->report.figures.count && compare_finish(compare, &other))

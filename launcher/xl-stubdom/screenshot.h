@@ -1,7 +1,6 @@
 /*
- * screenshot: a picture of a guest's screen, without a viewer. What comes from the stub domain is
- * read by stubdom-screenshot alone, unprivileged (launcher/screenshot); here the guest is looked up, its
- * VNC port connected to, and the finished picture moved to its place.
+ * screenshot: a picture of a guest's screen, made by a viewer of ours (viewer.h): the guest is looked up, and the
+ * finished picture moved to its place.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -2,7 +2,7 @@
 // cflags: -Ilauncher/screenshot -Ilauncher/dom0-daemon/root
 /*
  * A VNC server in a stub domain that was taken over, and the program that makes a picture of what it says: how large a
- * screen it may have.
+ * screen it may have. And when it says that the screen has changed.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -40,44 +40,83 @@ static void greet(int fd, unsigned int width, unsigned int height)
     assert_int_equal(write(fd, &hello, sizeof(hello)), sizeof(hello));
 }
 
-/* One raw rectangle in one update. */
-static void send_pixel(int fd)
+/* One raw rectangle in one update; all black if there is no red. */
+static void send_pixel(int fd, uint8_t red)
 {
-    static const uint8_t update[] = { 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 99, 98, 97, 0 };
+    const uint8_t update[] = { 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, red, red ? 98 : 0, red ? 97 : 0, 0 };
+
+    assert_int_equal(write(fd, update, sizeof(update)), sizeof(update));
+}
+
+/* The screen has another size from now on: a rectangle of that size, which has no pixels. */
+static void send_size(int fd, uint8_t width, uint8_t height)
+{
+    const uint8_t update[] = { 0, 0, 0, 1, 0, 0, 0, 0, 0, width, 0, height, 255, 255, 255, 33 };
 
     assert_int_equal(write(fd, update, sizeof(update)), sizeof(update));
 }
 
 static int words = -1; /* its standard error; -1: ours */
 
-/* What the program ends with, and how large its picture is. */
-static int take(unsigned int width, unsigned int height, bool has_pixel, off_t *size)
+/*
+ * What a server says after its greeting: red of a pixel; SIZE: another size, of which no pixel comes; PAUSE: nothing
+ * for a while. It ends by HANG_UP, or by STAY.
+ */
+enum { SIZE = 256, PAUSE, HANG_UP, STAY };
+
+static void serve(int fd, const int *says)
+{
+    for (; *says != HANG_UP && *says != STAY; says++) {
+        if (*says == SIZE)
+            send_size(fd, 2, 1);
+        else if (*says == PAUSE)
+            poll(NULL, 0, 4 * LOOK_US / 1000);
+        else
+            send_pixel(fd, *says);
+    }
+    if (*says == HANG_UP)
+        shutdown(fd, SHUT_WR);
+}
+
+static char heard[4000]; /* the last bytes that the server got */
+static size_t heard_len;
+
+static void hear(int fd)
+{
+    ssize_t n;
+
+    heard_len = 0;
+    while ((n = read(fd, heard + heard_len, sizeof(heard) - heard_len)) > 0)
+        heard_len += n;
+}
+
+/* What the program ends with when it is to do TASK (NULL: a picture), and how large its picture is. */
+static int take(const char *task, unsigned int width, unsigned int height, const int *says, off_t *size)
 {
     int ends[2], secret[2], picture = memfd_create("picture", 0), status;
-    char rest[1000];
+    char *argv[] = { "stubdom-screenshot", (char *)task, NULL };
     struct stat st;
     pid_t pid;
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     assert_int_equal(pipe(secret), 0);
-    greet(ends[0], width, height);
-    if (has_pixel)
-        send_pixel(ends[0]);
-    shutdown(ends[0], SHUT_WR);
     pid = fork();
     if (pid == 0) {
         close(secret[1]);
+        close(ends[0]);
         if (dup2(ends[1], STDIN_FILENO) < 0 || dup2(picture, STDOUT_FILENO) < 0 ||
             dup2(secret[0], SCREENSHOT_PASSWORD_FD) < 0 || (words >= 0 && dup2(words, STDERR_FILENO) < 0))
             _exit(99);
-        status = screenshot_main();
+        alarm(20);
+        status = screenshot_main(task ? 2 : 1, argv);
         _exit(status);
     }
     close(ends[1]);
     close(secret[0]);
     close(secret[1]);
-    while (read(ends[0], rest, sizeof(rest)) > 0)
-        ;
+    greet(ends[0], width, height);
+    serve(ends[0], says);
+    hear(ends[0]);
     close(ends[0]);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(fstat(picture, &st), 0);
@@ -86,11 +125,13 @@ static int take(unsigned int width, unsigned int height, bool has_pixel, off_t *
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
+static const int one_pixel[] = { 99, HANG_UP }, nothing[] = { HANG_UP };
+
 static void test_a_picture(void **state)
 {
     off_t size;
 
-    assert_int_equal(take(1, 1, true, &size), SCREENSHOT_TAKEN);
+    assert_int_equal(take(NULL, 1, 1, one_pixel, &size), SCREENSHOT_TAKEN);
     assert_in_range(size, 50, 200);
 }
 
@@ -105,11 +146,42 @@ static void test_how_large(void **state)
     off_t size;
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        int status = take(rows[i].width, rows[i].height, false, &size);
+        int status = take(NULL, rows[i].width, rows[i].height, nothing, &size);
 
         if (status != (int)rows[i].status || size)
             fail_msg("%ux%u: status %d, %lld bytes", rows[i].width, rows[i].height, status, (long long)size);
     }
+}
+
+/* It ends by itself as soon as the screen is another one, and has no picture then. */
+static void test_a_change(void **state)
+{
+    static const struct { int says[6]; enum screenshot_status status; } rows[] = {
+        { { 99, 98, HANG_UP }, SCREENSHOT_TAKEN }, { { 99, 99, 99, 98, HANG_UP }, SCREENSHOT_TAKEN },
+        { { 0, SIZE, HANG_UP }, SCREENSHOT_TAKEN }, { { 99, 98, STAY }, SCREENSHOT_TAKEN },
+        { { 99, PAUSE, 98, HANG_UP }, SCREENSHOT_TAKEN },
+        { { 99, HANG_UP }, SCREENSHOT_LOST }, { { 99, 99, PAUSE, 99, HANG_UP }, SCREENSHOT_LOST },
+        { { HANG_UP }, SCREENSHOT_LOST },
+    };
+    off_t size;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int status = take(SCREENSHOT_CHANGE, 1, 1, rows[i].says, &size);
+
+        if (status != (int)rows[i].status || size)
+            fail_msg("row %zu: status %d, %lld bytes", i, status, (long long)size);
+    }
+}
+
+/* A server that has nothing to say is asked to look. */
+static void test_it_asks(void **state)
+{
+    static const int pause[] = { 99, PAUSE, 98, HANG_UP };
+    static const char cut_text[] = { 6, 0, 0, 0, 0, 0, 0, 0 };
+    off_t size;
+
+    assert_int_equal(take(SCREENSHOT_CHANGE, 1, 1, pause, &size), SCREENSHOT_TAKEN);
+    assert_non_null(memmem(heard, heard_len, cut_text, sizeof(cut_text)));
 }
 
 /* Before Linux could be asked to end it with who started it, whose end of that pipe it has not. */
@@ -120,9 +192,9 @@ static void test_nobody_waits_for_it(void **state)
 
     assert_int_equal(pipe(ends), 0);
     words = ends[1];
-    assert_int_equal(take(1, 1, true, &size), SCREENSHOT_TAKEN);
+    assert_int_equal(take(NULL, 1, 1, one_pixel, &size), SCREENSHOT_TAKEN);
     close(ends[0]);
-    assert_int_equal(take(1, 1, true, &size), SCREENSHOT_NOT_CONFINED);
+    assert_int_equal(take(NULL, 1, 1, one_pixel, &size), SCREENSHOT_NOT_CONFINED);
     assert_int_equal(size, 0);
     close(words);
     words = -1;
@@ -133,6 +205,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_picture),
         cmocka_unit_test(test_how_large),
+        cmocka_unit_test(test_a_change),
+        cmocka_unit_test(test_it_asks),
         cmocka_unit_test(test_nobody_waits_for_it),
     };
 

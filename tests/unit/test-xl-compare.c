@@ -3,7 +3,8 @@
 // sources: launcher/xl-stubdom/compare-json.c launcher/xl-stubdom/compare-plot.c launcher/xl-stubdom/child.c
 // sources: launcher/xl-stubdom/figures.c launcher/xl-stubdom/made-guest.c launcher/xl-stubdom/marked.c
 // sources: launcher/xl-stubdom/serial-line.c launcher/xl-stubdom/uuid.c launcher/xl-stubdom/xs-get.c
-// sources: launcher/xl-stubdom/fault.c launcher/xl-stubdom/flavour.c
+// sources: launcher/xl-stubdom/fault.c launcher/xl-stubdom/flavour.c launcher/xl-stubdom/screen-change.c
+// sources: launcher/xl-stubdom/viewer.c launcher/dom0-daemon/root/fork-alone.c
 // cflags: -DSETTLE_SECONDS=0 -DCOMPARE_SELF="\"./create\""
 // wrap: xs_open xs_close xs_watch xs_fileno xs_read xs_directory xs_check_watch xs_get_permissions
 // wrap: xc_interface_open xc_interface_close xc_domain_getinfo_single xc_version
@@ -16,15 +17,19 @@
  */
 #include "unit.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <xenctrl.h>
 #include <xenstore.h>
 
+#include "cleanup.h"
 #include "compare-exec.h"
 #include "compare.h"
 #include "marked.h"
@@ -151,6 +156,9 @@ static const char *get(const char *name)
 #define STUB "[ $f = none ] || { put local/domain/7/image/device-model-domid 8\n" \
     "put local/domain/8/vm /vm/stub; touch xen/8; }\n"
 #define READY "sleep 0.1; [ $f = none ] || put local/domain/8/device-model/7/state running\n"
+/* The guest's VNC port, and the password as libxl keeps it for a stub domain and for a QEMU in dom0. */
+#define SCREEN "put local/domain/7/console/vnc-listen 127.0.0.1; put local/domain/0/backend/vfb/8/0/vncpasswd stub\n" \
+    "put \"vm/$u/vncpasswd\" guest; put local/domain/7/console/vnc-port \"$(cat port)\"\n"
 #define CREATE "#!/bin/sh\n" NODE ARGS GUEST SERIAL STUB READY
 
 static void xl_is_well(void)
@@ -210,7 +218,7 @@ static void test_runs(void **state)
 
     MAKE(&compare, "--of=micro,dom0", "--runs=2", "--until=^the login: *$", "--idle=1", "--exec=./load", "--yes",
          "--dom0-qemu=/q", "g.cfg", "memory=64");
-    if (compare_run(&compare, "./xl", &signal, &fault))
+    if (compare_run(&compare, "./xl", "./viewer", &signal, &fault))
         fail_msg("%s", fault.text);
     assert_true(compare.report.complete);
     /* Another one begins each round. */
@@ -250,7 +258,7 @@ static void test_dom0_qemu(void **state)
     int signal = 0;
 
     MAKE(&compare, "--of=dom0", "--runs=1", "--idle=0", "--yes", "--dom0-qemu=/q", "g.cfg");
-    assert_int_equal(compare_run(&compare, "./xl", &signal, &fault), 0);
+    assert_int_equal(compare_run(&compare, "./xl", "./viewer", &signal, &fault), 0);
     assert_non_null(strstr(get("args"), "device_model_override=\"/q\""));
     assert_int_equal(count_of(&compare, "idle_guest", 0), 0);
     compare_dispose(&compare);
@@ -292,7 +300,7 @@ static void test_failures(void **state)
         /* A busy machine may take long for the rest. */
         MAKE(&compare, "--of=micro", "--runs=2", "--until=login",
              rows[i].rc == -ETIMEDOUT ? "--timeout=2" : "--timeout=60", "--idle=0", "--exec=./load", "--yes", "g.cfg");
-        assert_int_equal(compare_run(&compare, "./xl", &signal, &fault), rows[i].rc);
+        assert_int_equal(compare_run(&compare, "./xl", "./viewer", &signal, &fault), rows[i].rc);
         if (!strstr(fault.text, rows[i].says))
             fail_msg("%zu: %s", i, fault.text);
         assert_string_equal(get("destroyed"), rows[i].destroyed);
@@ -304,6 +312,75 @@ static void test_failures(void **state)
         compare_dispose(&compare);
         assert_int_equal(system("kill $(cat pid 2>/dev/null) 2>/dev/null || true"), 0);
     }
+}
+
+static int setup_screen(void **state)
+{
+    unlink("looks");
+    return root_only(state) ?: setup(state);
+}
+
+#define CREATE_SCREEN "#!/bin/sh\n" NODE ARGS GUEST STUB SCREEN READY "exit 0\n"
+
+static void test_screen(void **state)
+{
+    struct compare compare;
+    struct fault fault = {""};
+    int signal = 0;
+
+    put("create", CREATE_SCREEN);
+    put("viewer", "#!/bin/sh\necho \"$# $1 $(cat <&3)\" >>looks; exec sleep 0.5\n");
+    MAKE(&compare, "--of=micro,dom0", "--runs=2", "--until-screen", "--idle=0", "--yes", "g.cfg");
+    if (compare_run(&compare, "./xl", "./viewer", &signal, &fault))
+        fail_msg("%s", fault.text);
+    assert_string_equal(get("looks"), "1 change stub\n1 change guest\n1 change guest\n1 change stub\n");
+    assert_int_equal(count_of(&compare, "until_screen", 0), 2);
+    assert_int_equal(count_of(&compare, "until_screen", 1), 2);
+    assert_int_equal(count_of(&compare, "until", 1), 0);
+    assert_true(value_of(&compare, "until_screen", 1) > 0.5);
+    compare_dispose(&compare);
+}
+
+/* Why it is not known when the screen changes. Nobody looks at it any more afterwards. */
+static void test_screen_failures(void **state)
+{
+    static const struct {
+        const char *create, *viewer;
+        int rc;
+        const char *says;
+    } rows[] = {
+        {CREATE "exit 0\n", "exit 0", -ENOENT, "micro: --until-screen: the guest has no screen"},
+        {"#!/bin/sh\necho 1 >port\n" NODE ARGS GUEST STUB SCREEN READY, "exit 0", -ECONNREFUSED,
+         "micro: --until-screen: g: its VNC port, 127.0.0.1, 1"},
+        {CREATE_SCREEN, "exit 4", -EIO, "micro: --until-screen: g: its VNC hung up"},
+        {"#!/bin/sh\n" NODE ARGS GUEST STUB SCREEN READY
+         "(until kill -9 $(cat viewer.pid); do sleep 0.1; done) >&- 2>&- &\n",
+         "read n x </proc/self/stat; echo $n >viewer.pid; exec sleep 30", -ETIMEDOUT, "somebody has killed its viewer"},
+        {CREATE_SCREEN, "exec sleep 30", -ETIMEDOUT, "micro: its screen did not change in time"},
+    };
+    cleanup_free char *port = content("port");
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct compare compare;
+        struct fault fault = {""};
+        char viewer[120];
+        int signal = 0;
+
+        setup(NULL);
+        put("port", port);
+        put("create", rows[i].create);
+        snprintf(viewer, sizeof(viewer), "#!/bin/sh\n%s\n", rows[i].viewer);
+        put("viewer", viewer);
+        MAKE(&compare, "--of=micro", "--runs=1", "--until-screen",
+             rows[i].rc == -ETIMEDOUT ? "--timeout=2" : "--timeout=60", "--idle=0", "--yes", "g.cfg");
+        assert_int_equal(compare_run(&compare, "./xl", "./viewer", &signal, &fault), rows[i].rc);
+        if (!strstr(fault.text, rows[i].says))
+            fail_msg("%zu: %s", i, fault.text);
+        assert_string_equal(get("destroyed"), "destroy 7\n");
+        assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+        compare_dispose(&compare);
+    }
+    put("port", port);
 }
 
 static void test_refused(void **state)
@@ -328,7 +405,7 @@ static void test_refused(void **state)
         assert_int_equal(system("mkdir -p store/local/domain/5"), 0);
         put("store/local/domain/5/name", rows[i].name);
         MAKE(&compare, "--of=micro", "g.cfg", rows[i].yes ? "--yes" : NULL);
-        assert_int_equal(compare_run(&compare, "./xl", &signal, &fault), rows[i].rc);
+        assert_int_equal(compare_run(&compare, "./xl", "./viewer", &signal, &fault), rows[i].rc);
         assert_non_null(strstr(fault.text, rows[i].says));
         assert_string_equal(get("created"), "");
         assert_string_equal(get("destroyed"), "");
@@ -346,7 +423,7 @@ static void test_same_uuid(void **state)
     assert_int_equal(system("mkdir -p store/local/domain/5; printf /vm/u-u >store/local/domain/5/vm"), 0);
     MAKE(&compare, "--of=micro", "--yes", "g.cfg");
     compare.uuid = strdup("U-U");
-    assert_int_equal(compare_run(&compare, "./xl", &signal, &fault), -EEXIST);
+    assert_int_equal(compare_run(&compare, "./xl", "./viewer", &signal, &fault), -EEXIST);
     assert_non_null(strstr(fault.text, "g: domain 5 has its uuid"));
     assert_string_equal(get("created"), "");
     assert_string_equal(get("destroyed"), "");
@@ -375,7 +452,7 @@ static void test_same_uuid_meanwhile(void **state)
         put("create", rows[i].create);
         MAKE(&compare, "--of=dom0", "--runs=1", "--idle=0", "--yes", "g.cfg");
         compare.uuid = strdup("U-U");
-        if (compare_run(&compare, "./xl", &signal, &fault) != rows[i].rc)
+        if (compare_run(&compare, "./xl", "./viewer", &signal, &fault) != rows[i].rc)
             fail_msg("%zu: %s", i, fault.text);
         assert_string_equal(get("destroyed"), rows[i].destroyed);
         compare_dispose(&compare);
@@ -395,7 +472,7 @@ static pid_t start_run(void)
     if (pid)
         return pid;
     MAKE(&compare, "--of=micro", "--until=never", "--yes", "g.cfg");
-    rc = compare_run(&compare, "./xl", &signal, &fault);
+    rc = compare_run(&compare, "./xl", "./viewer", &signal, &fault);
     compare_dispose(&compare);
     _exit(rc == -EINTR ? signal : 99);
 }
@@ -667,6 +744,20 @@ static void test_marked(void **state)
     assert_true(marked.wakeups > 0);
 }
 
+/* A guest's VNC port, at which nobody answers. */
+static void listen_screen(void)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(addr);
+    int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char port[16];
+
+    assert_true(server >= 0 && !bind(server, (struct sockaddr *)&addr, sizeof(addr)) && !listen(server, 16) &&
+                !getsockname(server, (struct sockaddr *)&addr, &len));
+    snprintf(port, sizeof(port), "%u", ntohs(addr.sin_port));
+    put("port", port);
+}
+
 static int begin(void **state)
 {
     const struct itimerspec often = {.it_interval.tv_nsec = 10000000, .it_value.tv_nsec = 10000000};
@@ -679,6 +770,7 @@ static int begin(void **state)
     assert_int_equal(dup2(master, MASTER_FD), MASTER_FD);
     assert_true(open(tty, O_RDWR | O_NOCTTY | O_CLOEXEC) >= 0); /* without one it hangs up */
     put("tty", tty);
+    listen_screen();
     ticks = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     timerfd_settime(ticks, 0, &often, NULL);
     return freopen("/dev/null", "r", stdin) ? 0 : -1;
@@ -698,6 +790,8 @@ int main(void)
         cmocka_unit_test_setup(test_runs, setup),
         cmocka_unit_test_setup(test_dom0_qemu, setup),
         cmocka_unit_test_setup(test_failures, setup),
+        cmocka_unit_test_setup(test_screen, setup_screen),
+        cmocka_unit_test_setup(test_screen_failures, setup_screen),
         cmocka_unit_test_setup(test_refused, setup),
         cmocka_unit_test_setup(test_same_uuid, setup),
         cmocka_unit_test_setup(test_same_uuid_meanwhile, setup),

@@ -3,13 +3,15 @@
 // sources: launcher/xl-stubdom/fault.c launcher/xl-stubdom/image.c launcher/xl-stubdom/log-tail.c
 // sources: launcher/xl-stubdom/run-xl.c launcher/xl-stubdom/settings.c launcher/xl-stubdom/saved-guest.c
 // sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/nics.c launcher/xl-stubdom/devices.c
-// sources: launcher/xl-stubdom/screenshot.c launcher/xl-stubdom/flavour.c launcher/xl-stubdom/guest-lock.c
+// sources: launcher/xl-stubdom/screenshot.c launcher/xl-stubdom/viewer.c launcher/xl-stubdom/flavour.c
+// sources: launcher/xl-stubdom/guest-lock.c
 // sources: launcher/xl-stubdom/uuid.c launcher/xl-stubdom/host-config.c launcher/xl-stubdom/audit.c
 // sources: launcher/xl-stubdom/xs-get.c launcher/xl-stubdom/compare.c launcher/xl-stubdom/compare-guest.c
 // sources: launcher/xl-stubdom/compare-exec.c launcher/xl-stubdom/compare-options.c
 // sources: launcher/xl-stubdom/compare-report.c launcher/xl-stubdom/compare-json.c launcher/xl-stubdom/compare-plot.c
 // sources: launcher/xl-stubdom/child.c launcher/xl-stubdom/figures.c launcher/xl-stubdom/made-guest.c
 // sources: launcher/xl-stubdom/marked.c launcher/xl-stubdom/serial-line.c launcher/dom0-daemon/root/fork-alone.c
+// sources: launcher/xl-stubdom/screen-change.c
 // cflags: -DGUEST_LOCK_SECONDS=2
 // libs: xlutil xenlight xenstore xenctrl xentoollog json-c
 /*

@@ -1,5 +1,6 @@
 // sources: launcher/dom0-daemon/root/fork-alone.c
-// sources: launcher/xl-stubdom/screenshot.c launcher/xl-stubdom/fault.c launcher/xl-stubdom/xs-get.c
+// sources: launcher/xl-stubdom/screenshot.c launcher/xl-stubdom/viewer.c launcher/xl-stubdom/child.c
+// sources: launcher/xl-stubdom/fault.c launcher/xl-stubdom/xs-get.c
 // cflags: -DSCREENSHOT_SECONDS=2
 // wrap: xs_open xs_close xs_read xs_get_permissions
 // libs: xenstore
