@@ -75,6 +75,17 @@ static int write_png(const rfbClient *client)
 }
 
 /*
+ * Of new sizes the server is to tell by DesktopSize. libvncclient always asks for ExtendedDesktopSize, too, and then
+ * ignores QEMU's, since the number of its screen is 0: the next rectangle is too large for it.
+ */
+static bool set_encodings(rfbClient *client)
+{
+    static const char raw_and_size[] = "\2\0\0\2" "\0\0\0\0" "\377\377\377\41";
+
+    return WriteToRFBServer(client, raw_and_size, sizeof(raw_and_size) - 1);
+}
+
+/*
  * True: there is a message. QEMU looks at a screen that does not change less and less often, down to every 3 s. A
  * message of a type above 3 has it look at once (protocol_client_msg() of ui/vnc.c); after this pause it gets one that
  * changes nothing for the guest, an empty clipboard.
@@ -112,6 +123,8 @@ static int take_picture(rfbClient *client, bool change)
     client->GotBitmap = take_pixels;
     if (!rfbInitClient(client, NULL, NULL)) /* disposes of the client when it fails */
         return password_asked && !password[0] ? SCREENSHOT_NO_PASSWORD : SCREENSHOT_REFUSED;
+    if (!set_encodings(client))
+        return SCREENSHOT_LOST;
     while (missing)
         if (!HandleRFBServerMessage(client))
             return SCREENSHOT_LOST;

@@ -178,10 +178,13 @@ static void test_it_asks(void **state)
 {
     static const int pause[] = { 99, PAUSE, 98, HANG_UP };
     static const char cut_text[] = { 6, 0, 0, 0, 0, 0, 0, 0 };
+    /* Raw, and DesktopSize: what QEMU says of its size otherwise, libvncclient does not understand. */
+    static const char encodings[] = { 2, 0, 0, 2, 0, 0, 0, 0, 255, 255, 255, 33 };
     off_t size;
 
     assert_int_equal(take(SCREENSHOT_CHANGE, 1, 1, pause, &size), SCREENSHOT_TAKEN);
     assert_non_null(memmem(heard, heard_len, cut_text, sizeof(cut_text)));
+    assert_non_null(memmem(heard, heard_len, encodings, sizeof(encodings)));
 }
 
 /* Before Linux could be asked to end it with who started it, whose end of that pipe it has not. */
