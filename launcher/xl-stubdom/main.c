@@ -171,6 +171,15 @@ static void note_unknown(struct job *job)
     fault_print(&note, stderr);
 }
 
+/* Not a reason to refuse: the admin may trust the guest. */
+static void note_pin(struct job *job)
+{
+    struct fault note;
+
+    if (job->line.makes_guest && pci_note_pin(&job->config.pci, job->config.source, &note))
+        fault_print(&note, stderr);
+}
+
 /* The config and what it asks for, but for the files of its flavour. */
 static int prepare_config(struct job *job, const char *config, const char *extra)
 {
@@ -206,8 +215,10 @@ static int prepare(struct job *job, const char *config, const char *extra)
     rc = check_files(job);
     if (!rc && job->line.makes_guest)
         rc = pci_check_host(&job->config.pci, job->config.source, &job->fault);
-    if (!rc)
+    if (!rc) {
         note_unknown(job);
+        note_pin(job);
+    }
     return rc;
 }
 

@@ -6,6 +6,8 @@
 #include "pci.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,15 @@
 #ifndef PCI_FOLDER
 #define PCI_FOLDER "/sys/bus/pci"
 #endif
+
+/* The configuration space: PCI Local Bus Specification 3.0, chapter 6. */
+#define CONFIG_STATUS 0x06
+#define CONFIG_STATUS_LIST 0x10
+#define CONFIG_LIST 0x34
+#define CONFIG_PIN 0x3d
+#define CAPABILITY_MSI 0x05
+#define CAPABILITY_MSIX 0x11
+#define MOST_CAPABILITIES 48 /* each has four octets at least: a list that is longer runs in a circle */
 
 static int check_iommu(const char *source, struct fault *fault)
 {
@@ -96,6 +107,56 @@ int pci_check_host(const struct pci_devices *devices, const char *source, struct
         rc = check_device(&devices->list[i], xs, source, fault);
     xs_close(xs);
     return rc;
+}
+
+static bool has_messages(const uint8_t config[256])
+{
+    uint8_t at = config[CONFIG_STATUS] & CONFIG_STATUS_LIST ? config[CONFIG_LIST] & ~3 : 0;
+
+    for (int i = 0; at && i < MOST_CAPABILITIES; i++, at = config[at + 1] & ~3)
+        if (config[at] == CAPABILITY_MSI || config[at] == CAPABILITY_MSIX)
+            return true;
+    return false;
+}
+
+static bool has_only_a_pin(const char *address)
+{
+    uint8_t config[256];
+    char path[200];
+    ssize_t got = -1;
+    int fd;
+
+    snprintf(path, sizeof(path), PCI_FOLDER "/devices/%s/config", address);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        got = read(fd, config, sizeof(config));
+        close(fd);
+    }
+    return got == sizeof(config) && config[CONFIG_PIN] && !has_messages(config);
+}
+
+/* Told to mask such an interrupt until the guest has answered. Xen may do so unasked, which nobody can ask it. */
+static bool xen_masks_pins(void)
+{
+    xc_interface *xc = xc_interface_open(NULL, NULL, 0);
+    xen_commandline_t line = "";
+    bool masks = xc && xc_version(xc, XENVER_commandline, &line) >= 0 && strstr(line, "ioapic_ack=old");
+
+    if (xc)
+        xc_interface_close(xc);
+    return masks;
+}
+
+bool pci_note_pin(const struct pci_devices *devices, const char *source, struct fault *note)
+{
+    for (int i = 0; i < devices->count; i++)
+        if (has_only_a_pin(devices->list[i].address) && !xen_masks_pins()) {
+            fault_set(note, 0, "%s: pci: %s has a pin for its interrupts, and no messages (MSI): a guest that does not "
+                      "answer can stop dom0, but for a Xen with ioapic_ack=old (docs/pci.md)",
+                      source, devices->list[i].address);
+            return true;
+        }
+    return false;
 }
 
 bool pci_stub_may_have(unsigned int stub)

@@ -40,6 +40,12 @@ int pci_read(XLU_Config *xlu, const char *source, const struct flavour *flavour,
  */
 int pci_check_host(const struct pci_devices *devices, const char *source, struct fault *fault);
 
+/*
+ * Whether one of them has its pin for interrupts and nothing else, and Xen was not told to keep a guest that leaves it
+ * unanswered from stopping dom0. NOTE then says so, of the first one.
+ */
+bool pci_note_pin(const struct pci_devices *devices, const char *source, struct fault *note);
+
 /* Whether the stub domain STUB has devices, and whether it can have any: its kernel is one with PCI, or not ours. */
 bool pci_stub_has_any(unsigned int stub);
 bool pci_stub_may_have(unsigned int stub);

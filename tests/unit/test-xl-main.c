@@ -146,6 +146,13 @@ int pci_check_host(const struct pci_devices *devices, const char *source, struct
     return host_refuses && devices->count ? fault_set(fault, -ENODEV, "%s: not on this host", source) : 0;
 }
 
+static bool only_a_pin;
+
+bool pci_note_pin(const struct pci_devices *devices, const char *source, struct fault *note)
+{
+    return only_a_pin && devices->count && !fault_set(note, 0, "%s: only a pin", source);
+}
+
 bool pci_stub_has_any(unsigned int stub)
 {
     assert_int_equal(stub, 5);
@@ -652,6 +659,12 @@ static void test_pci(void **state)
     assert_string_equal(get("err"), "xl-stubdom: g.cfg: not on this host\n");
     assert_int_equal(RUN("--print-config", "g.cfg"), 0);
     host_refuses = false;
+    only_a_pin = true;
+    assert_int_equal(RUN("create", "g.cfg"), 0);
+    assert_string_equal(get("err"), "xl-stubdom: g.cfg: only a pin\n");
+    assert_int_equal(RUN("--print-config", "g.cfg"), 0);
+    assert_string_equal(get("err"), "");
+    only_a_pin = false;
     put("g.cfg", GUEST "pci = []\n", 0600);
     assert_int_equal(RUN("create", "g.cfg"), 0);
     assert_non_null(strstr(get("seen"), "passthrough=\"enabled\""));

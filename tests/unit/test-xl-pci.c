@@ -1,7 +1,7 @@
 // sources: launcher/xl-stubdom/pci.c launcher/xl-stubdom/pci-host.c launcher/xl-stubdom/fault.c
 // sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/xs-get.c
 // cflags: -DPCI_FOLDER="\"/tmp/test-xl-pci\""
-// wrap: xc_interface_open xc_interface_close xc_physinfo xs_open xs_close xs_read xs_directory
+// wrap: xc_interface_open xc_interface_close xc_physinfo xc_version xs_open xs_close xs_read xs_directory
 // libs: xlutil xenlight xenctrl xenstore
 /*
  * The devices that a guest's config asks for: what is understood, and what is refused before there is a domain.
@@ -20,6 +20,7 @@ static struct fault fault;
 static struct pci_devices devices;
 static bool has_iommu, target; /* domain 7 is 6's stub domain */
 static const char *kernel;
+static const char *xen_line; /* its command line */
 static const char *owner; /* the domain that has 0000:00:10.0, or NULL */
 
 static int read_config(const char *flavour, const char *text)
@@ -95,6 +96,13 @@ int __wrap_xc_interface_close(xc_interface *xc)
 int __wrap_xc_physinfo(xc_interface *xc, xc_physinfo_t *info)
 {
     info->capabilities = has_iommu ? XEN_SYSCTL_PHYSCAP_directio : 0;
+    return 0;
+}
+
+int __wrap_xc_version(xc_interface *xc, int cmd, void *arg)
+{
+    assert_int_equal(cmd, XENVER_commandline);
+    snprintf(arg, sizeof(xen_commandline_t), "%s", xen_line);
     return 0;
 }
 
@@ -199,12 +207,55 @@ static void test_this_host(void **state)
     assert_false(pci_stub_has_any(8));
 }
 
+/* The configuration space of a device with a pin and those two capabilities; 0: none. */
+static void make_config(const char *address, uint8_t pin, uint8_t first, uint8_t second)
+{
+    uint8_t config[256] = { [6] = first ? 0x10 : 0, [0x34] = 0x40, [0x40] = first, [0x41] = 0x80, [0x80] = second,
+                            [0x81] = second == 0xff ? 0x40 : 0, [0x3d] = pin };
+    char path[100];
+    FILE *file;
+
+    make_device("devices", address);
+    snprintf(path, sizeof(path), PCI_FOLDER "/devices/%s/config", address);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(config, 1, sizeof(config), file), sizeof(config));
+    fclose(file);
+}
+
+static void test_only_a_pin(void **state)
+{
+    xen_line = "placeholder dom0_mem=1G";
+    assert_int_equal(read_config("linux", "pci = [ '00:11.0', '00:10.0' ]"), 0);
+    assert_false(pci_note_pin(&devices, "g.cfg", &fault)); /* there is no such device */
+    make_config("0000:00:11.0", 1, 1, 5);
+    make_config("0000:00:10.0", 1, 0, 5); /* behind the end of its list */
+    assert_true(pci_note_pin(&devices, "g.cfg", &fault));
+    assert_non_null(strstr(fault.text, "g.cfg: pci: 0000:00:10.0 has a pin"));
+    assert_null(strchr(fault.text, '\n'));
+    make_config("0000:00:10.0", 1, 1, 0xff); /* a list that runs in a circle */
+    assert_true(pci_note_pin(&devices, "g.cfg", &fault));
+    make_config("0000:00:10.0", 1, 5, 0);
+    assert_false(pci_note_pin(&devices, "g.cfg", &fault));
+    make_config("0000:00:10.0", 1, 0x10, 0x11);
+    assert_false(pci_note_pin(&devices, "g.cfg", &fault));
+    make_config("0000:00:10.0", 0, 1, 0); /* a virtual function has none */
+    assert_false(pci_note_pin(&devices, "g.cfg", &fault));
+    make_config("0000:00:10.0", 1, 1, 0);
+    xen_line = "placeholder ioapic_ack=old dom0_mem=1G";
+    assert_false(pci_note_pin(&devices, "g.cfg", &fault));
+    assert_int_equal(read_config("linux", "pci = []"), 0);
+    xen_line = "";
+    assert_false(pci_note_pin(&devices, "g.cfg", &fault));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_asked_for),
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test_setup_teardown(test_this_host, forget, forget),
+        cmocka_unit_test_setup_teardown(test_only_a_pin, forget, forget),
     };
 
     return cmocka_run_group_tests_name("xl-pci", tests, NULL, NULL);
