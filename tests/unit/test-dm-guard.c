@@ -154,6 +154,7 @@ static void test_look(void **state)
         sight = guard_look(&guard);
         assert_int_equal(sight.stub_ended, rows[i].ended);
         assert_int_equal(sight.look_again, rows[i].again);
+        assert_int_equal(sight.silently, world.crashed && strstr(said, "has crashed"));
         if (world.crashed != rows[i].crashed || !strstr(said, rows[i].words))
             fail_msg("row %zu: crashed %d: %s", i, world.crashed, said);
         assert_true(rows[i].words[0] || !said[0]);
@@ -163,12 +164,15 @@ static void test_look(void **state)
 /* It is being saved: that may fail, and then it runs on. */
 static void test_look_at_suspended(void **state)
 {
+    struct guard_sight sight;
+
     world.stub = SHUT(SHUTDOWN_crash);
     world.guest = SHUT(SHUTDOWN_suspend);
-    assert_true(guard_look(&guard).look_again);
+    assert_true(guard_look(&guard).silently);
     assert_non_null(strstr(said, "has crashed; guest 6 is suspended"));
     said[0] = '\0';
-    assert_true(guard_look(&guard).look_again);
+    sight = guard_look(&guard);
+    assert_true(sight.look_again && !sight.silently);
     assert_string_equal(said, "");
     assert_int_equal(world.crashed, 0);
     world.guest = 0;

@@ -249,7 +249,9 @@ static int play_ended(int fd)
     happen(QMP);
     EXPECT(receive(fd, &m) == 1 && m.type == MESSAGE_QMP && m.ring_ref == 9 && m.port == 6);
     EXPECT(send(asked[0], "", 1, 0) == 1);
-    EXPECT(receive(fd, &m) == 1 && m.type == MESSAGE_ENDED);
+    EXPECT(receive(fd, &m) == 1 && m.type == MESSAGE_ENDED && !m.state);
+    EXPECT(send(asked[0], "\1", 1, 0) == 1);
+    EXPECT(receive(fd, &m) == 1 && m.type == MESSAGE_ENDED && m.state == 1);
     close(asked[0]);
     poll(NULL, 0, 100);
     EXPECT(receive(fd, &m) == 0);

@@ -208,7 +208,7 @@ static void add_console(unsigned int id, enum output_kind kind)
 
 static void expect_log(const char *text)
 {
-    char buf[100] = "";
+    char buf[200] = "";
     int fd = open(log_path, O_RDONLY);
 
     for (int i = 0; i < 300 && strcmp(buf, text); i++) {
@@ -305,6 +305,27 @@ static void test_a_log_that_is_renamed(void **state)
     log_rotation_close(&worker.rotation);
     assert_int_equal(join(), CHILD_ALONE);
     unlink(old);
+}
+
+/* Xen ended the stub domain: the log says where the reason is. Of one that had its last words it says nothing. */
+static void test_a_silent_end(void **state)
+{
+    struct message message = { .type = MESSAGE_ENDED };
+
+    add_console(3, OUTPUT_FILE);
+    unlink(log_path); /* of the serial port, which gets nothing */
+    add_console(0, OUTPUT_FILE);
+    launch(false);
+    receive();
+    assert_int_equal(message_send(keeper_fd, &message), 0);
+    poll(NULL, 0, 100);
+    expect_log("");
+    message.state = 1;
+    assert_int_equal(message_send(keeper_fd, &message), 0);
+    expect_log("\n[stubdom-dm: the stub domain has crashed and told its guest nothing. If no line above says why, "
+               "Xen ended it (a kernel stack that overflowed?): see xl dmesg]\n");
+    assert_int_equal(signals_send_end(pid), 0);
+    assert_int_equal(join(), CHILD_DONE);
 }
 
 static void test_ends_with_its_keeper(void **state)
@@ -435,6 +456,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_life),
         TEST(test_a_log_that_is_renamed),
+        TEST(test_a_silent_end),
         TEST(test_ends_with_its_keeper),
         TEST(test_ends_by_a_signal),
         TEST(test_a_stray_signal_is_nothing),

@@ -27,7 +27,7 @@ enum message_type {
     MESSAGE_SLOT,     /* VNC slot index, ring_ref, port; both 0: not offered */
     MESSAGE_FILE,     /* boot file index, ring_ref, port; likewise */
     MESSAGE_QMP,      /* 0, ring_ref, port; likewise */
-    MESSAGE_ENDED,    /* 0: the stub domain has shut down, and answers nobody any more */
+    MESSAGE_ENDED,    /* 0, state 1: silently (guard.h); the stub domain has shut down, and answers nobody any more */
     MESSAGE_TYPES
 };
 

@@ -44,6 +44,7 @@ struct keeper {
     struct tokens words; /* each costs xenstore up to three reads */
     struct subject consoles[MESSAGE_MAX_CONSOLES], slots[MESSAGE_MAX_SLOTS],
         files[MESSAGE_MAX_FILES], qmp, ended;
+    bool ended_silently;
     enum child_status status;
 };
 
@@ -78,9 +79,9 @@ static int64_t tell_one(struct keeper *keeper, struct subject *subject, unsigned
     return COALESCE_MS;
 }
 
-static int read_ended(struct store *store, unsigned int index, struct message *message)
+static int read_ended(struct store *store, unsigned int silently, struct message *message)
 {
-    *message = (struct message){ .type = MESSAGE_ENDED };
+    *message = (struct message){ .type = MESSAGE_ENDED, .state = silently };
     return 0;
 }
 
@@ -103,7 +104,7 @@ static void tell_worker(void *data)
     }
     w = tell_one(keeper, &keeper->qmp, 0, store_read_qmp);
     wait = w > 0 && (!wait || w < wait) ? w : wait;
-    w = tell_one(keeper, &keeper->ended, 0, read_ended);
+    w = tell_one(keeper, &keeper->ended, keeper->ended_silently, read_ended);
     wait = w > 0 && (!wait || w < wait) ? w : wait;
     if (wait)
         loop_start_timer(&keeper->loop, &keeper->tell, wait);
@@ -124,11 +125,15 @@ static void ask_supervisor(struct keeper *keeper)
 static void supervisor_says(void *data, short revents)
 {
     struct keeper *keeper = data;
-    int said = message_take_requests(keeper->job->ask_fd);
+    char silently;
+    ssize_t n;
 
-    if (said < 0)
+    while ((n = recv(keeper->job->ask_fd, &silently, 1, MSG_DONTWAIT)) > 0) {
+        keeper->ended.changed = true;
+        keeper->ended_silently |= silently;
+    }
+    if (n == 0 || (errno != EAGAIN && errno != EINTR))
         loop_remove_fd(&keeper->loop, &keeper->ask_io);
-    keeper->ended.changed |= said > 0;
     tell_worker(keeper);
 }
 

@@ -115,6 +115,18 @@ static void send_state(void *data, unsigned int id, unsigned int state)
     }
 }
 
+/* Of a domain that Xen ends, nobody else writes a last word. */
+static void say_silent_end(struct worker *worker)
+{
+    static const char line[] =
+        "\n[stubdom-dm: the stub domain has crashed and told its guest nothing. If no line above says why, Xen ended "
+        "it (a kernel stack that overflowed?): see xl dmesg]\n";
+
+    for (int i = 0; i < worker->console_count; i++)
+        if (worker->consoles[i].id == CONSOLE_LOG)
+            (void)!output_write(&worker->consoles[i].output, line, sizeof(line) - 1);
+}
+
 static void hear(struct worker *worker, const struct message *message)
 {
     if (message->type == MESSAGE_SLOT)
@@ -125,6 +137,8 @@ static void hear(struct worker *worker, const struct message *message)
         qmp_relay_offer(&worker->relay, message);
     if (message->type == MESSAGE_ENDED)
         qmp_relay_end(&worker->relay);
+    if (message->type == MESSAGE_ENDED && message->state)
+        say_silent_end(worker);
     for (int i = 0; i < worker->console_count; i++)
         if (message->type == MESSAGE_FRONTEND && worker->consoles[i].id == message->index)
             pv_console_frontend(&worker->consoles[i], message);

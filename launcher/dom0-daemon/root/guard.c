@@ -140,6 +140,8 @@ struct guard_sight guard_look(struct guard *guard)
     sight.stub_ended = stub == ENDED || stub == SUSPENDED;
     if (sight.stub_ended)
         guest = crash(xc, guard, reason_text(reason));
+    sight.silently = sight.stub_ended && reason == SHUTDOWN_crash && !guard->said_suspended &&
+        (guest == RUNS || guest == PAUSED || guest == SUSPENDED);
     if (guest == SUSPENDED && !guard->said_suspended)
         say_suspended(guard, reason_text(reason));
     guard->said_suspended |= guest == SUSPENDED;

@@ -28,6 +28,7 @@ void guard_init(struct guard *guard, int stub, int guest);
 
 struct guard_sight {
     bool stub_ended; /* and is kept: nobody answers libxl any more */
+    bool silently;   /* it crashed and left its guest as it was: it may have had no last words, either */
     bool look_again; /* in a while: the guest is suspended for a save and may run on when that
                         fails, or the hypervisor did not say */
 };

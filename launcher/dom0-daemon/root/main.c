@@ -138,14 +138,13 @@ static int open_consoles(struct setup *setup)
     return 0;
 }
 
-/* Whether the stub domain has ended, and is kept. */
-static bool look(struct setup *setup)
+static struct guard_sight look(struct setup *setup)
 {
     struct guard_sight sight = guard_look(&setup->guard);
 
     if (sight.look_again)
         loop_start_timer(&setup->loop, &setup->look_again, LOOK_AGAIN_MS);
-    return sight.stub_ended;
+    return sight;
 }
 
 static void look_is_due(void *data)
@@ -226,10 +225,12 @@ static const char *save_path(const struct setup *setup)
 static void keeper_asks(void *data, int fd)
 {
     struct setup *setup = data;
+    struct guard_sight sight = look(setup);
+    const char silently = sight.silently;
 
     /* xl, which may wait for QEMU's answer, is to hear at once that there is none. */
-    if (look(setup))
-        (void)!send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sight.stub_ended)
+        (void)!send(fd, &silently, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     pci_control_follow(&setup->pci, setup->options.domid);
 }
 
