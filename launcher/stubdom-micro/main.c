@@ -46,27 +46,41 @@ static bool is_variable(const char *word)
     return *at == '=' && at > word;
 }
 
+#define FIRST_PROGRAM "rdinit=" /* Linux's word, too: not for the environment */
+
 /* Words of the kernel's command line become variables of the first program's environment. */
-static const char *const *environment(void)
+static const char *const *environment(char *text, const char **first)
 {
     static const char *variables[WORDS + 3] = { "HOME=/", "TERM=linux" };
-    static char text[MAX_GUEST_CMDLINE];
     size_t count = 2;
 
-    pv_format(text, sizeof(text), "%s", pv_command_line());
     for (char *word = text, *end; *word && count < WORDS + 2; word = end) {
         end = end_of_word(word);
         if (*end)
             *end++ = '\0';
-        if (is_variable(word))
+        if (!pv_compare(word, FIRST_PROGRAM, sizeof(FIRST_PROGRAM) - 1))
+            *first = word + sizeof(FIRST_PROGRAM) - 1;
+        else if (is_variable(word))
             variables[count++] = word;
     }
     return variables;
 }
 
+static void start_first(void)
+{
+    static char text[MAX_GUEST_CMDLINE];
+    const char *first = "/init", *const *variables;
+    int rc;
+
+    pv_format(text, sizeof(text), "%s", pv_command_line());
+    variables = environment(text, &first);
+    rc = process_start_first(first, (const char *const[]){ first, NULL }, variables);
+    if (rc)
+        pv_panic("cannot start %s: error %d", first, -rc);
+}
+
 void pv_main(void)
 {
-    static const char *const argv[] = { "/init", NULL };
     int rc;
 
     pv_log("micro: %lu KiB of memory, %lu free", pv_pages_total() * 4, pv_pages_free() * 4);
@@ -80,9 +94,7 @@ void pv_main(void)
         if (rc)
             pv_panic("%s: error %d", devices[i].name, -rc);
     }
-    rc = process_start_first(argv[0], argv, environment());
-    if (rc)
-        pv_panic("cannot start %s: error %d", argv[0], -rc);
+    start_first();
     pv_log("micro: %lu KiB free", pv_pages_free() * 4);
     pv_thread_exit();
 }
