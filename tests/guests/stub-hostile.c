@@ -5,6 +5,9 @@
  *
  * Whatever it does, dom0 must go on. It need not do it well: random numbers do much of it.
  *
+ * On the micro kernel root has less: no /proc, no hypercall but those of QEMU's start, no memory of the
+ * kernel's, no raw sockets. What can be done in another way there, is.
+ *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #define __XEN_TOOLS__ 1 /* else sched_op and event_channel_op mean the calls of Xen 3.0 */
@@ -26,7 +29,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/reboot.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -109,7 +114,22 @@ static const char *number(uint32_t value)
     return text;
 }
 
+static bool on_micro(void)
+{
+    struct utsname name;
+
+    return !uname(&name) && strstr(name.release, "micro");
+}
+
 /* -------- its own parts die -------- */
+
+/* Besides process 1 and us there is nobody but QEMU. */
+static void kill_others(void)
+{
+    for (pid_t pid = 2; pid < 1000; pid++)
+        if (pid != getpid())
+            kill(pid, SIGKILL);
+}
 
 static void kill_qemu(const char *argument)
 {
@@ -129,9 +149,11 @@ static void kill_qemu(const char *argument)
     }
     if (proc)
         closedir(proc);
+    if (on_micro())
+        kill_others();
 }
 
-/* No signal ends process 1, but a stack full of nonsense does. */
+/* No signal ends Linux's process 1, but a stack full of nonsense does. */
 static void kill_init(const char *argument)
 {
     FILE *maps = fopen("/proc/1/maps", "r");
@@ -145,7 +167,7 @@ static void kill_init(const char *argument)
             while ((to -= sizeof(page)) >= from && mem >= 0)
                 if (pwrite(mem, page, sizeof(page), to) < 0)
                     break;
-    kill(1, SIGCHLD); /* so that it returns from its poll() */
+    kill(1, on_micro() ? SIGKILL : SIGCHLD); /* SIGCHLD: so that it returns from its poll() */
 }
 
 static void hypercall(uint64_t op, uint64_t command, const void *data, size_t size)
@@ -165,13 +187,21 @@ static void hypercall(uint64_t op, uint64_t command, const void *data, size_t si
         xencall_close(call);
 }
 
-/* What a kernel says to Xen when it panics, or powers off; the guest is told nothing. */
+/*
+ * What a kernel says to Xen when it panics, or powers off; the guest is told nothing. The micro kernel makes no such
+ * hypercall for a program: it is made to panic, which it tells the guest if it knows it by then.
+ */
 static void shut_down(const char *argument)
 {
-    struct sched_shutdown how = { .reason = strcmp(argument, "poweroff") ? SHUTDOWN_crash
-                                                                         : SHUTDOWN_poweroff };
+    bool crash = strcmp(argument, "poweroff");
+    struct sched_shutdown how = { .reason = crash ? SHUTDOWN_crash : SHUTDOWN_poweroff };
 
-    hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &how, sizeof(how));
+    if (on_micro() && crash)
+        kill(1, SIGKILL);
+    else if (on_micro())
+        reboot(RB_POWER_OFF);
+    else
+        hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &how, sizeof(how));
 }
 
 /* -------- consoles -------- */
@@ -212,13 +242,26 @@ static void storm(const char *argument)
         xencall_close(call);
 }
 
+/* As our own programs do: the console's driver waits for room in the ring. */
+static void write_log_until(double until)
+{
+    char line[4096];
+
+    memset(line, 'x', sizeof(line));
+    while (now() < until)
+        if (write(STDOUT_FILENO, line, sizeof(line)) < 0)
+            trouble("console");
+}
+
 /* Text that dom0 has to write, faster than a kernel would send it: the ring is kept full. */
 static void flood_log(const char *argument)
 {
-    struct xencons_interface *ring = map_console0();
+    struct xencons_interface *ring = on_micro() ? NULL : map_console0();
     struct evtchn_send send = { .port = read_number("console/port") };
     double until = now() + atof(argument);
 
+    if (on_micro())
+        write_log_until(until);
     while (ring && now() < until) {
         if (ring->out_prod - ring->out_cons > sizeof(ring->out) / 2) {
             usleep(1000); /* the processor is for who reads it */
