@@ -9,16 +9,31 @@
 #include <linux/mman.h>
 
 #define WORDS_MAX 512
+/* How far above an address without memory the stack may begin. */
+#define OVERFLOW_MAX (64 * PV_PAGE)
 #define SHOWN 16
 
 /* Of the program's own code, behind a call? */
-static bool is_return_address(uint64_t value)
+static bool is_return_address(struct space *space, uint64_t value)
 {
-    const struct vma *vma = value < PV_USER_END ? vma_find(value) : NULL;
+    const struct vma *vma = value < PV_USER_END ? space_vma(space, value) : NULL;
     uint8_t before[PV_CALL_BYTES];
 
     return vma && vma->file && vma->prot & PROT_EXEC && value - vma->start >= sizeof(before) &&
         !user_read(before, value - sizeof(before), sizeof(before)) && pv_follows_call(before);
+}
+
+/* Of a stack that has overflowed: where it is above what is not mapped, or is there only as a guard. */
+static uintptr_t stack_above(const struct space *space, uintptr_t sp)
+{
+    uintptr_t at = sp & ~(PV_PAGE - 1), end = at + OVERFLOW_MAX;
+    unsigned int prot = PV_PROT_NONE;
+
+    while (at < end && prot == PV_PROT_NONE) {
+        at = pv_next_mapped(space->root, at + PV_PAGE, end);
+        pv_mapped(space->root, at, NULL, &prot);
+    }
+    return at;
 }
 
 static void trace_task(const struct task *task)
@@ -28,8 +43,10 @@ static void trace_task(const struct task *task)
     unsigned int found = 0;
 
     pv_log("  task %d at %s+0x%lx", task->tid, process->name, task->frame->rip - base);
+    if (sp < PV_USER_END - OVERFLOW_MAX && user_read(&value, sp, sizeof(value)))
+        sp = stack_above(process->space, sp);
     for (unsigned int i = 0; i < WORDS_MAX && found < SHOWN && !user_read(&value, sp, sizeof(value)); i++, sp += 8)
-        if (is_return_address(value)) {
+        if (is_return_address(process->space, value)) {
             pv_log("  from %s+0x%lx", process->name, value - base);
             found++;
         }

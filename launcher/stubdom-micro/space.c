@@ -39,7 +39,7 @@ static struct vma *find_from(struct space *space, uintptr_t va)
     return vma; /* holds va, or is the first behind it */
 }
 
-static struct vma *find(struct space *space, uintptr_t va)
+struct vma *space_vma(struct space *space, uintptr_t va)
 {
     struct vma *vma = find_from(space, va);
 
@@ -48,7 +48,7 @@ static struct vma *find(struct space *space, uintptr_t va)
 
 struct vma *vma_find(uintptr_t va)
 {
-    return find(task_self()->process->space, va);
+    return space_vma(task_self()->process->space, va);
 }
 
 pv_root *space_root(struct space *space)
@@ -124,7 +124,7 @@ static int cut(struct space *space, uintptr_t start, uintptr_t end)
     uintptr_t edges[2] = { start, end };
 
     for (unsigned int i = 0; i < 2; i++) {
-        struct vma *vma = find(space, edges[i]);
+        struct vma *vma = space_vma(space, edges[i]);
 
         if (!vma || vma->start == edges[i])
             continue;
@@ -258,14 +258,14 @@ static void map_behind(struct vma *vma, uintptr_t va)
 
 bool space_allows(struct space *space, uintptr_t va, bool write, bool exec)
 {
-    struct vma *vma = va < PV_USER_END ? find(space, va) : NULL;
+    struct vma *vma = va < PV_USER_END ? space_vma(space, va) : NULL;
 
     return vma && vma->prot & (write ? PROT_WRITE : exec ? PROT_EXEC : PROT_READ);
 }
 
 bool space_fault(struct space *space, uintptr_t va, bool write, bool exec)
 {
-    struct vma *vma = va < PV_USER_END ? find(space, va) : NULL;
+    struct vma *vma = va < PV_USER_END ? space_vma(space, va) : NULL;
     unsigned int mapped;
 
     va &= ~(PV_PAGE - 1);
@@ -555,7 +555,7 @@ long sys_mremap(const unsigned long a[6])
     struct space *space = own();
     uintptr_t old = a[0];
     size_t size = round_up(a[1]), wanted = round_up(a[2]);
-    struct vma *vma = find(space, old);
+    struct vma *vma = space_vma(space, old);
     unsigned int prot;
     long to;
 

@@ -175,13 +175,24 @@ static void leave_kernel(struct task *task, struct pv_frame *frame)
 }
 
 /* Allowed, and yet there is no page: behind a file's end, or no memory. */
+static void no_page(const struct process *process, uintptr_t va)
+{
+    if (!pv_pages_free())
+        pv_log("%s (%d): out of memory: no page for %lx", process->name, process->pid, va);
+    signal_fault(MICRO_SIGBUS, 1, va);
+}
+
 static void page_fault(struct task *task, struct pv_frame *frame, uint64_t cr2)
 {
     struct space *space = task->process->space;
     bool write = frame->error & PV_FAULT_WRITE, exec = frame->error & PV_FAULT_EXEC;
 
-    if (!space_fault(space, cr2, write, exec))
-        signal_fault(space_allows(space, cr2, write, exec) ? MICRO_SIGBUS : MICRO_SIGSEGV, 1, cr2);
+    if (space_fault(space, cr2, write, exec))
+        return;
+    if (space_allows(space, cr2, write, exec))
+        no_page(task->process, cr2);
+    else
+        signal_fault(MICRO_SIGSEGV, 1, cr2);
 }
 
 static void fault(struct pv_frame *frame)

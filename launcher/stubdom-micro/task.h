@@ -81,6 +81,7 @@ void task_init(void);
 void task_use_space(struct space *space);
 
 /* space.c */
+struct vma *space_vma(struct space *space, uintptr_t va); /* that holds va, or NULL */
 struct space *space_new(void);
 void space_free(struct space *space); /* not while it is in use */
 struct space *space_copy(struct space *from);

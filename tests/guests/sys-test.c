@@ -1811,6 +1811,33 @@ static void times(void)
 
 /* ---- processes ---- */
 
+#define CHILDREN 9
+
+/* Until there is no stack; the sum keeps it from being a loop. */
+static int __attribute__((noinline)) without_end(volatile int depth)
+{
+    volatile char frame[256];
+
+    frame[depth % sizeof(frame)] = 1;
+    return without_end(depth + 1) + frame[0];
+}
+
+static void *in_thread(void *overflow)
+{
+    if (overflow)
+        exit(without_end(0));
+    *(volatile int *)16 = 1;
+    return NULL;
+}
+
+static void run_thread(bool overflow)
+{
+    pthread_t thread;
+
+    must(!pthread_create(&thread, NULL, in_thread, overflow ? &thread : NULL), "thread");
+    pthread_join(thread, NULL);
+}
+
 static void in_child(int number)
 {
     switch (number) {
@@ -1827,6 +1854,17 @@ static void in_child(int number)
     case 4:
         syscall(SYS_exit_group, 300);
         break;
+    case 5:
+        __asm__ volatile("ud2");
+        break;
+    case 6:
+        run_thread(false);
+        break;
+    case 7:
+        exit(without_end(0));
+    case 8:
+        run_thread(true);
+        break;
     }
     exit(99);
 }
@@ -1839,7 +1877,7 @@ static void processes(void)
     char byte;
 
     say("no child", "%s", said(waitpid(-1, &status, 0)));
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < CHILDREN; i++) {
         fflush(stdout);
         pid = fork();
         if (!pid)
@@ -1982,11 +2020,21 @@ static bool wanted(const char *name, int argc, char **argv)
     return argc < 2;
 }
 
-/* The first process of the micro kernel: runs the program as another one, and powers off. */
+/* Until there is none. Linux would choose whom it ends for that. */
+static void take_memory(void)
+{
+    const size_t size = 1 << 20;
+    char *memory;
+
+    while ((memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) != MAP_FAILED)
+        memset(memory, 1, size);
+}
+
+/* The first process of the micro kernel: runs the program as another one, one without end, and powers off. */
 static int be_init(char **argv)
 {
     static char *const nothing[] = { NULL };
-    int console = open("/dev/hvc0", O_RDWR), status = 0;
+    int console = open("/dev/hvc0", O_RDWR), status = 0, taken = 0;
     pid_t pid;
 
     for (int fd = 0; fd < 3; fd++)
@@ -1999,7 +2047,13 @@ static int be_init(char **argv)
         _exit(127);
     }
     waitpid(pid, &status, 0);
-    printf("ended %x\n", status);
+    pid = fork();
+    if (pid == 0) {
+        take_memory();
+        _exit(0);
+    }
+    waitpid(pid, &taken, 0);
+    printf("ended %x, without memory %x\n", status, taken);
     fflush(stdout);
     usleep(200000); /* until the console has it */
     return reboot(RB_HALT_SYSTEM);
