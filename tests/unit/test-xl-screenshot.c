@@ -88,7 +88,7 @@ static void test_what_it_has(void **state)
     char text[400] = "";
     int fd, leak = open("/dev/null", O_RDONLY);
 
-    assert_int_equal(take("for fd in 2 4 5 6 7 8 9; do readlink /proc/$$/fd/$fd; done >seen; printf PNG", &fault), 0);
+    assert_int_equal(take("for fd in 2 4 5 6 7 8 9; do readlink /proc/self/fd/$fd; done >seen; printf PNG", &fault), 0);
     fd = open("seen", O_RDONLY);
     assert_true(read(fd, text, sizeof(text) - 1) > 0);
     close(fd);
