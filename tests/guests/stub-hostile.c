@@ -32,6 +32,7 @@
 #include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -741,6 +742,87 @@ static void grab_hardware(const char *argument)
     must_not("map_pirq for dom0", ask_xen(__HYPERVISOR_physdev_op, PHYSDEVOP_map_pirq, &map, sizeof(map)));
 }
 
+static int open_in(const char *folder, const char *name, int flags)
+{
+    char path[320];
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    fd = open(path, flags);
+    if (fd < 0)
+        trouble(name);
+    return fd;
+}
+
+/* Other bits than there are, in all three widths; what the kernel answers is its own affair. */
+static void spoil_config(const char *folder, unsigned long rounds)
+{
+    int fd = open_in(folder, "config", O_RDWR);
+
+    for (unsigned long round = 0; round < rounds; round++)
+        for (size_t width = 4; width; width /= 2)
+            for (off_t at = 0; at < 256; at += width) {
+                uint32_t value = 0;
+
+                if (pread(fd, &value, width, at) != (ssize_t)width)
+                    trouble("config");
+                value = round % 2 ? any() : ~value;
+                if (pwrite(fd, &value, width, at) != (ssize_t)width)
+                    trouble("config");
+            }
+    close(fd);
+}
+
+/* How often over: the first time all bits are turned, then it is at random. */
+static void write_config(const char *argument)
+{
+    DIR *devices = opendir("/sys/bus/pci/devices");
+    struct dirent *entry;
+    char path[300];
+    int count = 0;
+
+    while (devices && (entry = readdir(devices))) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", entry->d_name);
+        spoil_config(path, strtoul(argument, NULL, 10));
+        count++;
+    }
+    if (!count)
+        trouble("no device");
+    if (devices)
+        closedir(devices);
+}
+
+/*
+ * The file of its first device's BAR that begins with a table of messages (MSI-X). Instead of what Xen has written each
+ * is vector 0x31 of the first CPU. The page may not be writable for us.
+ */
+static void write_messages(const char *argument)
+{
+    int fd = open_in("/sys/bus/pci/devices/0000:00:00.0", argument, O_RDWR);
+    uint32_t *table = fd < 0 ? MAP_FAILED : mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    const uint32_t message[] = { 0xfee00000, 0, 0x31, 0 };
+    int status = 0;
+    pid_t child;
+
+    if (table == MAP_FAILED) {
+        trouble(argument);
+        return;
+    }
+    child = fork();
+    if (!child) {
+        alarm(2); /* to a page that only Xen knows is not to be written the kernel tries for ever */
+        for (int i = 0; i < 16; i++)
+            ((volatile uint32_t *)table)[i] = message[i % 4];
+        _exit(memcmp(table, message, sizeof(message)) ? 1 : 2);
+    }
+    waitpid(child, &status, 0);
+    write_node(WIFSIGNALED(status) ? "refused" : WEXITSTATUS(status) == 2 ? "written" : "ignored", "data/messages");
+    munmap(table, 4096);
+    close(fd);
+}
+
 /* -------- orders -------- */
 
 static const struct {
@@ -768,6 +850,8 @@ static const struct {
     { "say-running", say_running },
     { "send-frame", send_frame },
     { "grab-hardware", grab_hardware },     /* FRAME DEVFN of another's device */
+    { "write-config", write_config },       /* ROUNDS */
+    { "write-messages", write_messages },   /* FILE of the table, in sysfs */
 };
 
 /* "VERB ARGUMENT"; "+VERB ARGUMENT" beside what comes next. */
