@@ -239,9 +239,22 @@ static bool kernel_fault(uintptr_t va, bool write, bool exec)
     return task && va < PV_USER_END && space_fault(task->process->space, va, write, exec);
 }
 
+/* Where each program's tasks are in its own code; the layer has said where they are in the kernel's. */
+static void show_programs(void)
+{
+    for (struct process *process = processes; process; process = process->next) {
+        if (!process->tasks)
+            continue;
+        task_use_space(process->space);
+        program_trace(process->tasks);
+    }
+    task_use_space(loaded ? loaded->process->space : NULL);
+}
+
 void task_init(void)
 {
     find_fsgsbase();
+    pv_on_show = show_programs;
     pv_on_switch = switched;
     pv_on_user = from_user;
     pv_on_fault = kernel_fault;

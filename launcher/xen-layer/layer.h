@@ -36,6 +36,7 @@ void pv_memory_init(void);
 int pv_grants_init(void);
 void pv_store_init(void *page, uint32_t port);
 void pv_entropy_init(void);
+void pv_sysrq_init(void);
 /* Runs fn as the first thread; never returns. */
 void pv_threads_begin(pv_thread_fn *fn) __attribute__((noreturn));
 

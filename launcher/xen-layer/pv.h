@@ -259,6 +259,8 @@ bool pv_others_ready(void);
 uint64_t pv_next_deadline(void);
 /* Called at each switch between two threads, on neither's behalf; may be NULL. */
 extern void (*pv_on_switch)(struct pv_thread *from, struct pv_thread *to);
+/* Called when a person asked where all threads are (sysrq.c), which the log has by then; may be NULL. */
+extern void (*pv_on_show)(void);
 
 /* ---- wait.c: who waits for what ---- */
 

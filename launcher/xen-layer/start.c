@@ -34,6 +34,7 @@ static void first(void *arg)
 {
     pv_store_init(pv_page_of(pv_start_info->store_mfn), pv_start_info->store_evtchn);
     pv_entropy_init();
+    pv_sysrq_init();
     pv_main();
 }
 
