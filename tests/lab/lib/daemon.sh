@@ -5,7 +5,8 @@
 #   daemon_parts GUEST      pids of its four processes: supervisor, stand-by, keeper, worker
 #   daemon_whole GUEST      all four are there, and no other guest's
 #   kill_part PART [GUEST]  SIGKILL for one of those; stub: xl destroy; of a stub_hostile:
-#                           qemu, init, crash. Fails when it is not there (yet). GUEST: tiny
+#                           qemu, init, crash (on rump: its code is overwritten, needs poke). Fails when it is not
+#                           there (yet). GUEST: tiny
 #   daemon_well WORDS       after that, tiny's stubdom-dm are the processes $daemon still, have
 #                           not grown and do not spin, and xl list answers
 #   qmp_works GUEST         xl reaches its QEMU
@@ -33,6 +34,11 @@ kill_part() {
     worker) pid=$(daemon_parts "$guest" | sed -n 4p) ;;
     stub) xl destroy "$guest-dm"; return ;;
     qemu | init | crash)
+        if [ "$FLAVOUR" = rump ]; then
+            # An instruction that is none, where QEMU's loop begins.
+            "$GUESTS/poke" "$(domid "$guest-dm")" "$(address_in_image main_loop_wait)" 0f0b
+            return
+        fi
         xenstore-ls "/local/domain/$(domid "$guest-dm")/data" >/dev/null || return
         if [ "$1" = crash ]; then stub_order shut-down crash; else stub_order "kill-$1"; fi
         return ;;
