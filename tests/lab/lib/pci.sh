@@ -33,8 +33,13 @@ pci_give() {
     modprobe xen-pciback
     run xl pci-assignable-add "$(pci_address "$1")"
     expect_status 0
-    on_exit pci_take_back "$1"
+    on_exit pci_leave "$1"
     pci_assignable "$1" || fail "$(pci_address "$1") is not assignable"
+}
+# A scenario that has failed may have its guest still, and that the device.
+pci_leave() {
+    ! domid linux >/dev/null || xl destroy linux
+    pci_take_back "$1"
 }
 # libxl leaves the folder where it noted the driver.
 pci_take_back() {
