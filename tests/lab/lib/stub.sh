@@ -5,7 +5,7 @@
 #   stub_hostile              our image, and beside it a program that obeys dom0 (tests/guests/stub-hostile.c);
 #                             $hostile is the config line for it. On rump, which is one program, our image alone
 #   stub_obeys                is there such a program?
-#   stub_parts WORD...        those whose part (the word, up to a colon) kill_part can kill here (daemon.sh)
+#   stub_parts WORD...        these, where there is
 #   stub_order VERB [ARG...]  tiny's does that; another guest's when $stub_of says so
 #   stub_done [SECONDS]       until it has done it
 #   address_in_image NAME     of a function in the image of micro's kernel, or of rump, for `poke` (tests/guests/poke.c)
@@ -22,10 +22,7 @@ address_in_image() { awk -v name="$1" '$3 == name { print $1; exit }' /lab/symbo
 
 stub_orders=0 stub_of=tiny hostile='stubdom_cmdline = "rdinit=/stub-test stub_test=beside"'
 stub_obeys() { [ "$FLAVOUR" != rump ]; }
-stub_parts() {
-    local word
-    for word; do [[ $FLAVOUR != rump || $word = crash* ]] && echo "$word"; done || true
-}
+stub_parts() { ! stub_obeys || echo "$@"; }
 stub_hostile() {
     if ! stub_obeys; then
         hostile=
