@@ -3,7 +3,10 @@
 # build root has no git.
 
 scratch=$work/scratch
-export GIT_CONFIG_GLOBAL=/dev/null # no hooks of the user's
+# Nothing of the user's repository, where a hook of git's runs this, and none of their settings.
+# shellcheck disable=SC2046
+unset $(git rev-parse --local-env-vars)
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 in_scratch() { git -C "$scratch" -c user.name=A -c user.email=a@b.example "$@"; }
 commit() { in_scratch commit -q --allow-empty -m "$1"; }
 fresh() { # a repository with a history that does not comply; then one commit for each MESSAGE
