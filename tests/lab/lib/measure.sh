@@ -7,6 +7,9 @@
 #   compare NAME [ARG...]            xl-stubdom compare of $cfg's guest, LAB_REPEAT times on $FLAVOUR and, where
 #                                    the reference is wanted, with QEMU in dom0: $OUT/NAME.json
 #   compared FILE NAME[=FIGURE]...   those measures in such a file go to $OUT/figures, dom0's as FIGURE_dom0
+#   disk_load FIGURE DEVICE read|write sequential|random SIZE COUNT
+#                                    the Linux guest's disk, past its page cache: MB/s of up to three rounds to
+#                                    $OUT/figures
 #   profile_begin, profile_end NAME  with run --profile: counts what the whole machine executes in
 #                                    between, as NAME
 
@@ -35,6 +38,18 @@ compared() {
                 print "$figure$suffix $_\n" for @{$result->{values}};
             }
         }' "$@" >>"$OUT/figures"
+}
+
+# There is one CPU. The second before a round is for the serial port, and nobody in dom0 looks for the end: either would
+# take as long as hundreds of requests.
+disk_load() {
+    local n
+    n=$(rounds 3)
+    guest_run "(for i in \$(seq $n); do sleep 1; disk-load $2 $3 $4 $5 $6; done >/tmp/load 2>&1 &)"
+    sleep $((1 + 2 * n))
+    guest_run "until [ \"\$(wc -l </tmp/load)\" = $n ]; do sleep 1; done; cat /tmp/load" 60
+    awk -v name="$1" -v bytes="$(($5 * $6))" '/ us/ { printf "%s %.3f\n", name, bytes / $(NF - 1) }' \
+        <<<"$guest_output" >>"$OUT/figures"
 }
 
 # To the runner's events. Its names of addresses are dom0's alone.
