@@ -311,6 +311,8 @@ static void test_a_log_that_is_renamed(void **state)
 static void test_a_silent_end(void **state)
 {
     struct message message = { .type = MESSAGE_ENDED };
+    struct stat st;
+    off_t said;
 
     add_console(3, OUTPUT_FILE);
     unlink(log_path); /* of the serial port, which gets nothing */
@@ -324,6 +326,13 @@ static void test_a_silent_end(void **state)
     assert_int_equal(message_send(keeper_fd, &message), 0);
     expect_log("\n[stubdom-dm: the stub domain has crashed and told its guest nothing. If no line above says why, "
                "Xen ended it (a kernel stack that overflowed?): see xl dmesg]\n");
+    assert_int_equal(stat(log_path, &st), 0);
+    said = st.st_size;
+    /* The keeper tells it again with the end of any other domain. */
+    assert_int_equal(message_send(keeper_fd, &message), 0);
+    poll(NULL, 0, 100);
+    assert_int_equal(stat(log_path, &st), 0);
+    assert_int_equal(st.st_size, said);
     assert_int_equal(signals_send_end(pid), 0);
     assert_int_equal(join(), CHILD_DONE);
 }

@@ -115,13 +115,19 @@ static void send_state(void *data, unsigned int id, unsigned int state)
     }
 }
 
-/* Of a domain that Xen ends, nobody else writes a last word. */
+/*
+ * Of a domain that Xen ends, nobody else writes a last word. Once: while it is kept, the keeper tells this with the end
+ * of any domain.
+ */
 static void say_silent_end(struct worker *worker)
 {
     static const char line[] =
         "\n[stubdom-dm: the stub domain has crashed and told its guest nothing. If no line above says why, Xen ended "
         "it (a kernel stack that overflowed?): see xl dmesg]\n";
 
+    if (worker->said_end)
+        return;
+    worker->said_end = true;
     for (int i = 0; i < worker->console_count; i++)
         if (worker->consoles[i].id == CONSOLE_LOG)
             (void)!output_write(&worker->consoles[i].output, line, sizeof(line) - 1);

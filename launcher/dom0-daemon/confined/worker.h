@@ -33,6 +33,7 @@ struct worker {
     uint64_t state_max; /* octets of a saved state */
     struct loop_fd keeper_io, signal_io, rotation_io;
     struct loop_timer linger, life; /* the probe's */
+    bool said_end;
     enum child_status status;
 };
 
