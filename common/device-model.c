@@ -702,12 +702,12 @@ static void retire(struct device_model *dm)
 }
 
 /*
- * A kernel that has no page for QEMU kills it: Linux by SIGKILL, micro by SIGBUS; or QEMU itself ends. What a line
- * about that begins with, or "".
+ * A kernel that has no page for QEMU kills it; or QEMU itself ends. What a line about that begins with, or "". The
+ * signal may have another reason: above the least size, this is a guess.
  */
 static void blame_memory(struct device_model *dm, const struct qemu_end *end, char *text, size_t size)
 {
-    bool killed = end->signalled && (end->code == SIGKILL || end->code == SIGBUS);
+    bool killed = end->signalled && end->code == dm->platform->memory_signal;
     unsigned int kib = 0, mib, least = dm->platform->least_memory;
 
     text[0] = '\0';
@@ -717,7 +717,7 @@ static void blame_memory(struct device_model *dm, const struct qemu_end *end, ch
     if (mib < least && (killed || dm->state == DM_STARTING))
         snprintf(text, size, "stubdom_memory is %u MiB, it needs at least %u: ", mib, least);
     else if (killed)
-        snprintf(text, size, "stubdom_memory is %u MiB, it needs more: ", mib);
+        snprintf(text, size, "stubdom_memory is %u MiB, it may need more: ", mib);
 }
 
 /* What QEMU said in its last second is most likely why it ended. */

@@ -97,6 +97,7 @@ struct platform {
     const char *qmp_path, *vnc_path;              /* as QEMU names its sockets */
     bool firewall;                                /* for the guest's NICs */
     unsigned int least_memory;                    /* MiB of the whole domain: stubdom-wire.h */
+    int memory_signal;                            /* kills QEMU when there is no page for it; 0: none does */
     struct device_model *model;                   /* to report to; set by the core */
 };
 

@@ -172,6 +172,7 @@ int linux_platform_init(struct linux_platform *platform, struct loop *loop, int 
         .vnc_path = "/run/vnc",
         .firewall = true,
         .least_memory = linux_least_memory,
+        .memory_signal = linux_memory_signal,
     };
     platform->loop = loop;
     platform->console_fd = console_fd;

@@ -8,11 +8,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
 const unsigned int linux_least_memory = STUBDOM_LEAST_LINUX;
+const int linux_memory_signal = SIGKILL;
 
 static void mount_one(const char *type, const char *where, unsigned long flags)
 {

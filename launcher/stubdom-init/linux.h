@@ -47,8 +47,9 @@ struct linux_platform {
  * is the console as soon as it is open, for what is logged meanwhile; or stays -1.
  */
 void linux_prepare(int *console);
-/* Of the same files: the platform's least_memory. */
+/* Of the same files: the platform's least_memory and memory_signal. */
 extern const unsigned int linux_least_memory;
+extern const int linux_memory_signal;
 
 /* linux-platform.c. 0 or -errno, logged. */
 int linux_platform_init(struct linux_platform *platform, struct loop *loop, int console_fd);

@@ -7,8 +7,10 @@
 #include "linux.h"
 
 #include <fcntl.h>
+#include <signal.h>
 
 const unsigned int linux_least_memory = STUBDOM_LEAST_MICRO;
+const int linux_memory_signal = SIGBUS;
 
 void linux_prepare(int *console)
 {
