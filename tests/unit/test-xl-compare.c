@@ -371,8 +371,9 @@ static void test_screen_failures(void **state)
         put("create", rows[i].create);
         snprintf(viewer, sizeof(viewer), "#!/bin/sh\n%s\n", rows[i].viewer);
         put("viewer", viewer);
+        /* The last one's time is to pass. A busy machine may take long for the rest. */
         MAKE(&compare, "--of=micro", "--runs=1", "--until-screen",
-             rows[i].rc == -ETIMEDOUT ? "--timeout=2" : "--timeout=60", "--idle=0", "--yes", "g.cfg");
+             i == ARRAY_LEN(rows) - 1 ? "--timeout=2" : "--timeout=60", "--idle=0", "--yes", "g.cfg");
         assert_int_equal(compare_run(&compare, "./xl", "./viewer", &signal, &fault), rows[i].rc);
         if (!strstr(fault.text, rows[i].says))
             fail_msg("%zu: %s", i, fault.text);
