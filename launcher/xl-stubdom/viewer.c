@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -23,6 +24,9 @@
 #include "xs-get.h"
 
 #define HEARD_MAX 200
+#ifndef CONNECT_MS
+#define CONNECT_MS 5000 /* compare hears no signal meanwhile */
+#endif
 
 /* -------- where the guest's screen is -------- */
 
@@ -57,19 +61,24 @@ bool screen_find(struct screen *screen, struct xs_handle *xs, uint32_t guest, ui
     return true;
 }
 
-/* Connects; a server at any address is reached at the loopback one. 0 or -errno. */
+/*
+ * Connects; a server at any address is reached at the loopback one. 0 or -errno: -ETIMEDOUT where packets are dropped.
+ * The limit stays: what the server does not take for as long ends the connection, too.
+ */
 static int connect_screen(const char *guest, const struct screen *screen, int *fd, struct fault *fault)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
                               .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV }, *address;
     const char *host = !strcmp(screen->host, "0.0.0.0") ? "127.0.0.1" :
                        !strcmp(screen->host, "::") ? "::1" : screen->host;
+    unsigned int limit_ms = CONNECT_MS;
     int rc = 0;
 
     if (getaddrinfo(host, screen->port, &hints, &address))
         return fault_set(fault, -EINVAL, "%s: its VNC port: no address: %s, %s", guest, screen->host, screen->port);
     *fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (*fd < 0 || connect(*fd, address->ai_addr, address->ai_addrlen))
+    if (*fd < 0 || setsockopt(*fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof(limit_ms)) ||
+        connect(*fd, address->ai_addr, address->ai_addrlen))
         rc = fault_set(fault, -errno, "%s: its VNC port, %s, %s: %s", guest, host, screen->port, strerror(errno));
     freeaddrinfo(address);
     return rc;

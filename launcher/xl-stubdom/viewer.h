@@ -34,6 +34,7 @@ struct viewer {
 /*
  * Connects to SCREEN of GUEST (a word for the fault), and starts PROGRAM, stubdom-screenshot, for TASK (its argument,
  * or NULL), with OUT, a memory file, for its picture. 0, or a negative errno with the fault described.
+ * Blocks for up to 5 s.
  */
 int viewer_start(struct viewer *viewer, const char *program, const char *task, const char *guest,
                  const struct screen *screen, int out, struct fault *fault);

@@ -1,7 +1,7 @@
 // sources: launcher/dom0-daemon/root/fork-alone.c
 // sources: launcher/xl-stubdom/screenshot.c launcher/xl-stubdom/viewer.c launcher/xl-stubdom/child.c
 // sources: launcher/xl-stubdom/fault.c launcher/xl-stubdom/xs-get.c
-// cflags: -DSCREENSHOT_SECONDS=2
+// cflags: -DSCREENSHOT_SECONDS=2 -DCONNECT_MS=500
 // wrap: xs_open xs_close xs_read xs_get_permissions
 // libs: xenstore
 /*
@@ -188,6 +188,34 @@ static void test_no_viewer(void **state)
     assert_non_null(strstr(fault.text, "No such file or directory"));
 }
 
+/* A full queue: Linux drops what asks for a connection, as a firewall does, and nobody answers. */
+static void test_no_answer(void **state)
+{
+    struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int full = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), waiting[4];
+    int64_t begin = now_ms();
+    socklen_t len = sizeof(addr);
+    struct fault fault;
+    char old[sizeof(port)];
+
+    assert_int_equal(bind(full, (struct sockaddr *)&addr, len), 0);
+    assert_int_equal(listen(full, 0), 0);
+    assert_int_equal(getsockname(full, (struct sockaddr *)&addr, &len), 0);
+    for (size_t i = 0; i < ARRAY_LEN(waiting); i++) {
+        waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        connect(waiting[i], (struct sockaddr *)&addr, len);
+    }
+    strcpy(old, port);
+    snprintf(port, sizeof(port), "%u", ntohs(addr.sin_port));
+    assert_int_equal(take("printf PNG", &fault), -ETIMEDOUT);
+    assert_in_range(now_ms() - begin, 400, 10000);
+    assert_non_null(strstr(fault.text, "g: its VNC port, 127.0.0.1"));
+    strcpy(port, old);
+    for (size_t i = 0; i < ARRAY_LEN(waiting); i++)
+        close(waiting[i]);
+    close(full);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup(f, root_only)
@@ -201,6 +229,7 @@ int main(void)
         TEST(test_the_picture_is_sealed),
         TEST(test_words),
         TEST(test_no_viewer),
+        TEST(test_no_answer),
     };
     static const char *const names[] = { "viewer", "picture", "password", "seen", "number", "changed" };
     int failed;
