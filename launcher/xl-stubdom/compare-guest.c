@@ -276,6 +276,7 @@ static int wait_for_line(struct guest *guest)
                   (double)(guest->matched_ns - guest->begin_ns) / NS);
 }
 
+/* Nothing makes create wait for the viewer's first picture: the guest may have drawn by then. */
 static int wait_for_screen(struct guest *guest)
 {
     int64_t end = guest->begin_ns + guest->run->compare->options.timeout_s * NS;
@@ -297,7 +298,7 @@ static int wait_for_screen(struct guest *guest)
     if (!guest->changed_ns)
         return fault_set(guest->fault, -ETIMEDOUT, "%s: its screen did not change in time", subject_name(guest));
     return record(guest, "until_screen", "s",
-                  "start of create -> the guest's screen shows something else than at first",
+                  "start of create -> the guest's screen shows something else than in its first whole picture",
                   (double)(guest->changed_ns - guest->begin_ns) / NS);
 }
 
