@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define PIXEL 4          /* bytes as they come: red, green, blue, nothing */
@@ -101,18 +102,35 @@ static int wait_change(rfbClient *client)
     size_t size = (size_t)client->width * client->height * PIXEL;
     unsigned int first_screens = screens;
     uint8_t *first = malloc(size);
+    bool lost = false;
 
     if (!first)
         return SCREENSHOT_NOT_WRITTEN;
     memcpy(first, client->frameBuffer, size);
-    while (screens == first_screens && !memcmp(first, client->frameBuffer, size))
-        if (wait_message(client) ? !HandleRFBServerMessage(client) : !SendClientCutText(client, "", 0))
-            return SCREENSHOT_LOST;
-    return SCREENSHOT_TAKEN;
+    while (!lost && screens == first_screens && !memcmp(first, client->frameBuffer, size))
+        lost = wait_message(client) ? !HandleRFBServerMessage(client) : !SendClientCutText(client, "", 0);
+    free(first);
+    return lost ? SCREENSHOT_LOST : SCREENSHOT_TAKEN;
+}
+
+/*
+ * QEMU says this one version. In an older one a server picks the way of authentication without asking, and some of
+ * libvncclient's abort when a number is 0 (UltraVNC's MSLogonII).
+ */
+static bool speaks_as_qemu(void)
+{
+    static const char version[] = "RFB 003.008\n";
+    char said[sizeof(version) - 1];
+
+    return recv(STDIN_FILENO, said, sizeof(said), MSG_PEEK | MSG_WAITALL) == sizeof(said) &&
+           !memcmp(said, version, sizeof(said));
 }
 
 static int take_picture(rfbClient *client, bool change)
 {
+    static const uint32_t schemes[] = {rfbVncAuth, rfbNoAuth, 0};
+
+    SetClientAuthSchemes(client, schemes, -1);
     client->sock = STDIN_FILENO;
     client->listenSpecified = TRUE; /* the connection is there */
     client->appData.shareDesktop = TRUE;
@@ -152,6 +170,8 @@ int main(int argc, char **argv)
     if (len < 0 || confine(CONFINE_VIEWER) || is_alone())
         return SCREENSHOT_NOT_CONFINED;
     rfbClientLog = rfbClientErr = say_nothing;
+    if (!speaks_as_qemu())
+        return SCREENSHOT_LOST;
     client = rfbGetClient(8, 3, PIXEL);
     return client ? take_picture(client, argc > 1 && !strcmp(argv[1], SCREENSHOT_CHANGE)) : SCREENSHOT_LOST;
 }

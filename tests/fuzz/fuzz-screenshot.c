@@ -4,8 +4,8 @@
 // cflags: -DrfbGetClient=new_client -Dcalloc=new_screen
 /*
  * What a VNC server in the stub domain may say to stubdom-screenshot, before it hangs up. The first
- * byte says whether there is a password, and whether the server listens. A picture that is said to be
- * taken is a PNG.
+ * byte says whether there is a password, whether the server listens, and whether a picture is wanted or its change.
+ * A picture that is said to be taken is a PNG.
  *
  * libvncclient is not built with coverage: what the client answers tells how far it came.
  *
@@ -29,7 +29,7 @@
 #define INPUT_MAX 512
 #define SCREEN_MAX (4096u * 2304 * 4)
 
-int screenshot_main(void);
+int screenshot_main(int argc, char **argv);
 rfbClient *rfbGetClient(int bits, int samples, int bytes);
 void *calloc(size_t count, size_t size);
 
@@ -104,22 +104,25 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    char *argv[] = {"stubdom-screenshot", SCREENSHOT_CHANGE, NULL};
+    bool change = size && data[0] & 4;
     int ends[2], status, heard;
 
     if (!size || size > INPUT_MAX)
         return -1;
     memory = SCREEN_MAX;
+    client = NULL;
     connect_ends(ends);
     MUST(write(ends[1], data + 1, size - 1) == (ssize_t)size - 1);
     shutdown(ends[1], data[0] & 2 ? SHUT_RDWR : SHUT_WR);
     place(give_password(data[0] & 1), SCREENSHOT_PASSWORD_FD);
     MUST(dup2(ends[0], STDIN_FILENO) == STDIN_FILENO && !ftruncate(STDOUT_FILENO, 0));
     rewind(stdout);
-    status = screenshot_main();
+    status = screenshot_main(change ? 2 : 1, argv);
     MUST(status >= 0 && status < SCREENSHOT_STATUSES && status != SCREENSHOT_NOT_CONFINED);
-    if (status == SCREENSHOT_TAKEN)
+    if (status == SCREENSHOT_TAKEN && !change)
         check_png();
-    if (status != SCREENSHOT_REFUSED && status != SCREENSHOT_NO_PASSWORD) {
+    if (client && status != SCREENSHOT_REFUSED && status != SCREENSHOT_NO_PASSWORD) {
         free(client->frameBuffer);
         rfbClientCleanup(client);
     }
