@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "input.h"
+#include "../unit/pci-folder.h"
 #include "linux.h"
 #include "log.h"
 #include "pci-device.h"
@@ -17,11 +18,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <xenstore.h>
 
 #define GUEST 7
@@ -186,32 +185,13 @@ char **xs_directory(struct xs_handle *xs, xs_transaction_t t, const char *path, 
     return NULL;
 }
 
-static void put(const char *device, const char *name, const char *text)
-{
-    char path[200];
-    FILE *f;
-
-    snprintf(path, sizeof(path), PCI_FOLDER "/%s", device);
-    mkdir(PCI_FOLDER, 0700);
-    mkdir(path, 0700);
-    snprintf(path, sizeof(path), PCI_FOLDER "/%s/%s", device, name);
-    f = fopen(path, "w");
-    MUST(f && fputs(text, f) >= 0 && !fclose(f));
-}
-
 static void make_device(const char *name, unsigned int n)
 {
     char resources[512];
 
     snprintf(resources, sizeof(resources), "%#lx %#lx 0x140204\n%#lx %#lx %#x\n0 0 0\n0 0 0\n0 0 0\n0 0 0\n0 0 0\n",
              memory[n][0], memory[n][1], ports[n][0], ports[n][1], ports[n][1] ? 0x40101 : 0);
-    put(name, "vendor", "0x1b36\n");
-    put(name, "device", "0x0010\n");
-    put(name, "class", "0x010802\n");
-    put(name, "irq", "16\n");
-    put(name, "resource", resources);
-    put(name, "config", "");
-    put(name, "resource0", "");
+    MUST(pci_device_put(name, resources));
 }
 
 static void start_broker(void)

@@ -13,6 +13,7 @@
 #include "linux.h"
 #include "log.h"
 #include "pci-device.h"
+#include "pci-folder.h"
 #include "pci-xen.h"
 
 #include <fcntl.h>
@@ -143,32 +144,6 @@ void *__wrap_xs_read(struct xs_handle *xs, xs_transaction_t t, const char *path,
     return value;
 }
 
-static void put(const char *device, const char *name, const char *text)
-{
-    char path[200];
-    FILE *f;
-
-    snprintf(path, sizeof(path), PCI_FOLDER "/%s", device);
-    mkdir(PCI_FOLDER, 0700);
-    mkdir(path, 0700);
-    snprintf(path, sizeof(path), PCI_FOLDER "/%s/%s", device, name);
-    f = fopen(path, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
-static void make_device(const char *name, const char *resources)
-{
-    put(name, "vendor", "0x1b36\n");
-    put(name, "device", "0x0010\n");
-    put(name, "class", "0x010802\n");
-    put(name, "irq", "16\n");
-    put(name, "resource", resources);
-    put(name, "config", "the configuration space");
-    put(name, "resource0", "memory");
-}
-
 #define NONE "0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
 #define MEMORY "0x00000000fea00000 0x00000000fea03fff 0x0000000000140204\n"
 #define PORTS "0x000000000000c000 0x000000000000c0ff 0x0000000000040101\n"
@@ -217,9 +192,9 @@ static int begin(void **state)
     char option[64];
 
     assert_int_equal(system("rm -rf " PCI_FOLDER), 0);
-    make_device("0000:00:00.0", MEMORY NONE NONE PORTS NONE NONE ROM);
-    make_device("0000:00:01.7", "0x00000000feb00000 0x00000000feb00fff 0x0000000000040200\n"
-                NONE NONE NONE NONE NONE NONE);
+    assert_true(pci_device_put("0000:00:00.0", MEMORY NONE NONE PORTS NONE NONE ROM));
+    assert_true(pci_device_put("0000:00:01.7", "0x00000000feb00000 0x00000000feb00fff 0x0000000000040200\n"
+                               NONE NONE NONE NONE NONE NONE));
     next_pirq = 50;
     xen_rc = 0;
     reply_fd = -1;
@@ -358,7 +333,7 @@ static void test_device_that_comes_late(void **state)
     assert_int_equal(send(qemu, &request, sizeof(request), 0), sizeof(request));
     assert_int_equal(loop_turn(&loop, 0), 0);
     assert_int_equal(recv(qemu, &reply, sizeof(reply), MSG_DONTWAIT), -1);
-    make_device("0000:00:02.0", MEMORY NONE NONE NONE NONE NONE NONE);
+    assert_true(pci_device_put("0000:00:02.0", MEMORY NONE NONE NONE NONE NONE NONE));
     clock_ms += 20;
     assert_int_equal(loop_turn(&loop, 0), 0);
     hear();
