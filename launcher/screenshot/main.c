@@ -149,6 +149,21 @@ static int take_picture(rfbClient *client, bool change)
     return change ? wait_change(client) : write_png(client);
 }
 
+static void end_late(int signal)
+{
+    _exit(SCREENSHOT_LATE);
+}
+
+/*
+ * Who started us ends us sooner or later, unless it was stopped (Ctrl-Z). A handler, since no signal's default action
+ * ends process 1 of a namespace.
+ */
+static void limit_time(void)
+{
+    signal(SIGALRM, end_late);
+    alarm(SCREENSHOT_SECONDS);
+}
+
 /* Who started us was gone before we asked Linux to be ended with it: nobody is there to read our words. */
 static bool is_alone(void)
 {
@@ -160,8 +175,11 @@ static bool is_alone(void)
 int main(int argc, char **argv)
 {
     ssize_t len = read(SCREENSHOT_PASSWORD_FD, password, SCREENSHOT_PASSWORD_MAX);
+    bool change = argc > 1 && !strcmp(argv[1], SCREENSHOT_CHANGE);
     rfbClient *client;
 
+    if (!change)
+        limit_time();
     signal(SIGPIPE, SIG_IGN); /* a server that hangs up: SCREENSHOT_LOST, or _REFUSED */
     /* For libvncclient's DES, which leaves this to us. */
     gcry_check_version(NULL);
@@ -173,5 +191,5 @@ int main(int argc, char **argv)
     if (!speaks_as_qemu())
         return SCREENSHOT_LOST;
     client = rfbGetClient(8, 3, PIXEL);
-    return client ? take_picture(client, argc > 1 && !strcmp(argv[1], SCREENSHOT_CHANGE)) : SCREENSHOT_LOST;
+    return client ? take_picture(client, change) : SCREENSHOT_LOST;
 }

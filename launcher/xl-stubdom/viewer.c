@@ -174,10 +174,10 @@ static int explain(const struct viewer *viewer, const char *guest, int status, i
 
     if (code == SCREENSHOT_TAKEN)
         return 0;
+    if (code == SCREENSHOT_LATE || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+        return -ETIMEDOUT;
     if (code > 0 && code < SCREENSHOT_STATUSES)
         return fault_set(fault, -EIO, "%s: %s", guest, text[code]);
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
-        return -ETIMEDOUT;
     hear(heard, words);
     return fault_set(fault, -EIO, "%s: %s ended, wait status 0x%x: %s", guest, viewer->program, status, words);
 }

@@ -1,7 +1,7 @@
 // sources: launcher/screenshot/main.c
 // libs: libvncclient libgcrypt libpng
 // cflags: -I../../launcher/dom0-daemon/root -Dmain=screenshot_main
-// cflags: -DrfbGetClient=new_client -Dcalloc=new_screen
+// cflags: -DrfbGetClient=new_client -Dcalloc=new_screen -Dalarm=no_alarm -Dsignal=no_signal
 /*
  * What a VNC server in the stub domain may say to stubdom-screenshot, before it hangs up. The first
  * byte says whether there is a password, whether the server listens, and whether a picture is wanted or its change.
@@ -17,6 +17,7 @@
 
 #include <fcntl.h>
 #include <rfb/rfbclient.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -38,6 +39,10 @@ static rfbClient *client;
 static size_t memory; /* left: large screens take their time */
 
 int confine(enum confine_role role) { return 0; }
+
+/* The clock that sends SIGALRM is libFuzzer's: its limit for one input. */
+unsigned int no_alarm(unsigned int seconds) { return 0; }
+sighandler_t no_signal(int number, sighandler_t handler) { return SIG_DFL; }
 
 /* As confine() has it: what a server says is larger than our limit is not to be had. */
 const char *__asan_default_options(void)
@@ -97,6 +102,9 @@ static void place(int fd, int where)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+    struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+    sigaction(SIGPIPE, &ignore, NULL);
     place(open("/dev/null", O_RDWR), SCREENSHOT_PASSWORD_FD);
     place(memfd_create("picture", 0), STDOUT_FILENO);
     return 0;

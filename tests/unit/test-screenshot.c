@@ -1,11 +1,14 @@
+// sources: launcher/dom0-daemon/root/fork-alone.c
 // libs: libvncclient libgcrypt libpng
-// cflags: -Ilauncher/screenshot -Ilauncher/dom0-daemon/root
+// cflags: -Ilauncher/screenshot -Ilauncher/dom0-daemon/root -DSCREENSHOT_SECONDS=seconds
 /*
  * A VNC server in a stub domain that was taken over, and the program that makes a picture of what it says: how large a
- * screen it may have. And when it says that the screen has changed.
+ * screen it may have, how much time, and when it says that the screen has changed.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+static unsigned int seconds = 30;
+
 #define main screenshot_main
 #include "launcher/screenshot/main.c"
 #undef main
@@ -17,6 +20,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+
+#include "fork-alone.h"
 
 int confine(enum confine_role role) { return 0; }
 
@@ -68,9 +73,9 @@ static int words = -1; /* its standard error; -1: ours */
 
 /*
  * What a server says after its greeting: red of a pixel; SIZE: another size, of which no pixel comes; PAUSE: nothing
- * until the client asks it to look. It ends by HANG_UP, or by STAY.
+ * until the client asks it to look; LONG_PAUSE: nothing for 1.5 s. It ends by HANG_UP, or by STAY.
  */
-enum { SIZE = 256, PAUSE, HANG_UP, STAY };
+enum { SIZE = 256, PAUSE, LONG_PAUSE, HANG_UP, STAY };
 
 static char heard[4000]; /* what the server got, of one client */
 static size_t heard_len;
@@ -104,12 +109,16 @@ static void serve(int fd, const int *says)
             send_size(fd, 2, 1);
         else if (*says == PAUSE)
             await_cut_text(fd);
+        else if (*says == LONG_PAUSE)
+            poll(NULL, 0, 1500);
         else
             send_pixel(fd, *says);
     }
     if (*says == HANG_UP)
         shutdown(fd, SHUT_WR);
 }
+
+static pid_t (*start)(void) = fork;
 
 /* What the program ends with when it is to do TASK (NULL: a picture), and how large its picture is. */
 static int take(const char *task, unsigned int width, unsigned int height, const int *says, off_t *size)
@@ -121,7 +130,7 @@ static int take(const char *task, unsigned int width, unsigned int height, const
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     assert_int_equal(pipe(secret), 0);
-    pid = fork();
+    pid = start();
     if (pid == 0) {
         close(secret[1]);
         close(ends[0]);
@@ -225,6 +234,22 @@ static void test_nobody_waits_for_it(void **state)
     words = -1;
 }
 
+/* Whoever started it may be stopped. It is process 1 of its namespace, where signals end nobody by themselves. */
+static void test_it_ends_by_itself(void **state)
+{
+    static const int stay[] = { STAY }, late[] = { 99, LONG_PAUSE, 98, STAY };
+    off_t size;
+
+    seconds = 1;
+    start = fork_alone;
+    assert_int_equal(take(NULL, 1, 1, stay, &size), SCREENSHOT_LATE);
+    assert_int_equal(size, 0);
+    /* Of a change it is not known how long it takes. */
+    assert_int_equal(take(SCREENSHOT_CHANGE, 1, 1, late, &size), SCREENSHOT_TAKEN);
+    start = fork;
+    seconds = 30;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +258,7 @@ int main(void)
         cmocka_unit_test(test_a_change),
         cmocka_unit_test(test_it_asks),
         cmocka_unit_test(test_nobody_waits_for_it),
+        cmocka_unit_test_setup(test_it_ends_by_itself, root_only),
     };
 
     signal(SIGPIPE, SIG_IGN); /* see say() */

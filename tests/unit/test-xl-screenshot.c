@@ -25,6 +25,7 @@
 
 #include "domains.h"
 #include "screenshot.h"
+#include "viewer.h"
 
 static char handle, dir[] = "/tmp/test-xl-screenshot-XXXXXX", port[16];
 static int server;
@@ -114,6 +115,18 @@ static void test_it_ends(void **state)
 
     assert_int_equal(take("trap '' ALRM TERM HUP; exec sleep 20", &fault), -ETIMEDOUT);
     assert_in_range(now_ms() - begin, 1900, 6000);
+    assert_non_null(strstr(fault.text, "no picture within"));
+    assert_int_equal(access("picture", F_OK), -1);
+}
+
+/* Its own limit, while we were stopped. */
+static void test_it_had_no_time_left(void **state)
+{
+    struct fault fault;
+    char script[20];
+
+    snprintf(script, sizeof(script), "exit %d", SCREENSHOT_LATE);
+    assert_int_equal(take(script, &fault), -ETIMEDOUT);
     assert_non_null(strstr(fault.text, "no picture within"));
     assert_int_equal(access("picture", F_OK), -1);
 }
@@ -225,6 +238,7 @@ int main(void)
         TEST(test_picture),
         TEST(test_what_it_has),
         TEST(test_it_ends),
+        TEST(test_it_had_no_time_left),
         TEST(test_nobody_is_left_behind),
         TEST(test_the_picture_is_sealed),
         TEST(test_words),
