@@ -112,11 +112,13 @@ locked() { hold_lock --exclusive "$@"; }
 shared() { hold_lock --shared "$@"; }
 
 hold_lock() {
-    local how=$1 lock=$CACHE/lock.$2 fd
+    local how=$1 lock=$CACHE/lock.$2 fd rc
     shift 2
     exec {fd}>>"$lock"
     flock "$how" "$fd"
     # The lock goes with the subshell; a plain `||` would turn `set -e` off inside.
     ("$@" {fd}>&-)
+    rc=$? # of a failure only where `set -e` is off already
     exec {fd}>&-
+    return $rc
 }
