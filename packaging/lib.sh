@@ -111,6 +111,20 @@ locked() { hold_lock --exclusive "$@"; }
 # shared NAME COMMAND...: likewise, for those who only read what `locked NAME` changes: together.
 shared() { hold_lock --shared "$@"; }
 
+# kept FOLDER COMMAND...: runs COMMAND, a program that goes on with what it left in FOLDER the last time. Where that one
+# was killed, the folder is removed first: a file in it may be half-written, and newer than what it is made of.
+# A program that ends with an error has tidied up. Under a lock, as FOLDER is everybody's.
+kept() {
+    local folder=$1 rc=0
+    shift
+    [ ! -e "$folder.busy" ] || rm -rf "$folder"
+    mkdir -p "$folder"
+    : >"$folder.busy"
+    "$@" || rc=$?
+    [ $rc -gt 128 ] || rm "$folder.busy"
+    return $rc
+}
+
 hold_lock() {
     local how=$1 lock=$CACHE/lock.$2 fd rc
     shift 2
