@@ -20,6 +20,10 @@
 #include "disks.h"
 #include "keys.h"
 #include "nics.h"
+#include "serials.h"
+
+/* Of /var/log/xen/qemu-dm-NAME--incoming.log, as much as dom0's daemon takes (output-spec.h). */
+#define NAME_LENGTH_MAX 220
 
 TABLE_BEGINS(libxl_key_names);
 const char *const libxl_key_names[KEY_COUNT] = {
@@ -428,12 +432,21 @@ static int check_usb(const struct reader *r)
                      r->source);
 }
 
-/* libxl's name for the stub domain, and xl's for a guest that is on its way here. */
+/*
+ * libxl's name for the stub domain, and xl's for a guest that is on its way here; and what libxl makes no log file of,
+ * which it finds out when the guest is half made.
+ */
 static int check_name(const struct config *config, const struct reader *r)
 {
     static const char *const ends[] = {"-dm", "--incoming"};
     size_t len = strlen(config->name);
 
+    if (strchr(config->name, '/'))
+        return fault_set(r->fault, -EINVAL, "%s: name = \"%s\": libxl names log files by it: no slash", r->source,
+                         config->name);
+    if (len > NAME_LENGTH_MAX)
+        return fault_set(r->fault, -EINVAL, "%s: name: %zu octets, and libxl names log files by it: at most %d",
+                         r->source, len, NAME_LENGTH_MAX);
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
         size_t end = strlen(ends[i]);
 
@@ -461,7 +474,8 @@ static int read_keys(struct config *config, const struct reader *r)
     if ((rc = check_name(config, r)) || (rc = check_hvm(config, r)) ||
         (rc = keys_check(r->xlu, r->source, r->host ? r->host->xen_minor : 0, r->fault)) ||
         (rc = read_video(config, r)) || (rc = read_image(config, r)) || (rc = read_memory(config, r)) ||
-        (rc = read_disks(config, r)) || (rc = check_usb(r)) || (rc = read_boot(config, r)))
+        (rc = read_disks(config, r)) || (rc = check_usb(r)) || (rc = serials_check(r->xlu, r->source, r->fault)) ||
+         (rc = read_boot(config, r)))
         return rc;
 
     rc = reader_long(r, "stubdom_firewall", 0, 1, &firewall);

@@ -47,11 +47,25 @@ static bool is_none_of(const struct key *key, const char *value)
     return value[0] && !is_one_of(key, value);
 }
 
+/* What may follow the order of boot devices, of QEMU's -boot: a file for splash= is dom0's. */
+static bool is_boot_option(const char *text, size_t len)
+{
+    static const char *const options[] = {"menu=", "strict=", "splash-time=", "reboot-timeout="};
+
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+        if (len > strlen(options[i]) && !strncmp(text, options[i], strlen(options[i])))
+            return true;
+    return false;
+}
+
 /* The order of boot devices, perhaps with more of QEMU's own: QEMU ends at what it has not. */
 static bool is_bad_order(const struct key *key, const char *value)
 {
     size_t len = strcspn(value, ",");
 
+    for (const char *p = value + len; *p; p += 1 + strcspn(p + 1, ","))
+        if (!is_boot_option(p + 1, strcspn(p + 1, ",")))
+            return true;
     for (size_t i = 0; i < len; i++)
         if (!strchr("abcdn", value[i]) || memchr(value, value[i], i))
             return true;
@@ -125,7 +139,8 @@ const struct key keys[] = {
     ROW("root", SERVED, NULL),
     ROW("extra", SERVED, NULL),
     ROW_BUT("boot", SERVED, NULL, is_bad_order, NULL,
-            "up to three of a (floppy), c (disk), d (CD) and n (network), none twice"),
+            "up to three of a (floppy), c (disk), d (CD) and n (network), none twice; behind a comma QEMU's menu=, "
+            "strict=, splash-time= and reboot-timeout="),
     ROW_BUT("bios", SERVED, NULL, is_one_of, "rombios", ROMBIOS),
     ROW_BUT("firmware", SERVED, NULL, is_one_of, "rombios", ROMBIOS),
     ROW("bios_path_override", SERVED, "hvmloader loads it, not QEMU"),

@@ -1,7 +1,7 @@
 // sources: launcher/xl-stubdom/config.c launcher/xl-stubdom/settings.c launcher/xl-stubdom/pci.c
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c launcher/xl-stubdom/flavour.c
 // sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/host-config.c launcher/xl-stubdom/nics.c
-// sources: launcher/xl-stubdom/devices.c
+// sources: launcher/xl-stubdom/devices.c launcher/xl-stubdom/serials.c launcher/dom0-daemon/outputs/output-spec.c
 // libs: xlutil xenlight
 /*
  * What xl-stubdom makes of a guest's config: the settings for libxl, or one line that says what is
@@ -18,6 +18,8 @@
 #include "settings.h"
 
 #define GUEST "name = \"g\"\ntype = \"hvm\"\nstubdom_flavor = \"linux\"\n"
+#define TEN(x) x x x x x x x x x x
+#define NAME_220 TEN("twenty-two-characters.")
 #define GUEST_32 GUEST "stubdom_memory = 32\n"
 
 static const struct places places = {.firmware = "/fw", .daemon = "/dm"};
@@ -205,6 +207,26 @@ static void test_refused(void **state)
         {GUEST "name = \"g--incoming\"\n",
          "g.cfg: name = \"g--incoming\": what ends in \"--incoming\" is the toolstack's to name"},
         {GUEST "name = \"g-dm2\"\n", ""},
+        {GUEST "name = \"a/b\"\n", "g.cfg: name = \"a/b\": libxl names log files by it: no slash"},
+        {GUEST "name = \"" NAME_220 "\"\n", ""},
+        {GUEST "name = \"" NAME_220 "n\"\n",
+         "g.cfg: name: 221 octets, and libxl names log files by it: at most 220"},
+        /* What dom0's daemon would not open. */
+        {GUEST "serial = \"vc\"\n", "g.cfg: serial = \"vc\": there is no virtual console in dom0; use pty"},
+        {GUEST "serial = [ \"pty\", \"mon:stdio\" ]\n",
+         "g.cfg: serial = \"mon:stdio\": there is no monitor in dom0"},
+        {GUEST "serial = \"unix:/s,server\"\n",
+         "g.cfg: serial = \"unix:/s,server\": a server must not wait for its client; add ,nowait"},
+        {GUEST "serial = \"pipe:/x\"\n", "g.cfg: serial = \"pipe:/x\": pipe: is not served; use unix:"},
+        {GUEST "serial = \"what\"\n", "g.cfg: serial = \"what\": not a kind of output that is known"},
+        {GUEST "serial = \"/dev/ttyNONE\"\n", "g.cfg: serial = \"/dev/ttyNONE\": No such file or directory"},
+        {GUEST "serial = \"file:/nosuch/x\"\n", "g.cfg: serial = \"file:/nosuch/x\": No such file or directory"},
+        {GUEST "serial = \"file:/etc/passwd/x\"\n", "g.cfg: serial = \"file:/etc/passwd/x\": Not a directory"},
+        {GUEST "serial = [ \"pty\", \"pty\", \"pty\", \"pty\", \"pty\" ]\n",
+         "g.cfg: serial: 5 ports, and a guest has 4"},
+        {GUEST "serial = [ \"pty\", \"none\", \"file:/tmp/a, \\\"b\\\"\", \"tcp::1,server,nowait\" ]\n", ""},
+        {GUEST "serial = [ ]\n", ""}, {GUEST "serial = \"/dev/null\"\n", ""}, {GUEST "serial = \"\"\n", ""},
+        {GUEST "serial = \"file:x\"\n", ""}, {GUEST "serial = \"file:/x\"\n", ""},
         {GUEST "device_model_args_pv = [ \"-xen-domid\", \"5\" ]\n",
          "g.cfg: device_model_args_pv = \"-xen-domid\": dom0's daemon would get them, which is no QEMU"},
         {GUEST "device_model_args_pv = \"-S\"\n",

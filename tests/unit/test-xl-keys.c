@@ -1,6 +1,7 @@
 // sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/config.c launcher/xl-stubdom/fault.c
 // sources: launcher/xl-stubdom/pci.c launcher/xl-stubdom/disks.c launcher/xl-stubdom/nics.c
 // sources: launcher/xl-stubdom/devices.c launcher/xl-stubdom/flavour.c launcher/xl-stubdom/host-config.c
+// sources: launcher/xl-stubdom/serials.c launcher/dom0-daemon/outputs/output-spec.c
 // libs: xlutil xenlight
 /*
  * The table of xl.cfg(5)'s keys: each row does what it says, and docs/limits.md says the same.
@@ -116,8 +117,10 @@ static void test_since(void **state)
 
 static void test_boot_order(void **state)
 {
-    static const char *const good[] = { "", "c", "cd", "dcn", "n", "c,menu=on", "ac" };
-    static const char *const bad[] = { "x", "cc", "cdna", "C", "hda", "cd cn" };
+    static const char *const good[] = { "", "c", "cd", "dcn", "n", "c,menu=on", "ac",
+                                        "c,menu=on,splash-time=5000,strict=on,reboot-timeout=-1" };
+    static const char *const bad[] = { "x", "cc", "cdna", "C", "hda", "cd cn", "c,splash=/x", "c,once=d", "c,", "c,x=y",
+                                       "c,menu=on,splash=/x", "c,menu=on,,", "c,strict" };
 
     for (size_t i = 0; i < ARRAY_LEN(good); i++)
         assert_int_equal(read_guest("boot = \"%s\"\n", good[i]), 0);

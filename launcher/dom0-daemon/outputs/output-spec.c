@@ -110,6 +110,7 @@ static const struct output_form {
     { "stdio", OUTPUT_STDIO, parse_nothing, NULL },
     { "tcp:", OUTPUT_TCP, parse_tcp, NULL },
     { "unix:", OUTPUT_UNIX, parse_unix, NULL },
+    { "/dev/null", OUTPUT_NULL, parse_nothing, NULL },
     { "/dev/parport", OUTPUT_KINDS, NULL, "a parallel port is not served" },
     { "/dev/", OUTPUT_DEVICE, parse_device, NULL },
     { "telnet:", OUTPUT_KINDS, NULL, "telnet is not served; use tcp:" },
@@ -128,31 +129,35 @@ static const struct output_form *find_form(const char *text)
     return NULL;
 }
 
-int output_spec_parse(struct output_spec *spec, const char *text, char *error, size_t size)
+const char *output_spec_read(struct output_spec *spec, const char *text)
 {
     const struct output_form *form;
-    const char *why;
     char copy[OUTPUT_SPEC_MAX];
     int rc;
 
     *spec = (struct output_spec){ .kind = OUTPUT_NULL };
     if (!text || !*text)
-        return 0;
+        return NULL;
     form = find_form(text);
-    if (format_text(copy, sizeof(copy), "%s", text)) {
-        why = "too long";
-    } else if (!form) {
-        why = "not a kind of output that is known";
-    } else if (!form->parse) {
-        why = form->why;
-    } else {
-        spec->kind = form->kind;
-        rc = form->parse(spec, copy + strlen(form->prefix));
-        if (!rc)
-            return 0;
-        why = rc == -EDEADLK ? "a server must not wait for its client; add ,nowait"
-                             : "wrong or unknown settings";
-    }
+    if (format_text(copy, sizeof(copy), "%s", text))
+        return "too long";
+    if (!form)
+        return "not a kind of output that is known";
+    if (!form->parse)
+        return form->why;
+    spec->kind = form->kind;
+    rc = form->parse(spec, copy + strlen(form->prefix));
+    if (!rc)
+        return NULL;
+    return rc == -EDEADLK ? "a server must not wait for its client; add ,nowait" : "wrong or unknown settings";
+}
+
+int output_spec_parse(struct output_spec *spec, const char *text, char *error, size_t size)
+{
+    const char *why = output_spec_read(spec, text);
+
+    if (!why)
+        return 0;
     snprintf(error, size, "console output '%.200s': %s", text, why);
     return -EINVAL;
 }

@@ -13,7 +13,7 @@
 #define OUTPUT_SPEC_MAX 1024 /* longest text that is looked at */
 
 enum output_kind {
-    OUTPUT_NULL,   /* null, none, or no node: discards */
+    OUTPUT_NULL,   /* null, none, /dev/null, or no node: discards */
     OUTPUT_FILE,   /* file:PATH */
     OUTPUT_PIPE,   /* pipe:PATH */
     OUTPUT_PTY,    /* pty */
@@ -34,8 +34,11 @@ struct output_spec {
     bool nodelay; /* TCP */
 };
 
+/* Parses TEXT (may be NULL: no node). NULL, or what is wrong or refused, without TEXT. */
+const char *output_spec_read(struct output_spec *spec, const char *text);
+
 /*
- * Parses TEXT (may be NULL: no node). 0, or -EINVAL with one line in ERROR that
+ * The same. 0, or -EINVAL with one line in ERROR that
  * names TEXT and says what is wrong or refused.
  */
 int output_spec_parse(struct output_spec *spec, const char *text, char *error, size_t size);
