@@ -1,7 +1,7 @@
 /*
  * keys: every key of xl.cfg(5). See keys.h.
  *
- * Source: xl.cfg(5) and xl_parse.c of Xen 4.17 and 4.20.
+ * Source: xl.cfg(5) and xl_parse.c of Xen 4.17, 4.20 and 4.22.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -117,6 +117,8 @@ const struct key keys[] = {
     ROW("max_maptrack_frames", SERVED, "the stub domain gets as many, and needs none"),
     ROW("max_grant_version", SERVED, "the stub domain's, too"),
     ROW("max_event_channels", HARMLESS, OF_XEN),
+    ROW_SINCE("xenstore_feature_mask", 21, HARMLESS, "the guest's"),
+    ROW_SINCE("xenstore_quota", 22, HARMLESS, "the guest's"),
     ROW("nomigrate", HARMLESS, OF_XEN),
     ROW("driver_domain", HARMLESS, OF_XEN),
     ROW("xend_suspend_evtchn_compat", HARMLESS, OF_XEN),
@@ -165,6 +167,7 @@ const struct key keys[] = {
     ROW("hpet", HARMLESS, OF_XEN),
     ROW("altp2m", HARMLESS, OF_XEN),
     ROW("altp2mhvm", HARMLESS, OF_XEN),
+    ROW_SINCE("altp2m_count", 21, HARMLESS, OF_XEN),
     ROW_BUT("nestedhvm", REFUSED, NULL, is_on, NULL,
             "a hypervisor in the guest was never seen to work with a stub domain"),
     ROW("cpuid", HARMLESS, OF_XEN),
@@ -227,6 +230,7 @@ const struct key keys[] = {
     ROW("spice_streaming_video", HARMLESS, "only with spice="),
     /* Devices for the guest's Xen drivers. */
     ROW("xen_platform_pci", SERVED, NULL),
+    ROW_SINCE("xen_platform_pci_bar_uc", 21, SERVED, "hvmloader's"),
     ROW("vendor_device", SERVED, NULL),
     ROW("vkb_device", HARMLESS, "nobody serves that keyboard; PS/2 and USB are served"),
     ROW_BUT("vkb", SERVED, "`backend-type=linux` only", is_for_qemu, "backend-type=linux", IN_DOM0),
@@ -281,6 +285,8 @@ const struct key keys[] = {
     ROW("sve", HARMLESS, FOR_ARM),
     ROW("tee", HARMLESS, FOR_ARM),
     ROW("vuart", HARMLESS, FOR_ARM),
+    ROW_SINCE("arm_sci", 21, HARMLESS, FOR_ARM),
+    ROW_SINCE("trap_unmapped_accesses", 21, HARMLESS, FOR_ARM),
 };
 
 const size_t key_count = sizeof(keys) / sizeof(keys[0]);

@@ -96,6 +96,11 @@ static void test_since(void **state)
         { 17, "smbios = [ 'a=b' ]", "g.cfg: smbios: xl of Xen 4.17 ignores this key, which is new in 4.18: remove it" },
         { 17, "hvm_pirq = 0", "g.cfg: hvm_pirq: xl of Xen 4.17 ignores this key, which is new in 4.19: remove it" },
         { 18, "hvm_pirq = 0", "g.cfg: hvm_pirq: xl of Xen 4.18 ignores this key, which is new in 4.19: remove it" },
+        { 20, "xen_platform_pci_bar_uc = 0", "g.cfg: xen_platform_pci_bar_uc: xl of Xen 4.20 ignores this key, which is "
+          "new in 4.21: remove it" },
+        { 21, "xenstore_quota = [ 'nodes=1' ]", "g.cfg: xenstore_quota: xl of Xen 4.21 ignores this key, which is new in "
+          "4.22: remove it" },
+        { 22, "xenstore_quota = [ 'nodes=1' ]\naltp2m_count = 5\nxenstore_feature_mask = 1", "" },
         { 17, "vcpus = 2", "" }, { 18, "smbios = [ 'a=b' ]", "" }, { 20, "smbios = [ 'a=b' ]\nhvm_pirq = 1", "" },
     };
 
