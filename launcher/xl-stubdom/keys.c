@@ -175,7 +175,7 @@ const struct key keys[] = {
     ROW("msr_relaxed", HARMLESS, OF_XEN),
     ROW("viridian", HARMLESS, OF_XEN),
     ROW_SINCE("hvm_pirq", 19, HARMLESS, OF_XEN),
-    ROW("tsc_mode", HARMLESS, OF_XEN),
+    ROW_BUT("tsc_mode", HARMLESS, OF_XEN, is_one_of, "native_paravirt 3", "Xen has this mode no more"),
     ROW("timer_mode", HARMLESS, OF_XEN),
     ROW("vpt_align", HARMLESS, OF_XEN),
     ROW("localtime", HARMLESS, OF_XEN),
@@ -233,7 +233,7 @@ const struct key keys[] = {
     ROW_SINCE("xen_platform_pci_bar_uc", 21, SERVED, "hvmloader's"),
     ROW("vendor_device", SERVED, NULL),
     ROW("vkb_device", HARMLESS, "nobody serves that keyboard; PS/2 and USB are served"),
-    ROW_BUT("vkb", SERVED, "`backend-type=linux` only", is_for_qemu, "backend-type=linux", IN_DOM0),
+    {"vkb", KEY_SERVED, "`backend-type=linux` only", is_for_qemu, "backend-type=linux", IN_DOM0, 19},
     ROW_BUT("vfb", REFUSED, NULL, is_any, NULL, IN_DOM0 "; vnc= is served"),
     ROW_BUT("vtpm", REFUSED, NULL, is_any, NULL, "a TPM for a guest with a stub domain is not there yet"),
     ROW_BUT("p9", REFUSED, NULL, is_any, NULL, IN_DOM0),
@@ -333,8 +333,9 @@ static int check_since(const struct key *key, XLU_Config *xlu, const char *sourc
     if (!xen_minor || xen_minor >= key->since ||
         (xlu_cfg_get_list(xlu, key->name, &list, NULL, 1) && xlu_cfg_get_string(xlu, key->name, &value, 1)))
         return 0;
-    return fault_set(fault, -EINVAL, "%s: %s: xl of Xen 4.%d ignores this key, which is new in 4.%d: remove it",
-                     source, key->name, xen_minor, key->since);
+    return fault_set(fault, -EINVAL,
+                     "%s: %s: xl of Xen 4.%d ignores this key for an HVM guest, 4.%d's does not: remove it", source,
+                     key->name, xen_minor, key->since);
 }
 
 int keys_check(XLU_Config *xlu, const char *source, int xen_minor, struct fault *fault)
