@@ -313,6 +313,15 @@ static int read_video(struct config *config, const struct reader *r)
     return rc < 0 ? rc : 0;
 }
 
+static int read_paging(struct config *config, const struct reader *r)
+{
+    long hap = 1;
+    int rc = reader_long(r, "hap", LONG_MIN, LONG_MAX, &hap);
+
+    config->shadow = !hap;
+    return rc < 0 ? rc : 0;
+}
+
 /* VNC is on unless it is turned off, as in libxl. */
 static int read_memory(struct config *config, const struct reader *r)
 {
@@ -473,9 +482,9 @@ static int read_keys(struct config *config, const struct reader *r)
         return rc;
     if ((rc = check_name(config, r)) || (rc = check_hvm(config, r)) ||
         (rc = keys_check(r->xlu, r->source, r->host ? r->host->xen_minor : 0, r->fault)) ||
-        (rc = read_video(config, r)) || (rc = read_image(config, r)) || (rc = read_memory(config, r)) ||
-        (rc = read_disks(config, r)) || (rc = check_usb(r)) || (rc = serials_check(r->xlu, r->source, r->fault)) ||
-         (rc = read_boot(config, r)))
+        (rc = read_paging(config, r)) || (rc = read_video(config, r)) || (rc = read_image(config, r)) ||
+        (rc = read_memory(config, r)) || (rc = read_disks(config, r)) || (rc = check_usb(r)) ||
+        (rc = serials_check(r->xlu, r->source, r->fault)) || (rc = read_boot(config, r)))
         return rc;
 
     rc = reader_long(r, "stubdom_firewall", 0, 1, &firewall);

@@ -50,6 +50,7 @@ struct config {
     const struct flavour *flavour; /* NULL: not ours */
     bool in_dom0; /* stubdom_flavor = "none" */
     bool hvm;
+    bool shadow; /* hap = 0: the guest asks for shadow paging */
     long memory; /* MiB of the whole stub domain */
     bool memory_given;
     char *guest_kernel, *guest_ramdisk; /* of a direct kernel boot, or NULL */

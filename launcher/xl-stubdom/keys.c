@@ -158,7 +158,7 @@ const struct key keys[] = {
     ROW("mmio_hole", SERVED, NULL),
     ROW("rdm_mem_boundary", HARMLESS, WITH_PCI),
     /* Processor and clock: Xen emulates them. */
-    ROW("hap", HARMLESS, OF_XEN),
+    ROW("hap", HARMLESS, "0 is refused where Xen has no shadow paging, as Debian builds it"),
     ROW("oos", HARMLESS, OF_XEN),
     ROW("shadow_memory", HARMLESS, OF_XEN),
     ROW("pae", HARMLESS, OF_XEN),

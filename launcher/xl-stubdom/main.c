@@ -17,6 +17,7 @@
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <xenctrl.h>
 
 #include "audit.h"
 #include "cleanup.h"
@@ -32,6 +33,7 @@
 #include "host-config.h"
 #include "image.h"
 #include "log-tail.h"
+#include "physinfo.h"
 #include "remains.h"
 #include "run-xl.h"
 #include "saved-guest.h"
@@ -205,6 +207,15 @@ static int prepare_config(struct job *job, const char *config, const char *extra
     return rc ? rc : settings_init(&job->settings, &job->config, &places, &job->fault);
 }
 
+/* Xen would refuse it in two lines of libxl's that do not name the key. */
+static int check_paging(const struct config *config, struct fault *fault)
+{
+    if (!config->shadow || physinfo_has(XEN_SYSCTL_PHYSCAP_shadow) != 0)
+        return 0;
+    return fault_set(fault, -ENODEV, "%s: hap = 0: this host's Xen is built without shadow paging: remove it",
+                     config->source);
+}
+
 /* Everything that can be wrong is found here, before there is a domain. */
 static int prepare(struct job *job, const char *config, const char *extra)
 {
@@ -213,6 +224,8 @@ static int prepare(struct job *job, const char *config, const char *extra)
     if (rc || !job->config.flavour)
         return rc;
     rc = check_files(job);
+    if (!rc && job->line.makes_guest)
+        rc = check_paging(&job->config, &job->fault);
     if (!rc && job->line.makes_guest)
         rc = pci_check_host(&job->config.pci, job->config.source, &job->fault);
     if (!rc) {

@@ -17,6 +17,7 @@
 
 #include "cleanup.h"
 #include "pci-backend.h"
+#include "physinfo.h"
 #include "xs-get.h"
 
 #ifndef PCI_FOLDER
@@ -34,17 +35,11 @@
 
 static int check_iommu(const char *source, struct fault *fault)
 {
-    xc_interface *xc = xc_interface_open(NULL, NULL, 0);
-    xc_physinfo_t info = {0};
-    int rc = 0;
+    int has = physinfo_has(XEN_SYSCTL_PHYSCAP_directio);
 
-    if (!xc || xc_physinfo(xc, &info))
-        rc = fault_set(fault, -EIO, "%s: pci: no Xen here, or not root", source);
-    else if (!(info.capabilities & XEN_SYSCTL_PHYSCAP_directio))
-        rc = fault_set(fault, -ENODEV, "%s: pci: this host has no IOMMU, or Xen does not use it", source);
-    if (xc)
-        xc_interface_close(xc);
-    return rc;
+    if (has < 0)
+        return fault_set(fault, has, "%s: pci: no Xen here, or not root", source);
+    return has ? 0 : fault_set(fault, -ENODEV, "%s: pci: this host has no IOMMU, or Xen does not use it", source);
 }
 
 static bool is_there(const char *folder, const char *address)

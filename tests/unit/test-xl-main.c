@@ -147,6 +147,14 @@ int pci_check_host(const struct pci_devices *devices, const char *source, struct
     return host_refuses && devices->count ? fault_set(fault, -ENODEV, "%s: not on this host", source) : 0;
 }
 
+static int has_shadow;
+
+int physinfo_has(uint32_t capability)
+{
+    assert_int_equal(capability, XEN_SYSCTL_PHYSCAP_shadow);
+    return has_shadow;
+}
+
 static bool only_a_pin;
 
 bool pci_note_pin(const struct pci_devices *devices, const char *source, struct fault *note)
@@ -644,6 +652,26 @@ static void test_config_by_file(void **state)
     unlink("seen");
 }
 
+/* A Xen without shadow paging makes no guest with hap = 0. Whoever may not ask it leaves that to xl. */
+static void test_paging(void **state)
+{
+    (void)state;
+    xl_does("exit 0");
+    put("g.cfg", GUEST "hap = 0\n", 0600);
+    has_shadow = 0;
+    assert_int_equal(RUN("create", "g.cfg"), 1);
+    assert_string_equal(get("err"), "xl-stubdom: g.cfg: hap = 0: this host's Xen is built without shadow paging: "
+                                    "remove it\n");
+    assert_int_equal(RUN("--print-config", "g.cfg"), 0);
+    put("g.cfg", GUEST "hap = 1\n", 0600);
+    assert_int_equal(RUN("create", "g.cfg"), 0);
+    put("g.cfg", GUEST "hap = 0\n", 0600);
+    has_shadow = 1;
+    assert_int_equal(RUN("create", "g.cfg"), 0);
+    has_shadow = -EIO;
+    assert_int_equal(RUN("create", "g.cfg"), 0);
+}
+
 /* The kernel is another one, and what this host has not is refused for a new guest alone. */
 static void test_pci(void **state)
 {
@@ -1019,6 +1047,7 @@ int main(void)
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_early_death),
         cmocka_unit_test(test_config_by_file),
+        cmocka_unit_test(test_paging),
         cmocka_unit_test(test_pci),
         cmocka_unit_test(test_saved_guest),
         cmocka_unit_test(test_required),
