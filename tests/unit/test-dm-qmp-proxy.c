@@ -51,7 +51,7 @@ static pid_t start_proxy(const char *domid, const char *socket, const char *more
     setenv("READY", ready, 1);
     pid = fork();
     if (pid == 0) {
-        execl(program, "/usr/lib/xen-4.20/bin/vchan-socket-proxy", "--state-path=/state", domid, "/node", socket,
+        execl(program, "/usr/lib/xen/bin/vchan-socket-proxy", "--state-path=/state", domid, "/node", socket,
               more, NULL);
         _exit(1);
     }

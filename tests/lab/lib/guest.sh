@@ -22,13 +22,15 @@
 #   disk_copy IMAGE [NAME]           prints a scratch, writable copy of a disk
 #   add_disk SPEC                    one more disk in $cfg
 #   disc NAME KIB                    $scratch/NAME.iso of that size, with data of its own
+#   is_xen RELEASE                   dom0 has that one
 #   has_cd_drives                    this Xen's libxl gives them to a guest with a stub domain
 #   has_ahci                         dom0's SeaBIOS does not wait 32 s for them (docs/limits.md)
 
 FLAVOUR=${LAB_FLAVOUR:-linux} GUESTS=/lab/guests BOOT=$XEN_DIR/boot
 
-has_cd_drives() { [[ $XEN_DIR != */xen-4.17 ]]; }
-has_ahci() { [[ $XEN_DIR != */xen-4.17 ]]; }
+is_xen() { [ "${XEN_DIR##*/xen-}" = "$1" ]; }
+has_cd_drives() { ! is_xen 4.17; }
+has_ahci() { ! is_xen 4.17; }
 disk_of() { echo "$scratch/$1-hda.img"; }
 disk_copy() {
     cp "$GUESTS/$1" "$scratch/${2:-$1}"
