@@ -8,7 +8,8 @@ export XENFIRMWAREDIR ?= /usr/lib/xen-$(XEN)/boot
 export DESTDIR ?=
 .DEFAULT_GOAL := all
 
-.PHONY: help all prepare qemu kernel launcher micro rump image demo check check-all bench fuzz install deb reproducible lint clean distclean
+.PHONY: help all prepare qemu kernel launcher micro rump image demo check check-all bench fuzz \
+    install deb reproducible lint clean distclean
 .NOTPARALLEL:
 
 help: ## this list

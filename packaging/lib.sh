@@ -37,8 +37,8 @@ dom0_suite() {
 need_root() {
     [ "$(id -u)" -eq 0 ] && return
     command -v sudo >/dev/null || die "must run as root (sudo is not installed)"
-    exec sudo --preserve-env=XEN,XENFIRMWAREDIR,XEN_STUBDOM_CACHE,XDG_CACHE_HOME,HOME,BUILD,LOGS,VERBOSE,VERSION,OLD_SOURCES,SOURCE_DATE_EPOCH,RUMP,ROUNDS,LAB_GUESTS \
-        "$0" "$@"
+    local keep=XEN,XENFIRMWAREDIR,XEN_STUBDOM_CACHE,XDG_CACHE_HOME,HOME,BUILD,LOGS,VERBOSE,VERSION
+    exec sudo --preserve-env="$keep,OLD_SOURCES,SOURCE_DATE_EPOCH,RUMP,ROUNDS,LAB_GUESTS" "$0" "$@"
 }
 
 # hash_of FILE|DIR|=TEXT...: a short content hash of all arguments, in order.

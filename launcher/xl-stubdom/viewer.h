@@ -41,7 +41,8 @@ int viewer_start(struct viewer *viewer, const char *program, const char *task, c
 
 /*
  * Waits for its end: when it goes on, it is killed, with all that it may have started. 0: it has done its task;
- * -ETIMEDOUT: it was killed or had no time left, no fault is described; or another negative errno with the fault described.
+ * -ETIMEDOUT: it was killed or had no time left, no fault is described; or another negative errno with the fault
+ * described.
  */
 int viewer_end(struct viewer *viewer, const char *guest, struct fault *fault);
 

@@ -12,7 +12,7 @@
 #   serial_echo TEXT           the boot sector says it back
 #   up GUEST [SECS]            opens it, and waits until a boot sector or Linux guest is ready
 #   answers TEXT               tiny says it back, on a connection of its own
-#   guest_run COMMAND [SECS]   the Linux guest runs it: $guest_output
+#   guest_run COMMAND [SECS]   the Linux guest runs it: $guest_output. Its lines reach the guest as one
 #   sees_disc NAME             it reads exactly that disc (disc) from its CD drive; sees_no_disc: there is none
 
 limit=60 # seconds that a wait may take when it does not say
@@ -93,7 +93,7 @@ guest_runs=0
 guest_run() {
     guest_runs=$((guest_runs + 1))
     local from=${serial_from[$serial_name]}
-    serial_send "run $guest_runs $1"
+    serial_send "run $guest_runs ${1//$'\n'/ }"
     serial_wait "^done $guest_runs [0-9]+" "${2:-$limit}"
     guest_output=$(tail -n "+$from" "$serial_log" | tr -d '\r' | sed "/^done $guest_runs /,\$d")
     [ "${serial_line##* }" = 0 ] || fail "guest: $1: status ${serial_line##* }: $(tail -n 1 <<<"$guest_output")"
