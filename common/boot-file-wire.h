@@ -5,9 +5,8 @@
  *   octets 0-7     the file's length, little endian, at most BOOT_FILE_MAX
  *   then           that many bytes
  *
- * When all is there the stub domain closes the vchan. dom0's end going away before that
- * means nothing but that it was started anew: the vchan is offered again, and all is sent
- * again from the start.
+ * When all is there the stub domain closes the vchan. If dom0's end goes away before that, it was started anew: the
+ * vchan is offered again, and dom0 sends all from the start.
  *
  * Path: /local/domain/<stub>/device-model/<guest>/files/<enum dm_file_kind>
  *

@@ -1,6 +1,6 @@
 /*
- * The guest's kernel and ramdisk for direct kernel boot: files of dom0, fetched one after
- * the other before QEMU is started (boot-file-wire.h), removed once it has read them.
+ * The guest's kernel and ramdisk for direct kernel boot: files of dom0, fetched one after the other before QEMU is
+ * started (boot-file-wire.h), and removed when QEMU has read them.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

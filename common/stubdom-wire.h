@@ -1,6 +1,7 @@
 /*
- * What the stub domain and dom0's daemon must agree on, but for bytes: state-stream.h has a saved state's,
- * boot-file-wire.h a boot file's. Either side takes what the other one says for hostile: no number here is a promise.
+ * Numbers and names that the stub domain and dom0's daemon must agree on. What they send each other in octets is
+ * elsewhere: a saved state in state-stream.h, a boot file in boot-file-wire.h. Either side takes what the other one
+ * says for hostile: no number here is a promise.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

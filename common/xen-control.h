@@ -1,5 +1,5 @@
 /*
- * libxenctrl, with what it lacks in Xen 4.17.
+ * libxenctrl, and what it lacks in Xen 4.17.
  */
 #ifndef XEN_CONTROL_H
 #define XEN_CONTROL_H

@@ -1,8 +1,9 @@
 /*
  * stubdom-block: the hotplug script of a guest's disks in dom0. See stubdom-block(8).
  *
- * libxl runs it as root for each disk of a guest with a stub domain, and once more for its stub domain, where it
- * would run Xen's `block`. It does what that does, or runs it where it is not the one that we know.
+ * libxl runs it as root for each disk of a guest with a stub domain, and once more for its stub domain, in the place
+ * of Xen's `block`. It does what `block` does. Where the host's `block` is not the script that we know, it runs that
+ * script.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

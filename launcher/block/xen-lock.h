@@ -1,8 +1,8 @@
 /*
  * xen-lock: the lock that Xen's own hotplug scripts take (locking.sh, Xen 4.2 and later).
  *
- * A file that is there only while somebody has the lock. Who has it removes the file before letting go of it,
- * so the file that was opened has to be the one that has this name still.
+ * A file that is there only while somebody has the lock. Whoever has the lock removes the file before letting go of
+ * it. So whoever gets the lock must look whether the file that it opened still has this name.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

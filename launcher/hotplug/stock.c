@@ -1,5 +1,5 @@
 /*
- * stock: is a script of Xen's what we know? See stock.h.
+ * stock: is a script of Xen's the one that we know? See stock.h.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,8 +1,8 @@
 /*
  * stock: one of Xen's own hotplug scripts, as the distribution ships it.
  *
- * What it does is done by a program of ours only when it is the script that we know: one that the admin has
- * changed, one of another Xen, or one with hooks runs instead.
+ * A program of ours does the script's work only when it is the script that we know. If the admin has changed it, if it
+ * is another Xen's, or if it has hooks, the script itself runs.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

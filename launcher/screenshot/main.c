@@ -1,7 +1,7 @@
 /*
- * stubdom-screenshot: one picture of a guest's screen, as a VNC viewer sees it, or the moment at which it
- * changes (screenshot.h). The server is in the stub domain, so its bytes are hostile: they are read by nobody, in an
- * empty folder.
+ * stubdom-screenshot: one picture of a guest's screen, as a VNC viewer sees it, or the moment at which it changes
+ * (screenshot.h). The server is in the stub domain, so its bytes are hostile: this process has no privileges, and sees
+ * an empty folder as its file system.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,11 +1,10 @@
 /*
- * What QEMU may do: nothing as root, no new privileges, no capabilities, and no other system calls than those
- * that its code is known to make. A guest that takes QEMU over shall find little to go on with, in a domain that
- * has little to begin with.
+ * What QEMU may do: nothing as root, no new privileges, no capabilities, and no other system calls than those that its
+ * code is known to make. A guest that takes QEMU over shall be able to do little with it.
  *
- * A call that is not in the list gets ENOSYS, and the log says which it was, once: that is an attack, or a QEMU
- * that has learned something new. The kernel asks us about each (seccomp_unotify(2)), by a descriptor that the
- * child sends before it becomes QEMU.
+ * A call that is not in the list gets ENOSYS, and the log names it, once: it is a sign of an attack, or of a QEMU with
+ * new code. The kernel asks us about each (seccomp_unotify(2)), by a descriptor that the child sends before it becomes
+ * QEMU.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,5 +1,5 @@
 /*
- * The hypercalls for a guest's devices that a device model may make, and its restricted handles may not.
+ * The hypercalls for a guest's devices. Xen lets a device model make them, but QEMU's restricted handles do not.
  * Nothing is checked here but what Xen checks.
  *
  * They are domctls, whose interface has a version that must be the hypervisor's. Those used here have had one

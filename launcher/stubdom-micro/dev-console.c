@@ -1,7 +1,6 @@
 /*
- * /dev/hvc0 to /dev/hvc15 (and /dev/console, which is the first): PV consoles as terminals. They
- * are raw, always: what a program asks for beyond that is not done, and TCGETS does not
- * say that it was. Several open files share one console, as on Linux.
+ * /dev/hvc0 to /dev/hvc15 (and /dev/console, which is the first): PV consoles as terminals. They are always raw. Other
+ * settings are not obeyed, and TCGETS does not show them. Several open files share one console, as on Linux.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

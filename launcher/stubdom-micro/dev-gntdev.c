@@ -2,13 +2,13 @@
  * /dev/xen/gntdev: pages that other domains grant, mapped into a program. What one call
  * named is mapped and unmapped as a whole.
  *
- * Xen itself writes and clears the entries of the page tables, and finds them through the
- * current root. That is the vma's but when a process ends or gets another program: then it
- * is changed for the unmapping.
+ * Xen itself writes and clears the entries of the page tables, and finds them through the current root. That is the
+ * root of the mapping's own process, except when a process ends or gets another program: then the root is changed for
+ * the unmapping.
  *
- * Not here: SET_MAX_GRANTS, which Linux does not have any more either, as libxengnttab knows.
- * GRANT_COPY is what QEMU asks for at its start, and would use for disks that it serves itself; in
- * a stub domain it serves none. So it copies piece by piece, a hypercall each.
+ * SET_MAX_GRANTS is not here. Linux does not have it any more either, and libxengnttab does without. GRANT_COPY is
+ * what QEMU asks for at its start, and would use for disks that it serves itself; in a stub domain it serves none. So
+ * it copies piece by piece, a hypercall each.
  *
  * Source: Linux's xen/gntdev.h.
  *

@@ -1,6 +1,6 @@
 /*
- * Regular files: pages in memory, found by two steps; what was never written has none and
- * reads as zero.
+ * Regular files: pages in memory, found through a table of two levels. What was never written has no page, and reads
+ * as zero.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

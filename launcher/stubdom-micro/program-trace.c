@@ -1,6 +1,6 @@
 /*
- * Where a program's tasks are when a signal ends it: addresses as its file has them, so that addr2line
- * and the file with symbols say the rest. The names are not in the image: QEMU's alone are 20000.
+ * Where a program's tasks are when a signal ends it: addresses as its file has them, from which addr2line and the file
+ * with symbols make names and lines. The names are not in the image: QEMU's alone are 20000.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

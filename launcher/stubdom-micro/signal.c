@@ -1,6 +1,6 @@
 /*
- * Signals, as far as programs here use them: what a task sends itself or another one, what a
- * fault raises, what is waited for. Frames on the user's stack are Linux's for x86-64.
+ * Signals, as far as programs here use them: those that a task sends to itself or another one, those that a fault
+ * raises, and waiting for them. Frames on the user's stack are Linux's for x86-64.
  *
  * Source: arch/x86/include/uapi/asm/sigcontext.h and ucontext.h.
  *

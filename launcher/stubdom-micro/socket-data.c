@@ -1,6 +1,6 @@
 /*
- * What goes through sockets: streams of bytes, and messages of their own (datagrams,
- * the kernel's uevents). One try each; who waits and who gets a signal is socket-calls.c's.
+ * What goes through sockets: streams of bytes, and messages of their own (datagrams, the kernel's uevents). Each
+ * function tries once; socket-calls.c decides who waits, and who gets a signal.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

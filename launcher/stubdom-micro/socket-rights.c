@@ -1,10 +1,9 @@
 /*
  * Descriptors that are on their way through a socket (SCM_RIGHTS).
  *
- * A socket that waits in its own queue, or two that wait in each other's, would never be closed
- * by anybody. Linux collects such garbage. Here it cannot come about: a socket that is on its
- * way takes no descriptors, and one that has some waiting does not go on a way. So no chain
- * is longer than one, which also bounds how deep closing recurses.
+ * A socket that waits in its own queue, or two that wait in each other's, would never be closed by anybody. Linux
+ * collects such garbage. Here it cannot come about: a socket that is on its way takes no descriptors, and one in which
+ * descriptors wait cannot be sent. So no chain is longer than one, which also bounds how deep closing recurses.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

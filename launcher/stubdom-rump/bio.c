@@ -1,7 +1,7 @@
 /*
- * Disks by the layer's frontend, for whoever has memory anywhere (host.h). A backend can be
- * given pages of ours only, and QEMU's buffers are mostly its guest's: all data goes through
- * pages of the disk's, 64 KiB at a time.
+ * Disks by the layer's frontend, for whoever has memory anywhere (host.h). Only our own pages can be granted to a
+ * backend, and QEMU's buffers are mostly its guest's pages. So all data goes through pages that belong to the disk, 64
+ * KiB at a time.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,7 +1,7 @@
 /*
- * The guest's boot files (platform.h), as files of the rump kernel's host: "boot/0" and so on. They lie in address
- * space of their own, as the kernel's own files may take a part of the memory only, and a file that is mapped there
- * would be there twice. Who maps a whole one gets its very pages (host.h).
+ * The guest's boot files (platform.h), as files of the rump kernel's host: "boot/0" and so on. They have address space
+ * of their own: the rump kernel's own files may take only a part of the memory, and a file of its that is mapped is in
+ * memory twice. Whoever maps a whole boot file gets the file's pages themselves (host.h).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,7 +1,8 @@
 /*
- * Disks as /dev/xvdX (platform.h): character devices of the rump kernel. Some calls of QEMU's about them are
- * answered here instead of there: to read and write, which costs less and has no part of 64 KiB; fsync(),
- * which the rump kernel does not pass on; and the size, for which its own answer has 32 bits.
+ * Disks as /dev/xvdX (platform.h): character devices of the rump kernel. Some calls that QEMU makes for them are
+ * answered here and not by the rump kernel: reading and writing, which costs less here, and is not cut into parts of
+ * 64 KiB; fsync(), which the rump kernel does not pass on; and the size, for which the rump kernel's answer has 32
+ * bits.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,9 +1,9 @@
 /*
  * stubdom-vif: the hotplug script of a guest's NICs in dom0. See stubdom-vif(8).
  *
- * libxl runs it as root for each vif of a guest with a stub domain, and of its stub domain, where it would run
- * vif-bridge. It hangs the firewall on the vif, then does what vif-bridge does, or runs the script that the user
- * wants, or vif-bridge itself where that is not the one that we know.
+ * libxl runs it as root for each vif of a guest with a stub domain, and of its stub domain, in the place of
+ * vif-bridge. It installs the firewall on the vif. Then it does what vif-bridge does; or it runs the script that the
+ * user wants, or the host's vif-bridge where that is not the script that we know.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

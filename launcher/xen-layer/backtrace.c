@@ -1,6 +1,7 @@
 /*
- * Return addresses, to the log, with the names of functions. Nothing here keeps frame pointers: what follows
- * a call, of all that looks like an address of the image's code, is taken for one.
+ * Return addresses, to the log, with the names of functions. The code keeps no frame pointers. So each word of the
+ * stack that looks like an address in the image's code is taken for a return address if a call stands before that
+ * address.
  *
  * The names are a table that `symbols` makes of a first link, for the second; a flavour that links without
  * one gets addresses.

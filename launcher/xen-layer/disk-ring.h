@@ -2,9 +2,9 @@
  * The ring between a block frontend and its backend (xen/io/blkif.h): requests onto it, answers
  * from it, and the grants of what is under way. Knows nothing of xenstore and event channels.
  *
- * Ownership: while a page is granted, the ring has a user of its own of it (pv_pages_get()). So a
- * page that the backend does not let go of stays allocated, whatever became of the request. Where the backend keeps
- * pages mapped (persistent), all are of disk_ring_page_get(), and granted until the ring is buried.
+ * Ownership: while a page is granted, the ring counts as one of its users (pv_pages_get()). So a page that the backend
+ * does not let go of stays allocated, whatever became of the request. Where the backend keeps pages mapped
+ * (persistent), all are of disk_ring_page_get(), and granted until the ring is buried.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,5 +1,5 @@
 /*
- * What the machine's user asks of a kernel (pv.h): `xl sysrq DOMAIN t` writes the letter to control/sysrq.
+ * The admin's orders to the kernel (pv.h): `xl sysrq DOMAIN t` writes the letter to control/sysrq.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -2,13 +2,13 @@
  * A vif as a tap: what is written passes a firewall's program and leaves by the vif, what arrives waits to be read.
  * Nothing in between learns or reads addresses.
  *
- * What virtio-net leaves to others (checksums, TCP segments) is left to dom0 as far as its
- * backend does it, and done here otherwise, as what is UDP's always is; the same for what the reader
- * does not take.
+ * virtio-net leaves work to others: checksums, and the cutting of large TCP frames. It is left to dom0 as far as its
+ * backend does it, and done here otherwise. Large UDP datagrams are always cut here. The same is done for frames to
+ * the guest that the reader would not take.
  *
- * A full NIC: virtio-net, whose frames wait in the guest, waits for room. Of all other models' frames 128 KiB wait
- * here: QEMU cuts a guest's segments into bursts. What is more is lost, as on Linux: QEMU would keep up to 10000 of
- * them in its own memory. What tells them apart is the size of the header, which virtio-net changes.
+ * When the NIC is full, a virtio-net waits for room, with its frames in the guest. Of all other models' frames 128 KiB
+ * wait here, since QEMU cuts a guest's segments into bursts. The rest is lost, as on Linux; otherwise QEMU would keep
+ * up to 10000 frames in its own memory. The models are told apart by the size of the header, which virtio-net changes.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,5 +1,6 @@
 /*
- * cleanup: what common/util.h has, and for streams; and to hand over.
+ * cleanup: frees and closes locals at the end of their scope, as common/util.h does, streams too; and hands one over
+ * to a caller.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,5 +1,5 @@
 /*
- * compare-exec: what a script of the admin's says about its load. See compare-exec.h.
+ * compare-exec: the figures that the admin's own script prints. See compare-exec.h.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

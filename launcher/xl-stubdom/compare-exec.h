@@ -1,5 +1,5 @@
 /*
- * compare-exec: what a script of the admin's says about its load: lines NAME VALUE [UNIT].
+ * compare-exec: the figures that the admin's own script prints (--exec): lines NAME VALUE [UNIT].
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

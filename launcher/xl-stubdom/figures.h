@@ -1,5 +1,5 @@
 /*
- * figures: what was measured, of whom, how often; and what it comes to.
+ * figures: what was measured, of whom, how often; and its median, least and most.
  *
  * A subject is what is compared: a flavour of stub domain, or dom0. A measure has any number of values of
  * each subject, one for each run.

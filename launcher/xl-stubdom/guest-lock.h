@@ -1,6 +1,6 @@
 /*
- * guest-lock: one xl-stubdom at a time makes a guest of a name. Of two at once, the one whose xl fails
- * would clean up what the other one's is making.
+ * guest-lock: one xl-stubdom at a time makes a guest of a name. If two did so at once, the one whose xl fails would
+ * remove what the other one is making.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

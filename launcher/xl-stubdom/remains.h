@@ -1,9 +1,10 @@
 /*
  * remains: what libxl has left of domains that are gone, in xenstore and of sockets.
  *
- * An xl that creates a guest goes on to write devices' nodes and to start its QMP proxy while another xl destroys it,
- * and behind what that one has removed. Xen gives a number to a domain before libxl writes the first node of it, and
- * libxl removes the nodes before the domain is gone: so one that Xen does not know is nobody's.
+ * An xl that creates a guest does not notice that another xl destroys it: it goes on to write devices' nodes and to
+ * start the QMP proxy, after the other one has removed such things. Xen gives a number to a domain before libxl writes
+ * the first node of it, and libxl removes the nodes before the domain is gone: so nodes of a domain that Xen does not
+ * know are nobody's.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

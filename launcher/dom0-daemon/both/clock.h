@@ -1,5 +1,5 @@
 /*
- * The clock of both processes' loops.
+ * The clock of all loops of stubdom-dm's processes.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

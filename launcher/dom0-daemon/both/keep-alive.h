@@ -1,6 +1,6 @@
 /*
- * A peer whose machine has gone without a word holds a place of few: TCP asks whether it is still
- * there. A socket that is accepted has this from the one that listens (tcp(7)).
+ * There are few places for peers, and a peer whose machine has gone without a word would keep one for ever. So TCP
+ * asks whether it is still there. A socket that is accepted has this from the one that listens (tcp(7)).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

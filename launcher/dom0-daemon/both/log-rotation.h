@@ -1,6 +1,6 @@
 /*
  * Logs that were renamed (logrotate), and are opened anew: by root, when it is told to or starts a pair. What the two
- * children write to is passed to them through a socket pair for each, which nothing ever comes back by.
+ * children write to is passed to them through a socket pair for each. Nothing ever comes back through it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

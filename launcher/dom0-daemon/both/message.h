@@ -1,8 +1,7 @@
 /*
- * What stubdom-dm's two processes say to each other. The keeper has xenstore and
- * root; the worker has the stub domain's rings and nothing else. They talk over a
- * SOCK_SEQPACKET socket pair: one packet is one struct message, in native layout,
- * since both come from one fork.
+ * What keeper and worker say to each other. The keeper has its way to xenstore (root/store-filter.h); the worker has
+ * the stub domain's rings, outputs and sockets. They talk over a SOCK_SEQPACKET socket pair: one packet is one struct
+ * message, in native layout, since both come from one fork.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

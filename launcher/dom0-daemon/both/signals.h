@@ -1,6 +1,6 @@
 /*
- * Signals that tell a process to end, and who may tell it: HUP, INT and TERM come to anybody who was in
- * a session that ends, or whom an administrator's killall met.
+ * Signals that tell a process to end, and who may tell it: HUP, INT and TERM also come to everybody in a session that
+ * ends, or whom an administrator's killall names.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,7 +1,7 @@
 /*
- * A socket and a vchan of the stub domain's: what one side says goes to the other, straight between socket
- * and ring, within a budget. Nothing is buffered: who does not take it has to be waited for. The socket is
- * there first, and waits for its vchan.
+ * A socket and a vchan of the stub domain's: what one side says goes to the other, straight between socket and ring,
+ * within a budget. Nothing is buffered: a side that takes nothing makes the other one wait. The socket is there first,
+ * and waits for its vchan.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

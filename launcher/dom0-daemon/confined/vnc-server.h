@@ -6,8 +6,8 @@
  * viewer and is offered anew after that viewer has gone. A viewer that comes
  * while none is offered waits: the guest may be starting.
  *
- * Whoever reaches the port may connect. One who is silent has a deadline, and gives his place to the
- * next who comes; one address has not all of the places.
+ * Whoever reaches the port may connect. A silent viewer has a deadline, and loses its place to the next one who comes;
+ * no address may have all places.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,12 +1,12 @@
 /*
  * Maps what the stub domain has granted to dom0, for the worker. Linux's gntdev maps any domain's grant for whoever
- * may ask it, and cannot be told not to. So root asks it, always for this stub domain; the worker has the same open
- * file, may not ask it (confine.c), and can only mmap() what root has put into that file's list. (Linux 5.5 or later:
- * before, only the process that had opened the file could.) Nor can gntdev be told whom it may notify when a mapping
- * ends, of all event channels that dom0's programs have: root looks whether the one that is named leads to this stub
- * domain, and whether the mapping is there (Linux would fault in one that becomes read-only later).
+ * may ask it, and there is no way to limit that. So root asks it, always for this stub domain. The worker has the same
+ * open file; it may not ask (confine.c), and can only mmap() what root has put into that file's list. (Linux 5.5 or
+ * later: before, only the process that had opened the file could.) Nor is there a way to limit which of dom0's event
+ * channels gntdev notifies when a mapping ends. So root also asks for that, and looks whether the channel leads to
+ * this stub domain, and whether the mapping is there (Linux would fault in one that becomes read-only later).
  *
- * The file is new for each worker. Nothing of it matters to root: no call of root's on it waits.
+ * The file is new for each worker. That root and worker share it does no harm: no call of root's on it waits.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,6 +1,7 @@
 /*
- * Who goes when dom0 runs out of memory: the supervisor, 2 MiB that end a guest when they go, last; what it
- * starts anew, and what a stub domain may have made to grow, like anybody else.
+ * Who is killed when dom0 runs out of memory. The supervisor comes last: it has 2 MiB, and its end would end the
+ * guest. Keeper and worker, which it starts anew and which a stub domain may have made to grow, are killed like
+ * anybody else.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

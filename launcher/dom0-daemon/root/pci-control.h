@@ -4,8 +4,8 @@
  * To pciback: the stub domain may enable and disable their interrupts. A frontend may write few registers, and those
  * bits only for a device that is named in a file of the driver. pciback forgets it when the device leaves.
  *
- * To libxl itself: the guest has them. With a stub domain it notes a device for that alone, and then
- * believes of the guest that it has none: xl pci-list shows nothing, pci-detach refuses, and after a reboot the guest
+ * To libxl itself: the guest has them. When there is a stub domain, libxl notes a device for the stub domain alone,
+ * and believes that the guest has none: xl pci-list shows nothing, pci-detach refuses, and after a reboot the guest
  * has lost the device.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later

@@ -1,7 +1,7 @@
 /*
- * libxl's way to the QEMU in the stub domain is a process of Xen's in dom0, vchan-socket-proxy, which reads
- * the stub domain's bytes as root, and which nobody watches. libxl has started it by the time that it
- * starts us; we end it before the stub domain runs, and our worker serves its socket (confined/qmp-relay.h).
+ * libxl reaches the QEMU in the stub domain through a process of Xen's in dom0, vchan-socket-proxy. It reads the stub
+ * domain's bytes as root, and nobody watches it. libxl has started it by the time that it starts us; we end it before
+ * the stub domain runs, and our worker serves its socket (confined/qmp-relay.h).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -4,8 +4,8 @@
  * domain but dom0: a trap for each look at a clock, a third of the time that the device
  * model takes for a port access. libxl has no setting for it in a stub domain.
  *
- * Its kernel needs no such help: it has Xen's own clock, which says for each stay on a
- * processor what its counter is worth; and it never moves to another host.
+ * Its kernel can do without the emulation: Xen's own clock tells it, whenever it comes to a processor, how to read
+ * that one's counter, and it never moves to another host.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,15 +1,13 @@
 /*
- * The first process: root, known to libxl by its pid. It starts keeper and worker,
- * starts them anew when one of them dies, and removes what they leave in the file
- * system. A copy of it, the heir, waits beside it: when the supervisor itself dies,
- * keeper and worker die with it, and the heir goes on in its place. Both are deaf to
- * everyone but signals, and to one request without arguments of each child: the
- * keeper's asks to look at the stub domain (guard.h), the worker's for the file to
- * save to (save-opener.h).
+ * The first process: root, known to libxl by its pid. It starts keeper and worker, starts them anew when one of them
+ * dies, and removes what they leave in the file system. A copy of it, the heir, waits beside it: when the supervisor
+ * itself dies, keeper and worker die with it, and the heir goes on in its place. Both listen only to signals and to
+ * one request of each child, which has no arguments: the keeper asks them to look at the stub domain (guard.h), the
+ * worker asks for the file to save to (save-opener.h).
  *
- * A child may be taken over. So nothing that it has open, and could change, is what the
- * supervisor has open: what the two speak by is new for each child and closed at its end,
- * and signals come to each process by a descriptor of its own.
+ * A child may be taken over. So the supervisor shares no descriptor with it whose state it could change: the socket
+ * between the two is new for each child and closed at its end, and each process gets its signals by a descriptor of
+ * its own.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,8 +1,8 @@
 /*
  * Whether our libxenctrl is the running hypervisor's (see xen-release.h).
  *
- * A domctl carries the version of its interface, which changes from one release of Xen to the next;
- * the hypervisor refuses every other one with EACCES. To root it has no other reason for that.
+ * A domctl carries the version of its interface, which changes from one release of Xen to the next; the hypervisor
+ * refuses every other one with EACCES. It refuses root for no other reason.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,6 +1,6 @@
 /*
- * makecontext() and its kind as far as QEMU's coroutines need them, which the C library of
- * this toolchain has not: a context is entered once, by swapcontext().
+ * makecontext() and its kind, which the C library of this toolchain lacks, as far as QEMU's coroutines need them: a
+ * context is entered once, by swapcontext().
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,6 +1,5 @@
 /*
- * Functions that the C library of this toolchain has not; the compiler wrapper includes this
- * file first.
+ * Functions that the C library of this toolchain lacks; the compiler wrapper includes this file first.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
