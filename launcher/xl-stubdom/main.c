@@ -61,6 +61,9 @@
 #ifndef HOST_CONFIG
 #define HOST_CONFIG "/etc/xen/xl-stubdom.conf"
 #endif
+#ifndef XEN_SCRIPT_DIR
+#define XEN_SCRIPT_DIR "/etc/xen/scripts"
+#endif
 #ifndef LOCK_DIR
 #define LOCK_DIR "/run/xen-stubdom"
 #endif
@@ -192,6 +195,9 @@ static int prepare_config(struct job *job, const char *config, const char *extra
         rc = host_config_read(&job->host, HOST_CONFIG, &job->fault);
     job->host.xen_minor = XEN_MINOR;
     job->host.nics.helper = STUBDOM_VIF;
+    job->host.here = job->line.makes_guest;
+    job->host.nics.interfaces = job->host.here ? "/sys/class/net" : NULL;
+    job->host.nics.folder = XEN_SCRIPT_DIR;
     job->host.disk_helper = STUBDOM_BLOCK;
     if (!rc && host_config_read_xl(&job->host, XL_CONFIG))
         rc = fault_set(&job->fault, -ENOMEM, "out of memory");

@@ -5,18 +5,23 @@
  */
 #include "nics.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "config.h"
 #include "frame-filter.h"
 
+#define NAME_LENGTH_MAX (IFNAMSIZ - 1 - (int)strlen("-emu"))
+
 /* What counts of one entry; they point into it. */
 struct nic {
-    const char *model, *ip, *type, *script, *forward, *backend;
+    const char *model, *mac, *ip, *type, *name, *bridge, *script, *forward, *backend;
 };
 
 static void take(const char *field, const char *key, const char **value)
@@ -35,8 +40,11 @@ static void split(char *entry, struct nic *nic)
     for (char *field = strtok_r(entry, ",", &save); field; field = strtok_r(NULL, ",", &save)) {
         field += strspn(field, " ");
         take(field, "model=", &nic->model);
+        take(field, "mac=", &nic->mac);
         take(field, "ip=", &nic->ip);
         take(field, "type=", &nic->type);
+        take(field, "vifname=", &nic->name);
+        take(field, "bridge=", &nic->bridge);
         take(field, "script=", &nic->script);
         take(field, "forwarddev=", &nic->forward);
         take(field, "backend=", &nic->backend);
@@ -63,11 +71,31 @@ static bool is_vif_alone(const struct nic *nic)
     return nic->type && !strcmp(nic->type, "vif");
 }
 
+/* Six numbers with something between them, as in xl, which goes on with what it has read of another one. */
+static bool is_mac(const char *text)
+{
+    char *end;
+
+    for (int i = 0; i < 6; i++) {
+        if (!isxdigit((unsigned char)*text) || strtoul(text, &end, 16) > 255)
+            return false;
+        text = end + (i < 5 && *end);
+    }
+    return !*text;
+}
+
 static int check(const char *source, int n, const struct nic *nic, bool firewall, struct fault *fault)
 {
     static const char any_mac[] = "00:16:3e:00:00:00";
     struct frame_filter_rules rules;
 
+    if (nic->mac && !is_mac(nic->mac))
+        return fault_set(fault, -EINVAL, "%s: vif %d: mac=%s: not a MAC address", source, n, nic->mac);
+    if (nic->type && strcmp(nic->type, "ioemu") && !is_vif_alone(nic))
+        return fault_set(fault, -EINVAL, "%s: vif %d: type=%s: there are ioemu and vif", source, n, nic->type);
+    if (nic->name && (strlen(nic->name) > NAME_LENGTH_MAX || strchr(nic->name, '/')))
+        return fault_set(fault, -EINVAL, "%s: vif %d: vifname=%s: at most %d octets, since libxl adds \"-emu\" to it, "
+                         "and no slash", source, n, nic->name, NAME_LENGTH_MAX);
     if (!is_vif_alone(nic) && nic->model && !model_known(nic->model))
         return fault_set(fault, -EINVAL,
                          "%s: vif %d: model=%s: QEMU in the stub domain has e1000, rtl8139 and virtio-net",
@@ -86,15 +114,20 @@ static bool is_helper(const char *script, const struct nic_scripts *scripts)
     return script && !strcmp(script, scripts->helper);
 }
 
+/* The script that our own one runs; NULL: vif-bridge. */
+static const char *script_of(const struct nic *nic, const struct nic_scripts *scripts)
+{
+    const char *script = is_helper(nic->script, scripts) ? nic->forward : nic->script ? nic->script : scripts->standard;
+
+    return is_helper(script, scripts) ? NULL : script;
+}
+
 static int add_script(const struct nic *nic, const struct nic_scripts *scripts, char **more)
 {
-    bool ours = is_helper(nic->script, scripts);
-    const char *theirs = ours ? nic->forward : nic->script ? nic->script : scripts->standard;
+    const char *theirs = script_of(nic, scripts);
 
-    if (nic->forward && !ours)
+    if (nic->forward && !is_helper(nic->script, scripts))
         return -EINVAL;
-    if (is_helper(theirs, scripts))
-        theirs = NULL;
     if (asprintf(more, "script=%s%s%s", scripts->helper, theirs ? ",forwarddev=" : "", theirs ? theirs : "") >= 0)
         return 0;
     *more = NULL;
@@ -106,6 +139,36 @@ bool nic_backend_is_elsewhere(const char *backend)
     return *backend && strcmp(backend, "0") != 0 && strcmp(backend, "Domain-0") != 0;
 }
 
+/* Its vifs are made by our script. */
+static bool is_helped(const struct nic *nic, const struct nic_scripts *scripts)
+{
+    return scripts->helper &&
+           !(nic->backend && *nic->backend ? nic_backend_is_elsewhere(nic->backend) : scripts->elsewhere);
+}
+
+/* A script that a driver domain does not run is in dom0, and so is a bridge, if the script is vif-bridge. */
+static int check_dom0(const char *source, int n, const struct nic *nic, const struct nic_scripts *scripts,
+                      struct fault *fault)
+{
+    const char *script = script_of(nic, scripts);
+    bool relative = script && *script != '/';
+    cleanup_free char *file = NULL, *interface = NULL;
+
+    if (!scripts->interfaces || !is_helped(nic, scripts))
+        return 0;
+    if (asprintf(&file, "%s%s%s", relative ? scripts->folder : "", relative ? "/" : "", script ? script : "") < 0 ||
+        asprintf(&interface, "%s/%s", scripts->interfaces, nic->bridge ? nic->bridge : "") < 0)
+        return fault_set(fault, -ENOMEM, "%s: out of memory", source);
+    if (nic->bridge && (!script || !strcmp(script, "vif-bridge")) &&
+        (strchr(nic->bridge, '/') || access(interface, F_OK)))
+        return fault_set(fault, -EINVAL, "%s: vif %d: bridge=%s: dom0 has no interface of this name", source, n,
+                         nic->bridge);
+    if (script && access(file, X_OK))
+        return fault_set(fault, -EINVAL, "%s: vif %d: script=%s%s%s: %s", source, n, script, relative ? ": " : "",
+                         relative ? file : "", strerror(errno));
+    return 0;
+}
+
 int nic_script(const char *fields, const struct nic_scripts *scripts, char **more)
 {
     cleanup_free char *copy = strdup(fields);
@@ -115,7 +178,7 @@ int nic_script(const char *fields, const struct nic_scripts *scripts, char **mor
     if (!copy)
         return -ENOMEM;
     split(copy, &nic);
-    if (!scripts->helper || (nic.backend && *nic.backend ? nic_backend_is_elsewhere(nic.backend) : scripts->elsewhere))
+    if (!is_helped(&nic, scripts))
         return 0;
     return add_script(&nic, scripts, more);
 }
@@ -157,18 +220,20 @@ static int make_line(XLU_ConfigList *list, int count, const struct nic_scripts *
     return -ENOMEM;
 }
 
-static int read_one(const char *source, int n, const char *entry, bool firewall, struct nic_count *nics,
-                    struct fault *fault)
+static int read_one(const char *source, int n, const char *entry, bool firewall, const struct nic_scripts *scripts,
+                    struct nic_count *nics, struct fault *fault)
 {
     cleanup_free char *copy = strdup(entry);
     struct nic nic = {0};
+    int rc;
 
     if (!copy)
         return fault_set(fault, -ENOMEM, "%s: out of memory", source);
     split(copy, &nic);
     nics->all++;
     nics->emulated += !is_vif_alone(&nic);
-    return check(source, n, &nic, firewall, fault);
+    rc = check(source, n, &nic, firewall, fault);
+    return rc || !scripts ? rc : check_dom0(source, n, &nic, scripts, fault);
 }
 
 int nics_read(XLU_Config *xlu, const char *source, bool firewall, const struct nic_scripts *scripts,
@@ -185,7 +250,7 @@ int nics_read(XLU_Config *xlu, const char *source, bool firewall, const struct n
         const char *entry = xlu_cfg_get_listitem(list, i);
 
         if (entry)
-            rc = read_one(source, i, entry, firewall, nics, fault);
+            rc = read_one(source, i, entry, firewall, scripts, nics, fault);
     }
     if (rc || !scripts || !scripts->helper)
         return rc;

@@ -18,6 +18,8 @@ struct nic_scripts {
     const char *helper; /* ours, stubdom-vif; NULL: the config's list stays as it is */
     char *standard;     /* vif.default.script of xl.conf, or NULL; malloc'd */
     bool elsewhere;     /* vif.default.backend: a driver domain has the vifs, and we are not there */
+    /* Where dom0 has its interfaces, and scripts that come without a path; NULL: nobody looks. */
+    const char *interfaces, *folder;
 };
 
 struct nic_count {
@@ -27,7 +29,8 @@ struct nic_count {
 
 /*
  * Counts them, and refuses what would be found out when the guest is half made: a model that the stub
- * domain's QEMU has not, an ip= of which no firewall can be made (`firewall`: there is one). *line is
+ * domain's QEMU has not, an ip= of which no firewall can be made (`firewall`: there is one), a bridge or a script that
+ * dom0 has not; and what xl would only say that it does not understand: a MAC, a type. *line is
  * "vif=[...]" that must replace the config's list, so that the helper runs for each (malloc'd), or NULL.
  * The user's own script goes along as forwarddev=, a word of COLO's that libxl otherwise only stores.
  * Returns 0, or a negative errno with the fault described.

@@ -31,33 +31,33 @@ static int look(const struct output_spec *spec)
     }
 }
 
-static int check(const char *source, const char *text, struct fault *fault)
+static int check(const char *source, const char *text, bool here, struct fault *fault)
 {
     struct output_spec spec;
     const char *why = output_spec_read(&spec, text);
 
     if (!why && spec.kind == OUTPUT_PIPE)
         why = "pipe: is not served; use unix:";
-    if (!why && look(&spec))
+    if (!why && here && look(&spec))
         why = strerror(errno);
     return why ? fault_set(fault, -EINVAL, "%s: serial = \"%s\": %s", source, text, why) : 0;
 }
 
-int serials_check(XLU_Config *xlu, const char *source, struct fault *fault)
+int serials_check(XLU_Config *xlu, const char *source, bool here, struct fault *fault)
 {
     XLU_ConfigList *list;
     const char *text;
     int count, rc = 0;
 
     if (!xlu_cfg_get_string(xlu, "serial", &text, 1))
-        return check(source, text, fault);
+        return check(source, text, here, fault);
     if (xlu_cfg_get_list(xlu, "serial", &list, &count, 1))
         return 0;
     if (count > PORTS)
         return fault_set(fault, -EINVAL, "%s: serial: %d ports, and a guest has %d", source, count, PORTS);
     for (int i = 0; !rc && i < count; i++) {
         text = xlu_cfg_get_listitem(list, i);
-        rc = text ? check(source, text, fault) : 0;
+        rc = text ? check(source, text, here, fault) : 0;
     }
     return rc;
 }

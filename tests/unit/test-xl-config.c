@@ -219,14 +219,11 @@ static void test_refused(void **state)
          "g.cfg: serial = \"unix:/s,server\": a server must not wait for its client; add ,nowait"},
         {GUEST "serial = \"pipe:/x\"\n", "g.cfg: serial = \"pipe:/x\": pipe: is not served; use unix:"},
         {GUEST "serial = \"what\"\n", "g.cfg: serial = \"what\": not a kind of output that is known"},
-        {GUEST "serial = \"/dev/ttyNONE\"\n", "g.cfg: serial = \"/dev/ttyNONE\": No such file or directory"},
-        {GUEST "serial = \"file:/nosuch/x\"\n", "g.cfg: serial = \"file:/nosuch/x\": No such file or directory"},
-        {GUEST "serial = \"file:/etc/passwd/x\"\n", "g.cfg: serial = \"file:/etc/passwd/x\": Not a directory"},
         {GUEST "serial = [ \"pty\", \"pty\", \"pty\", \"pty\", \"pty\" ]\n",
          "g.cfg: serial: 5 ports, and a guest has 4"},
         {GUEST "serial = [ \"pty\", \"none\", \"file:/tmp/a, \\\"b\\\"\", \"tcp::1,server,nowait\" ]\n", ""},
         {GUEST "serial = [ ]\n", ""}, {GUEST "serial = \"/dev/null\"\n", ""}, {GUEST "serial = \"\"\n", ""},
-        {GUEST "serial = \"file:x\"\n", ""}, {GUEST "serial = \"file:/x\"\n", ""},
+        {GUEST "serial = \"file:/nosuch/x\"\n", ""},
         {GUEST "device_model_args_pv = [ \"-xen-domid\", \"5\" ]\n",
          "g.cfg: device_model_args_pv = \"-xen-domid\": dom0's daemon would get them, which is no QEMU"},
         {GUEST "device_model_args_pv = \"-S\"\n",
@@ -264,6 +261,21 @@ static void test_refused(void **state)
          "g.cfg: vif 0: ip=: the firewall takes up to 16 IPv4 and IPv6 addresses, separated by "
          "blanks (stubdom_firewall = 0 turns it off)"},
         {GUEST "vif = [ \"model=virtio-net, ip=10.0.0.1 fd00::/64\", \"\" ]\n", ""},
+        /* xl would say so, and go on with another MAC, or with both NICs. */
+        {GUEST "vif = [ \"mac=00:16:3e:zz:00:01\" ]\n", "g.cfg: vif 0: mac=00:16:3e:zz:00:01: not a MAC address"},
+        {GUEST "vif = [ \"\", \"mac=00:16:3e:11:22:333\" ]\n",
+         "g.cfg: vif 1: mac=00:16:3e:11:22:333: not a MAC address"},
+        {GUEST "vif = [ \"mac=00:16:3e:11:22\" ]\n", "g.cfg: vif 0: mac=00:16:3e:11:22: not a MAC address"},
+        {GUEST "vif = [ \"mac=00:16:3e:11:22:33:44\" ]\n",
+         "g.cfg: vif 0: mac=00:16:3e:11:22:33:44: not a MAC address"},
+        {GUEST "vif = [ \"mac=\" ]\n", "g.cfg: vif 0: mac=: not a MAC address"},
+        {GUEST "vif = [ \"mac=0:16:3E:1:2:3\", \"mac=00-16-3e-aa-bb-cc\" ]\n", ""},
+        {GUEST "vif = [ \"vifname=twelve-octet\" ]\n", "g.cfg: vif 0: vifname=twelve-octet: at most 11 octets, since libxl "
+         "adds \"-emu\" to it, and no slash"},
+        {GUEST "vif = [ \"vifname=a/b\" ]\n", "g.cfg: vif 0: vifname=a/b: at most 11 octets, since libxl "
+         "adds \"-emu\" to it, and no slash"},
+        {GUEST "vif = [ \"vifname=elevenoctet\" ]\n", ""},
+        {GUEST "vif = [ \"type=netfront\" ]\n", "g.cfg: vif 0: type=netfront: there are ioemu and vif"},
         {GUEST "usbdev = [ \"hostbus=1,hostaddr=2\" ]\n",
          "g.cfg: usbdev: a USB device of dom0's, which QEMU in a stub domain cannot reach"},
         {GUEST "usbctrl = [ \"type=devicemodel\" ]\nusbdev = [ \"hostbus=1,hostaddr=2\" ]\n",
@@ -597,6 +609,73 @@ static void test_least_memory(void **state)
     files = 0;
 }
 
+/* Likewise the daemon; of a guest that is made elsewhere, nobody knows. */
+static void test_serials_of_dom0(void **state)
+{
+    static const struct { const char *value, *fault; } cases[] = {
+        {"/dev/ttyNONE", "No such file or directory"}, {"file:/nosuch/x", "No such file or directory"},
+        {"file:/etc/passwd/x", "Not a directory"}, {"file:/x", ""}, {"file:x", ""}, {"/dev/tty", ""}, {"unix:/nosuch/x", ""},
+    };
+    struct host_config with = {.here = true};
+    struct settings settings;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[512], expected[512] = "";
+
+        snprintf(text, sizeof(text), GUEST "serial = [ '%s' ]\n", cases[i].value);
+        if (*cases[i].fault)
+            snprintf(expected, sizeof(expected), "g.cfg: serial = \"%s\": %s", cases[i].value, cases[i].fault);
+        host = &with;
+        assert_string_equal(work_out(text, &settings), expected);
+        settings_dispose(&settings);
+        host = NULL;
+        assert_string_equal(work_out(text, &settings), "");
+        settings_dispose(&settings);
+    }
+}
+
+/* What dom0 has not got, the hotplug script would find out when the guest is half made. */
+static void test_nics_of_dom0(void **state)
+{
+    static const struct {
+        const char *standard;
+        bool elsewhere;
+        const char *vif, *fault;
+    } cases[] = {
+        {NULL, false, "bridge=tests", ""}, {NULL, false, "", ""}, {NULL, false, "script=run", ""},
+        {NULL, false, "bridge=xenbr9", "g.cfg: vif 0: bridge=xenbr9: dom0 has no interface of this name"},
+        {NULL, false, "bridge=../docs", "g.cfg: vif 0: bridge=../docs: dom0 has no interface of this name"},
+        {"vif-bridge", false, "bridge=b", "g.cfg: vif 0: bridge=b: dom0 has no interface of this name"},
+        {NULL, false, "script=vif-bridge,bridge=b", "g.cfg: vif 0: bridge=b: dom0 has no interface of this name"},
+        /* Another script's words for a bridge are its own. */
+        {"run", false, "bridge=b", ""}, {NULL, false, "script=run,bridge=b.5", ""},
+        {NULL, false, "script=/bin/true,bridge=b", ""},
+        {NULL, false, "script=nosuch", "g.cfg: vif 0: script=nosuch: tests/unit/nosuch: No such file or directory"},
+        {NULL, false, "script=/bin/nosuch", "g.cfg: vif 0: script=/bin/nosuch: No such file or directory"},
+        {NULL, false, "script=unit.h", "g.cfg: vif 0: script=unit.h: tests/unit/unit.h: Permission denied"},
+        {"nosuch", false, "", "g.cfg: vif 0: script=nosuch: tests/unit/nosuch: No such file or directory"},
+        /* A driver domain's. */
+        {NULL, false, "backend=net,bridge=b,script=nosuch", ""}, {NULL, true, "bridge=b", ""},
+        {NULL, true, "backend=0,bridge=b", "g.cfg: vif 0: bridge=b: dom0 has no interface of this name"},
+    };
+    struct host_config with = {.nics = {.helper = "/vif", .interfaces = ".", .folder = "tests/unit"}};
+    struct settings settings;
+
+    (void)state;
+    host = &with;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[512];
+
+        with.nics.standard = (char *)cases[i].standard;
+        with.nics.elsewhere = cases[i].elsewhere;
+        snprintf(text, sizeof(text), GUEST "vif = [ '%s' ]\n", cases[i].vif);
+        assert_string_equal(work_out(text, &settings), cases[i].fault);
+        settings_dispose(&settings);
+    }
+    host = NULL;
+}
+
 /* The config's NICs, and what xl gets instead. */
 static void test_nic_scripts(void **state)
 {
@@ -748,6 +827,8 @@ int main(void)
         cmocka_unit_test(test_boot_keys),
         cmocka_unit_test(test_many_devices),
         cmocka_unit_test(test_least_memory),
+        cmocka_unit_test(test_serials_of_dom0),
+        cmocka_unit_test(test_nics_of_dom0),
         cmocka_unit_test(test_nic_scripts),
         cmocka_unit_test(test_room_for_nics),
         cmocka_unit_test(test_grant_frames),
