@@ -14,7 +14,7 @@
 
 struct host_config {
     int xen_minor;                 /* the host has Xen 4.this, says the caller; 0: all keys and disks are allowed */
-    bool here;                     /* the guest is made on it now, says the caller: what it needs of dom0 must be there */
+    bool here;                     /* the guest is made on it now, says the caller: what it needs must be there */
     const struct flavour *flavour; /* of HVM guests whose config names none; NULL: none */
     bool require;                  /* an HVM guest without a stub domain is not started */
     const char *disk_helper;       /* what dom0 runs for a disk, stubdom-block; NULL: Xen's script */

@@ -270,8 +270,8 @@ static void test_refused(void **state)
          "g.cfg: vif 0: mac=00:16:3e:11:22:33:44: not a MAC address"},
         {GUEST "vif = [ \"mac=\" ]\n", "g.cfg: vif 0: mac=: not a MAC address"},
         {GUEST "vif = [ \"mac=0:16:3E:1:2:3\", \"mac=00-16-3e-aa-bb-cc\" ]\n", ""},
-        {GUEST "vif = [ \"vifname=twelve-octet\" ]\n", "g.cfg: vif 0: vifname=twelve-octet: at most 11 octets, since libxl "
-         "adds \"-emu\" to it, and no slash"},
+        {GUEST "vif = [ \"vifname=twelve-octet\" ]\n",
+         "g.cfg: vif 0: vifname=twelve-octet: at most 11 octets, since libxl adds \"-emu\" to it, and no slash"},
         {GUEST "vif = [ \"vifname=a/b\" ]\n", "g.cfg: vif 0: vifname=a/b: at most 11 octets, since libxl "
          "adds \"-emu\" to it, and no slash"},
         {GUEST "vif = [ \"vifname=elevenoctet\" ]\n", ""},
@@ -614,7 +614,8 @@ static void test_serials_of_dom0(void **state)
 {
     static const struct { const char *value, *fault; } cases[] = {
         {"/dev/ttyNONE", "No such file or directory"}, {"file:/nosuch/x", "No such file or directory"},
-        {"file:/etc/passwd/x", "Not a directory"}, {"file:/x", ""}, {"file:x", ""}, {"/dev/tty", ""}, {"unix:/nosuch/x", ""},
+        {"file:/etc/passwd/x", "Not a directory"}, {"file:/x", ""}, {"file:x", ""},
+        {"/dev/tty", ""}, {"unix:/nosuch/x", ""},
     };
     struct host_config with = {.here = true};
     struct settings settings;
