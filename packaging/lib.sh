@@ -33,6 +33,12 @@ dom0_suite() {
     esac
 }
 
+# tree_version: this repository's commit; a source package, which may lie in somebody's repository, says it itself.
+tree_version() {
+    cat "$REPO/.version" 2>/dev/null ||
+        git -c safe.directory='*' -C "$REPO" describe --always --dirty --tags 2>/dev/null || echo unknown
+}
+
 # need_root: re-executes the calling script by sudo when it is not root.
 need_root() {
     [ "$(id -u)" -eq 0 ] && return
