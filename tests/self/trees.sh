@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Which version a tree is of, whatever its repository is. Sourced by run, on the host, after
+# Which version a tree is of, whatever its repository is; a cache that was copied. Sourced by run, on the host, after
 # commits.sh: the build root has no git.
 
 # version_in TREE: what the scripts in it would say.
@@ -16,3 +16,15 @@ alone() { mkdir "$work/alone" && [ "$(GIT_CEILING_DIRECTORIES=$work version_in "
 check "a worktree knows its commit" in_worktree
 check "a source package knows its version, also in another's repository" in_package
 check "a tree without git says so" alone
+
+# The configuration of apt names its folder: a copy makes its own.
+copied_cache() {
+    local apt=$work/cache/apt
+    mkdir -p "$apt/lists"
+    sed "s,$CACHE/apt,/nowhere/apt," "$CACHE/apt/apt.conf" >"$apt/apt.conf"
+    cp "$CACHE/apt/"*.list "$apt/"
+    touch "$apt/updated"
+    XEN_STUBDOM_CACHE=$work/cache packaging/apt-private update && grep -F "\"$apt\"" "$apt/apt.conf"
+}
+packaging/apt-private update >/dev/null
+check "a copied cache's apt is that of its folder" copied_cache
