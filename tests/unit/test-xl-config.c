@@ -530,14 +530,14 @@ static void test_boot_files(void **state)
 static const char *many(int nics, int disks, const char *more)
 {
     static char text[4096];
-    size_t n = sprintf(text, "%s%s\nvif = [ ", GUEST "vnc = 0\nvga = \"none\"\n", more);
+    size_t n = sprintf(text, "%svif = [ ", GUEST "vnc = 0\nvga = \"none\"\n");
 
     for (int i = 0; i < nics; i++)
         n += sprintf(text + n, "'bridge=b', ");
     n += sprintf(text + n, "]\ndisk = [ ");
     for (int i = 0; i < disks; i++)
         n += sprintf(text + n, "'/x,raw,xvd%c,rw', ", 'a' + i);
-    sprintf(text + n, "]\n");
+    sprintf(text + n, "]\n%s\n", more); /* the last of a kind counts */
     return text;
 }
 
@@ -741,6 +741,8 @@ static void test_room_for_nics(void **state)
     static const struct { const char *more; int room; } cases[] = {
         { "", 29 }, { "vga = 'stdvga'", 28 }, { "hdtype = 'ahci'", 28 }, { "usbversion = 3", 28 },
         { "xen_platform_pci = 0", 30 }, { "soundhw = 'hda'", 28 }, { "soundhw = 'sb16'", 29 },
+        { "disk = [ '/x,raw,sda,rw' ]", 28 }, { "disk = [ '/x,raw,sda,rw', '/y,raw,sdb,rw' ]", 28 },
+        { "pci = [ '0000:00:03.0', '0000:00:04.0' ]", 27 },
         { "vendor_device = 'xenserver'\nvga = 'cirrus'\nusbversion = 2", 26 },
     };
     struct settings settings;
