@@ -5,6 +5,8 @@
 # builds and clones (default: $XDG_CACHE_HOME/xen-stubdom or ~/.cache/xen-stubdom). XEN, the release of
 # Xen that dom0 has: it decides against which Debian's libraries dom0's programs are built, and where
 # the files in Xen's boot directory go. XENFIRMWAREDIR, that directory, where it is not Debian's.
+# BUILD_ROOT=/: this system is the build root, there is no network, and what is fetched elsewhere is in
+# archive/ (debian/rules of the source package sets it).
 
 set -euo pipefail
 umask 022 # whoever calls: modes are a part of images and packages
@@ -18,7 +20,11 @@ XENFIRMWAREDIR=${XENFIRMWAREDIR:-/usr/lib/xen-$XEN/boot}
 # Of files that are another one for each Xen: none for Debian 13's.
 XEN_SUFFIX=-$XEN
 [ "$XEN" != 4.20 ] || XEN_SUFFIX=
-export REPO CACHE BUILD LOGS XEN XEN_SUFFIX XENFIRMWAREDIR
+BUILD_ROOT=${BUILD_ROOT:-}
+# What the build root calls the two folders.
+IN_REPO=/repo IN_CACHE=/cache
+[ "$BUILD_ROOT" != / ] || IN_REPO=$REPO IN_CACHE=$CACHE
+export REPO CACHE BUILD LOGS XEN XEN_SUFFIX XENFIRMWAREDIR BUILD_ROOT
 mkdir -p "$CACHE" "$LOGS"
 
 # die MESSAGE: one clear line and exit 1.
@@ -39,9 +45,10 @@ tree_version() {
         git -c safe.directory='*' -C "$REPO" describe --always --dirty --tags 2>/dev/null || echo unknown
 }
 
-# need_root: re-executes the calling script by sudo when it is not root.
+# need_root: re-executes the calling script by sudo when it is not root. A build root has to be entered as root;
+# whoever is in it need not be.
 need_root() {
-    [ "$(id -u)" -eq 0 ] && return
+    [ "$(id -u)" -ne 0 ] && [ "$BUILD_ROOT" != / ] || return 0
     command -v sudo >/dev/null || die "must run as root (sudo is not installed)"
     local keep=XEN,XENFIRMWAREDIR,XEN_STUBDOM_CACHE,XDG_CACHE_HOME,HOME,BUILD,LOGS,VERBOSE,VERSION
     exec sudo --preserve-env="$keep,OLD_SOURCES,SOURCE_DATE_EPOCH,RUMP,ROUNDS,LAB_GUESTS" "$0" "$@"
