@@ -138,6 +138,14 @@ kept() {
     return $rc
 }
 
+# if_free NAME COMMAND...: like locked, but does nothing while anybody has the lock.
+if_free() {
+    local fd
+    exec {fd}>>"$CACHE/lock.$1"
+    if flock --exclusive --nonblock "$fd"; then ("${@:2}" {fd}>&-); fi
+    exec {fd}>&-
+}
+
 hold_lock() {
     local how=$1 lock=$CACHE/lock.$2 fd rc
     shift 2

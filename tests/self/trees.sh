@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Which version a tree is of, whatever its repository is; a cache that was copied. Sourced by run, on the host, after
-# commits.sh: the build root has no git.
+# commits.sh: the build root has no git. And which kernels' trees stay in the cache.
 
 # version_in TREE: what the scripts in it would say.
 version_in() { mkdir -p "$1/packaging" && cp packaging/lib.sh "$1/packaging/" && bash -c '. "$1"; tree_version' - "$1/packaging/lib.sh"; }
@@ -28,3 +28,19 @@ copied_cache() {
 }
 packaging/apt-private update >/dev/null
 check "a copied cache's apt is that of its folder" copied_cache
+
+# Kernels' trees: the three asked for last stay, and one that somebody builds; what is another's does.
+prunes() {
+    local cache=$work/kernels n pid rc=0
+    mkdir -p "$cache"/{src,work}/linux-{1..6}-a "$cache"/src/{linux-2-a.part,linux-7-b,qemu-1} "$cache/work/x86_64-qemu"
+    for n in 1 2 3 4 5 6; do touch -d "2026-01-0$n" "$cache/work/linux-$n-a"; done
+    flock "$cache/lock.src.linux-2-a" sleep 60 &
+    pid=$!
+    while flock -n "$cache/lock.src.linux-2-a" true; do sleep 0.1; done
+    XEN_STUBDOM_CACHE=$cache kernel-config/prune linux-3-a || rc=$?
+    kill "$pid"
+    (cd "$cache" && echo src/* work/*) | tee "$work/stays"
+    [ "$rc" -eq 0 ] && [ "$(cat "$work/stays")" = "src/linux-2-a src/linux-2-a.part src/linux-3-a src/linux-5-a src/linux-6-a \
+src/qemu-1 work/linux-2-a work/linux-3-a work/linux-5-a work/linux-6-a work/x86_64-qemu" ]
+}
+check "of kernels' trees those stay that somebody wants" prunes
