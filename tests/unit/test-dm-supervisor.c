@@ -30,7 +30,7 @@ static struct {
     pid_t old, confined;
 } *shared;
 static int given_up;
-static char file[] = "/tmp/dm-supervisor-XXXXXX";
+static char file[] = "/tmp/dm-supervisor-XXXXXX", another[] = "/tmp/dm-supervisor-another";
 
 static void count_line(void *data, enum log_level level, const char *line)
 {
@@ -338,7 +338,7 @@ static enum child_status outlives_its_services(void *data, int peer, int boss)
 static int run(enum child_status (*keeper)(void *, int, int), enum child_status (*worker)(void *, int, int))
 {
     struct loop loop;
-    struct supervisor_job job = { .run_keeper = keeper, .run_worker = worker, .files = { file },
+    struct supervisor_job job = { .run_keeper = keeper, .run_worker = worker,
                                   .given_up = note_given_up, .inherit = note_inherited,
                                   .must_end = must_end, .is_over = is_over,
                                   .keeper_asks = keeper_asks, .worker_asks = worker_asks,
@@ -348,6 +348,12 @@ static int run(enum child_status (*keeper)(void *, int, int), enum child_status 
     int in_child, status;
 
     close(open(file, O_CREAT, 0600));
+    close(open(another, O_CREAT, 0600));
+    supervisor_add_file(&job, file);
+    supervisor_add_file(&job, another);
+    /* What has its name at the end is another's. */
+    unlink(another);
+    assert_int_equal(symlink("/", another), 0);
     given_up = 0;
     loop_init(&loop, clock_now_ms);
     job.signal_fd = signals_open();
@@ -355,6 +361,7 @@ static int run(enum child_status (*keeper)(void *, int, int), enum child_status 
     if (in_child)
         _exit(status);
     assert_int_equal(access(file, F_OK), -1);
+    assert_int_equal(unlink(another), 0);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_true(services[0] < 0 && services[1] < 0);
     signals_told(job.signal_fd);

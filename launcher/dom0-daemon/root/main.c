@@ -252,14 +252,12 @@ static void worker_asks(void *data, int fd)
 /* The sockets that we made and nobody else removes. */
 static void list_files(const struct setup *setup, struct supervisor_job *job)
 {
-    size_t n = 0;
-
     for (unsigned int i = 0; i < setup->options.monitor_count; i++)
         if (setup->options.monitors[i].path[0])
-            job->files[n++] = setup->options.monitors[i].path;
-    for (int i = 0; i < setup->console_count && n < SUPERVISOR_MAX_FILES; i++)
+            supervisor_add_file(job, setup->options.monitors[i].path);
+    for (int i = 0; i < setup->console_count; i++)
         if (setup->specs[i].kind == OUTPUT_UNIX && setup->specs[i].server)
-            job->files[n++] = setup->specs[i].path;
+            supervisor_add_file(job, setup->specs[i].path);
 }
 
 /* -------- what root serves the two with -------- */

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 /* How long a child may take to end before it is killed. */
@@ -538,6 +539,23 @@ static struct outcome reign(const struct supervisor_job *job)
     return out;
 }
 
+void supervisor_add_file(struct supervisor_job *job, const char *path)
+{
+    struct stat st;
+
+    if (job->file_count < SUPERVISOR_MAX_FILES && !lstat(path, &st))
+        job->files[job->file_count++] = (struct supervisor_file){ path, st.st_dev, st.st_ino };
+}
+
+static void remove_files(const struct supervisor_job *job)
+{
+    struct stat st;
+
+    for (size_t i = 0; i < job->file_count; i++)
+        if (!lstat(job->files[i].path, &st) && st.st_dev == job->files[i].device && st.st_ino == job->files[i].inode)
+            unlink(job->files[i].path);
+}
+
 int supervise(const struct supervisor_job *job, int *in_child)
 {
     struct window deaths = { .next = 0 };
@@ -557,7 +575,6 @@ int supervise(const struct supervisor_job *job, int *in_child)
     *in_child = out.what == IN_CHILD;
     if (*in_child)
         return out.status;
-    for (size_t i = 0; i < SUPERVISOR_MAX_FILES && job->files[i]; i++)
-        unlink(job->files[i]);
+    remove_files(job);
     return out.status;
 }

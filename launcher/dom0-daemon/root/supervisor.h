@@ -18,8 +18,9 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
-#define SUPERVISOR_MAX_FILES 16
+#define SUPERVISOR_MAX_FILES 24 /* four monitors, nine serial ports, eight channels */
 /* More in so long a time, and it gives up: something is wrong, or attacks. */
 #define SUPERVISOR_MAX_RESTARTS 5
 #ifndef SUPERVISOR_WINDOW_MS
@@ -73,8 +74,15 @@ struct supervisor_job {
     void *data;
     int signal_fd; /* HUP, INT, TERM and CHLD are blocked and come here; no child keeps it */
     struct loop *loop; /* the supervisor's own; may have other things to wait for */
-    const char *files[SUPERVISOR_MAX_FILES + 1]; /* to be removed at the end; NULL-terminated */
+    struct supervisor_file { const char *path; dev_t device; ino_t inode; } files[SUPERVISOR_MAX_FILES];
+    size_t file_count;
 };
+
+/*
+ * PATH, which is there, and whose text stays, is removed at the end if it is the same file still: on the host that a
+ * guest migrates within, its successor has made a socket of the same name by then.
+ */
+void supervisor_add_file(struct supervisor_job *job, const char *path);
 
 /*
  * Returns an exit status when all is over, perhaps in the heir; in a child process that is
