@@ -385,6 +385,42 @@ static void test_unix_server_one_peer_at_a_time(void **state)
     close(first);
 }
 
+/* It has said something that nobody wanted yet, and closed: the next one is served all the same. */
+static void test_a_peer_that_is_gone_unnoticed(void **state)
+{
+    char buf[16];
+    int first, second;
+
+    assert_int_equal(open_text("unix:%s,server,nowait", OUTPUT_ROLE_SERIAL), 0);
+    first = connect_unix();
+    turn();
+    assert_int_equal(write(first, "old", 3), 3);
+    close(first);
+    calls = 0;
+    second = connect_unix();
+    turn();
+    assert_true(calls > 0); /* what it said could have been read */
+    assert_int_equal(write(second, "new", 3), 3);
+    assert_int_equal(output_read(&output, buf, sizeof(buf)), 3);
+    assert_memory_equal(buf, "new", 3);
+    close(second);
+}
+
+static void test_only_a_socket_makes_room_for_a_socket(void **state)
+{
+    struct stat st;
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+
+    close(fd);
+    assert_int_equal(open_text("unix:%s,server,nowait", OUTPUT_ROLE_SERIAL), -EEXIST);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(S_ISREG(st.st_mode));
+    unlink(path);
+    assert_int_equal(open_text("unix:%s,server,nowait", OUTPUT_ROLE_SERIAL), 0);
+    output_dispose(&output);
+    assert_int_equal(open_text("unix:%s,server,nowait", OUTPUT_ROLE_SERIAL), 0);
+}
+
 static void test_peer_that_never_reads(void **state)
 {
     char chunk[4096] = "";
@@ -447,6 +483,8 @@ int main(void)
         TEST(test_pty_takes_no_inotify),
         TEST(test_pty_slow_viewer_is_back_pressure),
         TEST(test_unix_server_one_peer_at_a_time),
+        TEST(test_a_peer_that_is_gone_unnoticed),
+        TEST(test_only_a_socket_makes_room_for_a_socket),
         TEST(test_peer_that_never_reads),
         TEST(test_tcp_client),
     };

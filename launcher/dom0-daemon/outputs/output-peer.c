@@ -13,7 +13,9 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #define CONNECT_TIMEOUT_MS 3000
@@ -24,11 +26,28 @@ static void peer_drop(struct output *output)
     fd_close(&output->fd);
 }
 
+/*
+ * One that has closed is not noticed while its bytes are not wanted, by a guest that does not read, say. What can be
+ * passed on of them is, before another one takes its place.
+ */
+static void peer_forget_gone(struct output *output)
+{
+    struct pollfd p = { .fd = output->fd };
+
+    if (poll(&p, 1, 0) <= 0)
+        return;
+    output->ready(output->data);
+    if (output->fd >= 0)
+        peer_drop(output);
+}
+
 static void peer_arrived(void *data, short revents)
 {
     struct output *output = data;
     cleanup_close int fd = accept4(output->arrival.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+    if (fd >= 0 && output->fd >= 0)
+        peer_forget_gone(output);
     /* One at a time: a second one is closed at once. */
     if (fd < 0 || output->fd >= 0)
         return;
@@ -79,13 +98,18 @@ static int unix_open(struct output *output, const struct output_spec *spec)
 {
     cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    struct stat old;
 
     if (fd < 0)
         return -errno;
     if (format_text(addr.sun_path, sizeof(addr.sun_path), "%s", spec->path))
         return -ENAMETOOLONG;
-    if (spec->server && unlink(spec->path) && errno != ENOENT)
-        return -errno;
+    if (spec->server && lstat(spec->path, &old) == 0) {
+        /* An earlier guest's, which was killed; nothing else is ours to remove. */
+        if (!S_ISSOCK(old.st_mode))
+            return -EEXIST;
+        unlink(spec->path);
+    }
     return peer_start(output, spec, &fd, (struct sockaddr *)&addr, sizeof(addr));
 }
 
