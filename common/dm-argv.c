@@ -134,6 +134,13 @@ static int refuse_but_none(struct walk *walk, const char *option, const char *va
     return refuse_always(walk, option, value);
 }
 
+/* Of channel=: dom0's daemon serves it in dom0, with the guest's Xen console at the other end. */
+static bool is_libxls_channel(const char *value)
+{
+    return !strncmp(value, "pty,id=libxl-channel", strlen("pty,id=libxl-channel")) ||
+           !strncmp(value, "socket,id=libxl-channel", strlen("socket,id=libxl-channel"));
+}
+
 /* Backends that need nothing of dom0's; stdio is the stub domain's log. */
 static int check_chardev(struct walk *walk, const char *option, const char *value)
 {
@@ -144,6 +151,14 @@ static int check_chardev(struct walk *walk, const char *option, const char *valu
     if (starts_with_word(value, words, ARRAY_SIZE(words)))
         return emit(walk, option, value);
     return refuse_always(walk, option, value);
+}
+
+static int drop_channel(struct walk *walk, const char *option, const char *value)
+{
+    if (!is_libxls_channel(value))
+        return check_chardev(walk, option, value);
+    walk->needs->channel = value;
+    return 0;
 }
 
 /* For options of many kinds: none of those that name a file. */
@@ -489,7 +504,7 @@ static const struct rule rules[] = {
     { "-serial", true, rewrite_serial, NO_PEER "; serial= in the config is served by dom0" },
     { "-parallel", true, check_chardev, NO_PEER },
     { "-debugcon", true, check_chardev, NO_PEER "; \"stdio\" is the stub domain's log" },
-    { "-chardev", true, check_chardev, NO_PEER },
+    { "-chardev", true, drop_channel, NO_PEER },
     { "-monitor", true, refuse_but_none, NO_PEER "; use xl qemu-monitor-command" },
     { "-qmp", true, refuse_but_none, NO_PEER },
     { "-qmp-pretty", true, refuse_but_none, NO_PEER },
@@ -626,6 +641,8 @@ int dm_argv_check_extras(const struct str_list *argv, char error[DM_ERROR_MAX])
             return refuse(&walk, "%s %s: say %s = in the config instead",
                           i == DM_FILE_KERNEL ? "-kernel" : "-initrd", needs.files[i].name,
                           i == DM_FILE_KERNEL ? "kernel" : "ramdisk");
+    if (needs.channel)
+        return refuse(&walk, "-chardev %s: " NO_PEER "; channel= in the config is served by dom0", needs.channel);
     if (needs.nic_count)
         return refuse(&walk, "-netdev type=tap,id=net%u: " NO_NETWORK "; vif= in the config gives "
                       "the guest a NIC", needs.nics[0].devid);

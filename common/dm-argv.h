@@ -53,6 +53,7 @@ struct dm_needs {
     struct dm_serial serials[DM_MAX_SERIALS];
     unsigned int serial_count;
     struct dm_file files[DM_FILES];
+    const char *channel;           /* libxl's words for one of channel=, which dom0's daemon serves; NULL: none */
     bool restore;                  /* QEMU's state comes in by console 2 */
     int restore_fd;                /* answer: the descriptor's number in QEMU */
 };

@@ -332,6 +332,24 @@ static void every_option(void **state)
     assert_int_equal(ARRAY_SIZE(option_rows), ARRAY_SIZE(rules));
 }
 
+/* libxl's for channel= are dom0's daemon's; nobody else's chardev goes the same way. */
+static void channels_are_not_for_qemu(void **state)
+{
+    struct dm_extras extras = extras_plain();
+
+    assert_int_equal(scan((const char *const[]){ "-chardev", "pty,id=libxl-channel1", "-chardev",
+                                                 "socket,id=libxl-channel2,path=/run/a,server=on,wait=off",
+                                                 "-chardev", "null,id=libxl-channel3", NULL }), 0);
+    assert_int_equal(rewrite(&extras), 0);
+    assert_string_equal(out.items[1], "-chardev");
+    assert_string_equal(out.items[2], "null,id=libxl-channel3");
+    for (size_t i = 0; i < out.count; i++)
+        assert_null(strstr(out.items[i], "libxl-channel1"));
+    for (size_t i = 0; i < out.count; i++)
+        assert_null(strstr(out.items[i], "/run/a"));
+    assert_int_equal(scan((const char *const[]){ "-chardev", "socket,id=a,path=/libxl-channel1", NULL }), -EINVAL);
+}
+
 static void restore_is_noticed(void **state)
 {
     assert_int_equal(scan((const char *const[]){ "-incoming", "$STUBDOM_RESTORE_INCOMING_ARG",
@@ -580,6 +598,7 @@ static void extras_of_the_user(void **state)
         { { "-initrd", "/boot/i" }, "say ramdisk = in the config" },
         { { "-netdev", "type=tap,id=net0" }, "vif= in the config" },
         { { "-serial", "/dev/hvc3" }, "serial= in the config" },
+        { { "-chardev", "pty,id=libxl-channel1" }, "channel= in the config" },
         { { "-drive", "file=/root/x" }, "file of dom0" },
         { { "-xen-domid", "5" }, "-xen-domid: this is the toolstack's" },
         { { "--xen-domid", "5" }, "-xen-domid: this is the toolstack's" },
@@ -606,6 +625,7 @@ int main(void)
         cmocka_unit_test_teardown(usual_guest, dispose),
         cmocka_unit_test_teardown(each_rule, dispose),
         cmocka_unit_test_teardown(every_option, dispose),
+        cmocka_unit_test_teardown(channels_are_not_for_qemu, dispose),
         cmocka_unit_test_teardown(restore_is_noticed, dispose),
         cmocka_unit_test_teardown(refused, dispose),
         cmocka_unit_test_teardown(wrong_guest, dispose),
