@@ -1,7 +1,8 @@
 // sources: launcher/xl-stubdom/config.c launcher/xl-stubdom/settings.c launcher/xl-stubdom/pci.c
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/fault.c launcher/xl-stubdom/flavour.c
 // sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/host-config.c launcher/xl-stubdom/nics.c
-// sources: launcher/xl-stubdom/devices.c launcher/xl-stubdom/serials.c launcher/dom0-daemon/outputs/output-spec.c
+// sources: launcher/xl-stubdom/devices.c launcher/xl-stubdom/channels.c launcher/xl-stubdom/serials.c
+// sources: launcher/dom0-daemon/outputs/output-spec.c
 // libs: xlutil xenlight
 /*
  * What xl-stubdom makes of a guest's config: the settings for libxl, or one line that says what is

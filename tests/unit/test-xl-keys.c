@@ -1,7 +1,8 @@
 // sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/config.c launcher/xl-stubdom/fault.c
 // sources: launcher/xl-stubdom/pci.c launcher/xl-stubdom/disks.c launcher/xl-stubdom/nics.c
 // sources: launcher/xl-stubdom/devices.c launcher/xl-stubdom/flavour.c launcher/xl-stubdom/host-config.c
-// sources: launcher/xl-stubdom/serials.c launcher/dom0-daemon/outputs/output-spec.c
+// sources: launcher/xl-stubdom/channels.c launcher/xl-stubdom/serials.c
+// sources: launcher/dom0-daemon/outputs/output-spec.c
 // libs: xlutil xenlight
 /*
  * The table of xl.cfg(5)'s keys: each row does what it says, and docs/limits.md says the same.
@@ -143,7 +144,7 @@ static void test_asked_for_in_vain(void **state)
 {
     static const char *const lines[] = {
         "spice = 1", "p9 = [ 'tag=a,path=/b,security_model=none' ]",
-        "channel = [ 'connection=pty,name=org.qemu.guest_agent.0' ]", "vga = 'qxl'",
+        "vga = 'qxl'",
         "vtpm = [ 'backend=0' ]", "gfx_passthru = 1", "gfx_passthru = 'igd'", "nestedhvm = 1",
         "pci_msitranslate = 1", "sdl = 1", "vfb = [ 'type=vnc' ]", "vkb = [ 'unique-id=a' ]",
         "usbdevice = 'host:1.2'", "usbdevice = [ 'tablet', 'host:1.2' ]", "soundhw = 'all'",

@@ -14,6 +14,7 @@
 // sources: launcher/xl-stubdom/screen-change.c
 // sources: launcher/xl-stubdom/serials.c launcher/dom0-daemon/outputs/output-spec.c
 // cflags: -DGUEST_LOCK_SECONDS=2
+// sources: launcher/xl-stubdom/channels.c
 // libs: xlutil xenlight xenstore xenctrl xentoollog json-c
 /*
  * The whole of xl-stubdom, run as a process, with a script in the place of xl and a scripted view
