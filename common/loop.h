@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LOOP_MAX_FDS 64
-#define LOOP_MAX_TIMERS 64
+#define LOOP_MAX_FDS 96
+#define LOOP_MAX_TIMERS 96
 
 /* The owner fills in events, ready and data, and keeps it in place while added. */
 struct loop_fd {

@@ -6,9 +6,10 @@
 // sources: launcher/dom0-daemon/both/save-opener.c launcher/dom0-daemon/both/message.c tests/unit/fake-xen.c
 // cflags: -Itests/unit -I../unit
 /*
- * Three whole consoles whose frontends do anything in any order: states, grants and
+ * Three whole consoles and a channel whose frontends do anything in any order: states, grants and
  * ports, indices and bytes in the ring, events in storms, while time goes on and
- * grants or ports cannot be had; one is the console that states are saved to. Each input byte is an
+ * grants or ports cannot be had; one is the console that states are saved to. The channel has a socket, to which
+ * clients come, and go as they like. Each input byte is an
  * operation. Nothing may stay mapped or bound at the end, and when nobody does anything more, the
  * loop has nothing to do.
  *
@@ -27,8 +28,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
-#define CONSOLES 3
+#define CONSOLES 4
+#define CLIENTS 2
 
 static struct xencons_interface *page;
 static struct loop loop;
@@ -36,6 +39,8 @@ static struct xen_handles handles;
 static struct pv_console consoles[CONSOLES];
 static int opener[2];
 static char saved[64];
+static struct sockaddr_un channel = { .sun_family = AF_UNIX };
+static int clients[CLIENTS]; /* -1: not there */
 
 static void *the_page(const uint32_t *refs, uint32_t count)
 {
@@ -60,7 +65,8 @@ static void open_console(struct pv_console *console, unsigned int id, const char
 
 static void say_something(struct input *in)
 {
-    struct pv_console *console = &consoles[take(in, 1) % CONSOLES];
+    unsigned int which = take(in, 1);
+    struct pv_console *console = &consoles[which >= 0xc0 ? CONSOLES - 1 : which % (CONSOLES - 1)];
     struct message message = { .type = MESSAGE_FRONTEND, .index = console->id,
                                .state = take(in, 1) % 10, .ring_ref = take(in, 1),
                                .port = take(in, 1) };
@@ -95,9 +101,35 @@ static void answer_opener(int fd, const char *name, bool is_last)
         save_opener_serve(fd, name, 0, is_last);
 }
 
+static void client_acts(struct input *in)
+{
+    static char octets[4096];
+    unsigned int what = take(in, 1);
+    int *client = &clients[what % CLIENTS];
+
+    if (*client < 0) {
+        *client = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)!connect(*client, (struct sockaddr *)&channel, sizeof(channel));
+    } else if (what / CLIENTS % 4 == 0) {
+        close(*client);
+        *client = -1;
+    } else if (what / CLIENTS % 4 == 1) {
+        (void)!recv(*client, octets, sizeof(octets), 0);
+    } else {
+        (void)!send(*client, octets, 1 + take(in, 2) % sizeof(octets), MSG_NOSIGNAL);
+    }
+}
+
 static void obey(struct input *in)
 {
-    switch (take(in, 1) % 8) {
+    unsigned int what = take(in, 1);
+
+    if (what >= 0xe0) {
+        client_acts(in);
+        loop_rest(&loop);
+        return;
+    }
+    switch (what % 8) {
     case 0: say_something(in); break;
     case 1: set_index(in); break;
     case 2: memset(page->out, take(in, 1), sizeof(page->out)); break;
@@ -113,6 +145,7 @@ static void obey(struct input *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = { data, size };
+    char text[200];
 
     fake_xen_reset();
     xen.pages = the_page;
@@ -125,12 +158,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     open_console(&consoles[0], 0, "file:/dev/null");
     open_console(&consoles[1], 3, "pty");
     open_console(&consoles[2], 1, "file:/tmp/state");
+    snprintf(channel.sun_path, sizeof(channel.sun_path), "/tmp/fuzz-dm-channel.%d", getpid());
+    snprintf(text, sizeof(text), "unix:%s,server,nowait", channel.sun_path);
+    open_console(&consoles[3], MESSAGE_STUB_CONSOLES, text);
+    for (int i = 0; i < CLIENTS; i++)
+        clients[i] = -1;
     while (in.size)
         obey(&in);
     for (int i = 0; i < CONSOLES; i++)
         pv_console_dispose(&consoles[i]);
     xen_close(&handles);
     MUST(xen.mapped == 0 && xen.bound == 0);
+    for (int i = 0; i < CLIENTS; i++)
+        close(clients[i]);
+    unlink(channel.sun_path);
     close(opener[0]);
     close(opener[1]);
     unlink(saved);

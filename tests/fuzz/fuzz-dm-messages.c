@@ -4,7 +4,7 @@
 // sources: launcher/dom0-daemon/both/stderr-sink.c
 /*
  * A worker that was taken over, and sends any packets to the keeper and to the supervisor's save
- * opener. To xenstore goes what the packets say, in their order, of its own consoles, states 2 to 6,
+ * opener. To xenstore goes what the packets say, in their order, of its own consoles and channels, states 2 to 6,
  * and nothing else; the first other packet ends the keeper. The opener makes one empty file, always
  * the same name, and keeps no descriptor that comes with a request.
  *
@@ -29,7 +29,7 @@
 
 #define PACKETS 64 /* a socket has room for these */
 
-static const struct store_console consoles[] = { { .id = 0 }, { .id = 1 }, { .id = 3 } };
+static const struct store_console consoles[] = { { .id = 0 }, { .id = 1 }, { .id = 3 }, { .id = 12 } };
 static struct { char path[64], value[16]; } writes[PACKETS]; /* that are to come */
 static int expected, done;
 static unsigned int says, asked; /* xenstore's answers, a bit each */
@@ -142,6 +142,8 @@ static int judge(const void *packet, size_t len)
     else if (message.type == MESSAGE_BACKEND_STATE && (message.index == 1 || message.index == 3) &&
              message.state >= 2 && message.state <= 6)
         expect(state, "/local/domain/0/backend/console/7/%u/state", message.index);
+    else if (message.type == MESSAGE_BACKEND_STATE && message.index == 12 && message.state >= 2 && message.state <= 6)
+        expect(state, "/local/domain/0/backend/console/9/%u/state", 1); /* the guest's channel */
     else
         return CHILD_FAILED;
     return -1;

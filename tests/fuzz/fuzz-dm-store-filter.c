@@ -22,7 +22,7 @@
 #define MOST 8192
 static struct loop loop;
 static struct store_filter filter;
-static const struct store_console consoles[] = { { .id = 0 }, { .id = 1 }, { .id = 3 } };
+static const struct store_console consoles[] = { { .id = 0 }, { .id = 1 }, { .id = 3 }, { .id = 12 } };
 static const struct store_served all = { true, true, true };
 
 static unsigned int rule(const char *path)

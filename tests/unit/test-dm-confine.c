@@ -284,7 +284,7 @@ static void test_limits(void **state)
     for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
         memset(&limits, 0xff, sizeof(limits));
         assert_true(look_at(roles[i], "limits", see_limit));
-        if (limits.processes || limits.files != 64 || limits.core || limits.file_size != 64 << 20)
+        if (limits.processes || limits.files != 96 || limits.core || limits.file_size != 64 << 20)
             fail_msg("role %zu: %d processes, %u files, core of %u, files of %u bytes", i, limits.processes,
                      limits.files, limits.core, limits.file_size);
     }

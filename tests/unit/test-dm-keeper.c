@@ -119,11 +119,11 @@ static int asked[2]; /* the supervisor's end and the keeper's */
 
 static struct log_rotation rotation = { -1, -1 };
 static struct store store;
-static const struct store_console consoles[] = { { .id = 0 }, { .id = 3 } };
+static const struct store_console consoles[] = { { .id = 0 }, { .id = 3 }, { .id = MESSAGE_STUB_CONSOLES } };
 static int run(int (*play)(int fd))
 {
-    struct keeper_job job = { .store = &store, .rotation = rotation, .consoles = consoles, .console_count = 2,
-                              .ask_fd = asked[1] };
+    struct keeper_job job = { .store = &store, .rotation = rotation, .consoles = consoles,
+                              .console_count = ARRAY_LEN(consoles), .ask_fd = asked[1] };
     struct signalfd_siginfo signal;
     int pair[2], status;
     sigset_t set;
@@ -373,6 +373,8 @@ static void test_disobeys_what_it_may_not_do(void **state)
         { { MESSAGE_BACKEND_STATE, 1, 4, 0, 0 }, sizeof(bad) },
         { { MESSAGE_BACKEND_STATE, MESSAGE_MAX_CONSOLES, 4, 0, 0 }, sizeof(bad) },
         { { MESSAGE_BACKEND_STATE, UINT32_MAX, 4, 0, 0 }, sizeof(bad) },
+        { { MESSAGE_BACKEND_STATE, MESSAGE_STUB_CONSOLES + 1, 4, 0, 0 }, sizeof(bad) },
+        { { MESSAGE_BACKEND_STATE, MESSAGE_STUB_CONSOLES, 1, 0, 0 }, sizeof(bad) },
         { { MESSAGE_BACKEND_STATE, 3, 0, 0, 0 }, sizeof(bad) },
         { { MESSAGE_BACKEND_STATE, 3, 1, 0, 0 }, sizeof(bad) },
         { { MESSAGE_BACKEND_STATE, 3, 7, 0, 0 }, sizeof(bad) },
@@ -420,7 +422,7 @@ static int play_haste_everywhere(int fd)
     int64_t until = clock_now_ms() + 1000;
 
     while (clock_now_ms() < until) {
-        for (int i = 0; i < MESSAGE_MAX_CONSOLES; i++)
+        for (int i = 0; i < MESSAGE_STUB_CONSOLES; i++)
             if (shared->event_count < EVENTS)
                 happen(i);
         poll(NULL, 0, 15);
@@ -434,6 +436,35 @@ static void test_haste_everywhere(void **state)
 {
     assert_int_equal(run(play_haste_everywhere), CHILD_ALONE);
     assert_in_range(shared->reads, 80, 200);
+}
+
+/* A guest that has nothing else to do takes none of its stub domain's words, and the worker hears of it slowly. */
+static int play_haste_of_the_guest(int fd)
+{
+    struct message m;
+    int64_t until = clock_now_ms() + 1000;
+    int told = 0;
+
+    while (clock_now_ms() < until) {
+        for (int i = 0; i < MESSAGE_MAX_CHANNELS; i++)
+            if (shared->event_count < EVENTS - 10)
+                happen(MESSAGE_STUB_CONSOLES + i);
+        poll(NULL, 0, 10);
+        while (message_receive(fd, &m) > 0)
+            told += message_is_channel(m.index);
+    }
+    for (int i = 0; i < 10; i++)
+        happen(3);
+    EXPECT(receive(fd, &m) == 1);
+    while (m.index != 3)
+        EXPECT(receive(fd, &m) == 1);
+    return told;
+}
+
+static void test_haste_of_the_guest(void **state)
+{
+    assert_int_equal(run(play_haste_of_the_guest), CHILD_ALONE);
+    assert_in_range(played, 20, 80);
 }
 
 int main(void)
@@ -450,6 +481,7 @@ int main(void)
         TEST(test_disobeys_what_it_may_not_do),
         TEST(test_haste_is_coalesced),
         TEST(test_haste_everywhere),
+        TEST(test_haste_of_the_guest),
     };
 
     return cmocka_run_group_tests_name("dm-keeper", tests, NULL, NULL);

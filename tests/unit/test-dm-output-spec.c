@@ -60,7 +60,7 @@ static void test_refused_with_a_reason(void **state)
         { "tcp::4444,server", "nowait" },      { "unix:/run/s,server", "nowait" },
         { "tcp::4444,server,wait", "wrong" },  { "telnet::4444,server,nowait", "telnet" },
         { "udp::4444", "udp" },                { "vc:80Cx24C", "pty" },
-        { "mon:stdio", "monitor" },            { "chardev:libxl-channel0", "channels" },
+        { "mon:stdio", "monitor" },            { "chardev:libxl-channel0", "QEMU's" },
         { "/dev/parport0", "parallel" },       { "websocket::1", "websocket" },
         { "/dev/nullx", "wrong" },             { "/dev/null,x", "wrong" },
         { "file:", "wrong" },                  { "pipe:", "wrong" },

@@ -17,6 +17,8 @@
 #include "pv-console.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <xen/grant_table.h>
 #include <xen/io/xenbus.h>
 
@@ -38,6 +40,13 @@ static char file[] = "/tmp/dm-console-XXXXXX", input[] = "/tmp/dm-input-XXXXXX";
 
 static int64_t fake_now(void) { return now; }
 
+static char last_line[200];
+
+static void keep_line(void *data, enum log_level level, const char *line)
+{
+    snprintf(last_line, sizeof(last_line), "%s", line);
+}
+
 static void note_state(void *data, unsigned int id, unsigned int state)
 {
     assert_int_equal(id, console.id);
@@ -54,7 +63,7 @@ static void open_console(unsigned int id, const char *format, const char *name)
     memset(&page, 0, sizeof(page));
     state_count = 0;
     loop_init(&loop, fake_now);
-    log_set_sink(NULL, NULL);
+    log_set_sink(keep_line, NULL);
     snprintf(text, sizeof(text), format, name);
     assert_int_equal(output_spec_parse(&spec, text, error, sizeof(error)), 0);
     assert_int_equal(pv_console_open(&console, id, &spec, &loop), 0);
@@ -153,6 +162,64 @@ static void test_handshake_close_and_again(void **state)
     for (size_t i = 0; i < ARRAY_LEN(expected); i++)
         assert_int_equal(states[i], expected[i]);
     close_console();
+}
+
+/* As Linux does when its driver lets go of a channel, and takes it again: from Closed to Initialised. */
+static void test_a_channel_is_of_the_guest(void **state)
+{
+    static const unsigned int expected[] = { XenbusStateInitWait, XenbusStateConnected, XenbusStateClosed,
+                                             XenbusStateConnected, XenbusStateClosing };
+
+    open_console(MESSAGE_STUB_CONSOLES + 1, "file:%s", file);
+    frontend_says(XenbusStateInitialising, 0, 0);
+    frontend_says(XenbusStateInitialised, 11, 12);
+    frontend_says(XenbusStateClosed, 0, 0);
+    assert_int_equal(xen.mapped + xen.bound, 0);
+    memset(&page, 0, sizeof(page));
+    frontend_says(XenbusStateInitialised, 13, 14);
+    assert_int_equal(xen.ref, 13);
+    frontend_writes("again", 5);
+    frontend_notifies();
+    expect_file("again");
+    page.in_cons = 1;
+    frontend_notifies();
+    assert_string_equal(last_line, "channel 2: an impossible index in its ring: closed");
+    assert_int_equal(state_count, ARRAY_LEN(expected));
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++)
+        assert_int_equal(states[i], expected[i]);
+    close_console();
+}
+
+/* A guest that floods a socket of whose bytes nobody takes any waits itself, and nothing grows. */
+static void test_a_flood_that_nobody_reads_stays_in_the_ring(void **state)
+{
+    static char chunk[CONSOLE_RING_OUT];
+    struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = "/tmp/dm-console-flood" };
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    uint32_t before = 0;
+
+    open_console(MESSAGE_STUB_CONSOLES, "unix:%s,server,nowait", addr.sun_path);
+    frontend_says(XenbusStateInitialised, 11, 12);
+    assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    assert_int_equal(loop_turn(&loop, 0), 0);
+    for (int i = 0; i < 1000 && (i < 10 || page.out_cons != before); i++) {
+        before = page.out_cons;
+        frontend_writes(chunk, sizeof(chunk) - (page.out_prod - page.out_cons));
+        frontend_notifies();
+        now += BUDGET_PERIOD_MS;
+        assert_int_equal(loop_turn(&loop, 0), 0);
+    }
+    assert_int_equal(page.out_cons, before);
+    assert_int_equal(page.out_prod - page.out_cons, sizeof(chunk));
+    assert_int_equal(xen.masked, 0);
+    /* It is read: the guest goes on. */
+    while (recv(fd, chunk, sizeof(chunk), MSG_DONTWAIT) > 0)
+        ;
+    assert_int_equal(loop_turn(&loop, 100), 0);
+    assert_int_equal(page.out_cons, page.out_prod);
+    close(fd);
+    close_console();
+    unlink(addr.sun_path);
 }
 
 static void test_every_state_in_every_order(void **state)
@@ -360,6 +427,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_primary_console_needs_no_handshake),
         cmocka_unit_test(test_handshake_close_and_again),
+        cmocka_unit_test(test_a_channel_is_of_the_guest),
+        cmocka_unit_test(test_a_flood_that_nobody_reads_stays_in_the_ring),
         cmocka_unit_test(test_every_state_in_every_order),
         cmocka_unit_test(test_wrong_grants_and_ports),
         cmocka_unit_test(test_impossible_index_closes_the_console),

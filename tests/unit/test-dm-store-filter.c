@@ -90,7 +90,9 @@ static struct store_filter filter;
 static struct store store;
 static int raw; /* the keeper's end */
 static bool goes_elsewhere;
-static const struct store_console consoles[] = { { .id = 0 }, { .id = 1 }, { .id = 3 } };
+static const struct store_console consoles[] = {
+    { .id = 0 }, { .id = 1 }, { .id = 3 }, { .id = MESSAGE_STUB_CONSOLES }, /* the guest's channel 1 */
+};
 static const struct store_served all = { true, true, true };
 
 struct xs_handle *__real_xs_open(unsigned long flags);
@@ -156,11 +158,12 @@ static int play_keeper(void)
     for (unsigned int state = 2; state <= 6; state++)
         EXPECT(store_write_backend_state(&store, 1, state) == 0);
     EXPECT(store_write_backend_state(&store, 3, 4) == 0);
+    EXPECT(store_write_backend_state(&store, MESSAGE_STUB_CONSOLES, 4) == 0);
     EXPECT(store_write_running(&store) == 0);
     EXPECT(store_domain_exists(&store) == 1);
     EXPECT(store_check(&store) == 0);
     /* Its events came, each with its token. */
-    for (int i = 0; i < 15; i++) {
+    for (int i = 0; i < 16; i++) {
         struct pollfd p = { .fd = store_fd(&store), .events = POLLIN };
 
         EXPECT(poll(&p, 1, 3000) == 1 && store_next_event(&store, &index) != STORE_EVENT_NONE);
@@ -180,9 +183,11 @@ static void test_the_keeper_has_what_it_needs(void **state)
         if (shared->asked[i] == 0)
             fail_msg("%s is allowed, and nobody asks for it", path);
         if (strncmp(path, "/local/domain/7/", 16) && strncmp(path, "/local/domain/0/backend/console/7/", 34) &&
+            strncmp(path, "/local/domain/6/device/console/1/", 33) &&
+            strcmp(path, "/local/domain/0/backend/console/6/1/state") &&
             strcmp(path, "/local/domain/0/backend/pci/7") && strcmp(path, "/local/domain/0/device-model/7") &&
             strcmp(path, "/local/domain/0/device-model/7/state") && strcmp(path, "@releaseDomain"))
-            fail_msg("%s is not the stub domain's", path);
+            fail_msg("%s is neither the stub domain's nor of a channel", path);
     }
 }
 
@@ -219,6 +224,9 @@ static bool sets_a_long_state(void) { return write_to("/local/domain/0/backend/c
 static bool sets_no_state(void) { return write_to("/local/domain/0/backend/console/7/1/state", ""); }
 static bool sets_console_0(void) { return write_to("/local/domain/0/backend/console/7/0/state", "4"); }
 static bool sets_another_console(void) { return write_to("/local/domain/0/backend/console/5/1/state", "4"); }
+static bool sets_another_channel(void) { return write_to("/local/domain/0/backend/console/6/2/state", "4"); }
+static bool writes_a_tty(void) { return write_to("/local/domain/6/device/console/1/tty", "/dev/pts/0"); }
+static bool reads_the_guest(void) { return xs_read(store.xs, XBT_NULL, "/local/domain/6/vm", &number); }
 static bool says_more(void) { return write_to("/local/domain/0/device-model/7/state", "running!"); }
 static bool writes_what_it_reads(void) { return write_to("/local/domain/7/target", "4"); }
 static bool ends_what_is_none(void) { return xs_transaction_end(store.xs, 1, false); }
@@ -321,6 +329,7 @@ static void test_another_one_has_nothing(void **state)
         { asks_permissions, 0 }, { sets_a_target, 0 }, { introduces, 0 }, { releases, 0 }, { asks_of_another, 0 },
         { controls, 0 }, { unwatches, 0 }, { finds, 0 }, { sets_a_wrong_state, 0 }, { sets_a_long_state, 0 },
         { sets_no_state, 0 }, { sets_console_0, 0 }, { sets_another_console, 0 }, { says_more, 0 },
+        { sets_another_channel, 0 }, { writes_a_tty, 0 }, { reads_the_guest, 0 },
         { writes_what_it_reads, 0 }, { ends_what_is_none, 0 }, { is_relative, 0 },
         { ends_another, 1 }, { ends_one_twice, 2 }, { has_a_long_transaction, 1 + STORE_FILTER_STEPS },
         { asks_within_none, 0 },

@@ -306,6 +306,92 @@ static void test_frontend_numbers(void **state)
     assert_int_equal(message.port, 2);
 }
 
+#define CHANNEL_BACKEND "/local/domain/0/backend/console/6"
+#define CHANNEL_FRONTEND "/local/domain/6/device/console"
+#define CHANNEL(n) (MESSAGE_STUB_CONSOLES + (n) - 1)
+
+/* Console 0 of the guest is xenconsoled's. What its own folder says of an output is no matter: it can replace it. */
+static void test_channels_as_libxl_writes_them(void **state)
+{
+    set(BACKEND "/0", "");
+    set(CHANNEL_BACKEND "/0", "");
+    set(CHANNEL_BACKEND "/2", "");
+    set(CHANNEL_BACKEND "/2/connection", "socket");
+    set(CHANNEL_BACKEND "/2/path", "/run/agent");
+    set(CHANNEL_BACKEND "/1", "");
+    set(CHANNEL_BACKEND "/1/connection", "pty");
+    set_bytes(CHANNEL_FRONTEND "/1/output", "file:/etc/passwd", 16, 6);
+    assert_int_equal(store_list_consoles(&store, consoles), 3);
+    assert_int_equal(consoles[0].id, 0);
+    assert_int_equal(consoles[1].id, CHANNEL(1));
+    assert_string_equal(consoles[1].output, "pty");
+    assert_int_equal(consoles[2].id, CHANNEL(2));
+    assert_string_equal(consoles[2].output, "unix:/run/agent,server,nowait");
+    store.target = -1;
+    assert_int_equal(store_list_consoles(&store, consoles), 1);
+}
+
+static void test_odd_channels(void **state)
+{
+    static const char *const odd[] = { "9", "1x", "-1", "2" };
+    char path[100], text[STORE_MAX_OUTPUT + 1];
+
+    set(BACKEND "/0", "");
+    set(CHANNEL_BACKEND "/1", "");
+    assert_int_equal(store_list_consoles(&store, consoles), -ENOENT); /* of no connection */
+    set(CHANNEL_BACKEND "/1/connection", "tcp");
+    assert_int_equal(store_list_consoles(&store, consoles), -EINVAL);
+    set(CHANNEL_BACKEND "/1/connection", "socket");
+    assert_int_equal(store_list_consoles(&store, consoles), -ENOENT);
+    memset(text, 'x', sizeof(text));
+    set_bytes(CHANNEL_BACKEND "/1/path", text, STORE_MAX_OUTPUT, 0);
+    assert_true(store_list_consoles(&store, consoles) < 0);
+    set(CHANNEL_BACKEND "/1/path", "/run/a");
+    assert_int_equal(store_list_consoles(&store, consoles), 2);
+    for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+        snprintf(path, sizeof(path), CHANNEL_BACKEND "/%s", odd[i]);
+        set(path, "");
+        assert_true(store_list_consoles(&store, consoles) < 0);
+        strcpy(nodes[node_count - 1].path, "/gone");
+    }
+    /* As many as there is room for, and one of them twice. */
+    for (int i = 1; i <= MESSAGE_MAX_CHANNELS; i++) {
+        snprintf(path, sizeof(path), CHANNEL_BACKEND "/%d", i);
+        set(path, "");
+        strcat(path, "/connection");
+        set(path, "pty");
+    }
+    assert_int_equal(store_list_consoles(&store, consoles), 1 + MESSAGE_MAX_CHANNELS);
+    set(CHANNEL_BACKEND "/01", "");
+    assert_true(store_list_consoles(&store, consoles) < 0);
+}
+
+/* All of it is the guest's own, and of no other console than that. */
+static void test_a_channel(void **state)
+{
+    struct message message;
+
+    set_bytes(FRONTEND "/1/state", "4", 1, 7);
+    assert_int_equal(store_read_frontend(&store, CHANNEL(1), &message), 0);
+    assert_int_equal(message.state, XenbusStateUnknown);
+    set_bytes(CHANNEL_FRONTEND "/1/state", "3", 1, 6);
+    set_bytes(CHANNEL_FRONTEND "/1/ring-ref", "8", 1, 6);
+    set_bytes(CHANNEL_FRONTEND "/1/port", "5", 1, 6);
+    assert_int_equal(store_read_frontend(&store, CHANNEL(1), &message), 0);
+    assert_int_equal(message.index, CHANNEL(1));
+    assert_int_equal(message.state, XenbusStateInitialised);
+    assert_int_equal(message.ring_ref, 8);
+    assert_int_equal(message.port, 5);
+    set(BACKEND "/1/state", "1");
+    assert_int_equal(store_write_backend_state(&store, CHANNEL(1), 4), -ENOENT);
+    set(CHANNEL_BACKEND "/1/state", "1");
+    assert_int_equal(store_write_backend_state(&store, CHANNEL(1), 4), 0);
+    assert_string_equal(find(CHANNEL_BACKEND "/1/state")->value, "4");
+    assert_string_equal(find(BACKEND "/1/state")->value, "1");
+    assert_int_equal(store_write_tty(&store, CHANNEL(1), "/dev/pts/4"), 0);
+    assert_string_equal(find(CHANNEL_FRONTEND "/1/tty")->value, "/dev/pts/4");
+}
+
 static void test_slots(void **state)
 {
     struct message message;
@@ -397,14 +483,17 @@ static void test_watches(void **state)
     consoles[0].id = 0;
     consoles[1].id = 3;
     consoles[2].id = 11;
-    assert_int_equal(store_watch(&store, consoles, 3, &(struct store_served){ true, true, true }), 0);
-    assert_int_equal(watch_count, 2 + 2 + MESSAGE_MAX_SLOTS + MESSAGE_MAX_FILES + 1);
+    consoles[3].id = CHANNEL(8);
+    assert_int_equal(store_watch(&store, consoles, 4, &(struct store_served){ true, true, true }), 0);
+    assert_int_equal(watch_count, 2 + 3 + MESSAGE_MAX_SLOTS + MESSAGE_MAX_FILES + 1);
     assert_int_equal(store_next_event(&store, &index), STORE_EVENT_RELEASE);
     assert_int_equal(store_next_event(&store, &index), STORE_EVENT_PCI);
     assert_int_equal(store_next_event(&store, &index), STORE_EVENT_FRONTEND);
     assert_int_equal(index, 3);
     assert_int_equal(store_next_event(&store, &index), STORE_EVENT_FRONTEND);
     assert_int_equal(index, 11);
+    assert_int_equal(store_next_event(&store, &index), STORE_EVENT_FRONTEND);
+    assert_int_equal(index, CHANNEL(8));
     for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++) {
         assert_int_equal(store_next_event(&store, &index), STORE_EVENT_SLOT);
         assert_int_equal(index, i);
@@ -418,7 +507,7 @@ static void test_watches(void **state)
     strcpy(tokens[watch_count++], "q1");
     strcpy(tokens[watch_count++], "f2");
     strcpy(tokens[watch_count++], "s9");
-    strcpy(tokens[watch_count++], "c12");
+    strcpy(tokens[watch_count++], "c20");
     strcpy(tokens[watch_count++], "");
     strcpy(tokens[watch_count++], "x1");
     for (int i = 0; i < 6; i++)
@@ -571,6 +660,9 @@ int main(void)
         TEST(test_odd_outputs_and_consoles),
         TEST(test_frontend_numbers),
         TEST(test_video_memory),
+        TEST(test_channels_as_libxl_writes_them),
+        TEST(test_odd_channels),
+        TEST(test_a_channel),
         TEST(test_slots),
         TEST(test_qmp),
         TEST(test_backend_state_is_only_changed_where_it_is),

@@ -152,14 +152,17 @@ static pid_t start_daemon(void)
     worker_init(&setup.worker);
     loop_init(&setup.loop, clock_now_ms);
     grant_broker_init(&setup.grants, &setup.loop, 7);
+    grant_broker_init(&setup.guest_grants, &setup.loop, 6);
     store_filter_init(&setup.filter, &setup.loop);
     setup.keeper_log = setup.worker_log = (struct log_rotation){ -1, -1 };
     signal(SIGPIPE, SIG_IGN);
     setup.signal_fd = signals_open();
     setup.store = (struct store){ .domid = 7, .target = 6 };
     setup.specs[0] = spec;
-    setup.console_count = 1;
-    if (worker_add_console(&setup.worker, 0, &spec))
+    setup.consoles[1].id = MESSAGE_STUB_CONSOLES; /* the guest's channel 1 */
+    setup.console_count = 2;
+    if (worker_add_console(&setup.worker, 0, &spec) ||
+        worker_add_console(&setup.worker, MESSAGE_STUB_CONSOLES, &(struct output_spec){ .kind = OUTPUT_NULL }))
         _exit(99);
     stderr_sink_init(NULL, 7);
     _exit(serve(&setup));

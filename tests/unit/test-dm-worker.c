@@ -41,7 +41,8 @@
 
 static struct shared {
     struct xencons_interface page;
-    int roles_confined, restricted;
+    int roles_confined, restricted[2], restrictions, mapped_by;
+    uint32_t bound_of;
 } *shared;
 static int event_fd;
 
@@ -59,7 +60,7 @@ void grants_unmap(const struct grants *grants, void *pages, uint32_t count) { }
 
 int xenevtchn_restrict(xenevtchn_handle *xce, domid_t domid)
 {
-    shared->restricted = domid;
+    shared->restricted[shared->restrictions++ % 2] = domid;
     return 0;
 }
 
@@ -73,11 +74,13 @@ xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *xce)
 xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint32_t domid,
                                                      evtchn_port_t remote)
 {
+    shared->bound_of = domid;
     return 1;
 }
 
 int grants_map(const struct grants *grants, const uint32_t *refs, uint32_t count, int prot, void **pages)
 {
+    shared->mapped_by = grants->gntdev;
     *pages = &shared->page;
     return 0;
 }
@@ -234,7 +237,8 @@ static void test_a_life(void **state)
     launch(false);
     assert_int_equal(receive().type, MESSAGE_READY);
     assert_int_equal(shared->roles_confined, 1 << CONFINE_WORKER);
-    assert_int_equal(shared->restricted, 7);
+    assert_int_equal(shared->restricted[0], 7);
+    assert_int_equal(shared->restrictions, 1);
 
     assert_int_equal(message_send(keeper_fd, &message), 0);
     memcpy(shared->page.out, "hello", 5);
@@ -259,6 +263,48 @@ static void test_a_life(void **state)
     qmp_ask(qmp, "{\"execute\":\"quit\"}");
     assert_int_equal(join(), CHILD_DONE);
     close(qmp);
+}
+
+/* A guest's channel has the guest's handles, which are good for nobody else; libxl does not ask us of it. */
+static void test_a_channel(void **state)
+{
+    struct message message = { .type = MESSAGE_FRONTEND, .index = MESSAGE_STUB_CONSOLES,
+                               .state = XenbusStateInitialised, .ring_ref = 9, .port = 2 };
+    const char *reply;
+    int qmp;
+
+    add_console(0, OUTPUT_NULL);
+    add_console(MESSAGE_STUB_CONSOLES, OUTPUT_FILE);
+    worker.guest = 6;
+    worker.grants.gntdev = 100;
+    worker.guest_grants.gntdev = 200;
+    launch(false);
+    assert_int_equal(receive().type, MESSAGE_READY);
+    assert_int_equal(shared->restrictions, 2);
+    assert_int_equal(shared->restricted[0], 7);
+    assert_int_equal(shared->restricted[1], 6);
+    memcpy(shared->page.out, "hello", 5);
+    shared->page.out_prod = 5;
+    assert_int_equal(message_send(keeper_fd, &message), 0);
+    message = receive();
+    assert_int_equal(message.index, MESSAGE_STUB_CONSOLES);
+    assert_int_equal(message.state, XenbusStateConnected);
+    expect_log("hello");
+    assert_int_equal(shared->bound_of, 6);
+    assert_int_equal(shared->mapped_by, 200);
+    message = (struct message){ .type = MESSAGE_FRONTEND, .index = 0, .state = XenbusStateConnected, .port = 2 };
+    assert_int_equal(message_send(keeper_fd, &message), 0);
+    while (shared->bound_of != 7)
+        poll(NULL, 0, 10);
+    assert_int_equal(shared->mapped_by, 100);
+    qmp = qmp_connect();
+    qmp_ask(qmp, "{\"execute\":\"qmp_capabilities\"}");
+    reply = qmp_ask(qmp, "{\"execute\":\"query-chardev\"}");
+    assert_non_null(strstr(reply, "xencons0"));
+    assert_null(strstr(reply, "serial"));
+    close(qmp);
+    assert_int_equal(signals_send_end(pid), 0);
+    assert_int_equal(join(), CHILD_DONE);
 }
 
 static void print(uint32_t at, const char *text)
@@ -464,6 +510,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
     const struct CMUnitTest tests[] = {
         TEST(test_a_life),
+        TEST(test_a_channel),
         TEST(test_a_log_that_is_renamed),
         TEST(test_a_silent_end),
         TEST(test_ends_with_its_keeper),

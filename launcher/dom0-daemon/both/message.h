@@ -10,9 +10,17 @@
 
 #include "stubdom-wire.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
-#define MESSAGE_MAX_CONSOLES 12
+/*
+ * Consoles are numbered in one row: the stub domain's as libxl numbers them, and then the guest's channels, of which
+ * the first is libxl's console 1 of the guest. Linux's driver tells them apart by one digit.
+ */
+#define MESSAGE_STUB_CONSOLES 12
+#define MESSAGE_MAX_CHANNELS 8
+#define MESSAGE_MAX_CONSOLES (MESSAGE_STUB_CONSOLES + MESSAGE_MAX_CHANNELS)
 #define MESSAGE_MAX_SLOTS WIRE_VNC_SLOTS
 #define MESSAGE_MAX_FILES 2
 
@@ -34,9 +42,31 @@ struct message {
     uint32_t type;
     uint32_t index;    /* below MESSAGE_MAX_CONSOLES, _SLOTS or _FILES */
     uint32_t state;    /* enum xenbus_state */
-    uint32_t ring_ref; /* a grant reference that the stub domain chose */
-    uint32_t port;     /* an event channel of the stub domain, likewise */
+    uint32_t ring_ref; /* a grant reference that the stub domain chose, or its guest for a channel */
+    uint32_t port;     /* an event channel, likewise */
 };
+
+static inline bool message_is_channel(uint32_t console)
+{
+    return console >= MESSAGE_STUB_CONSOLES;
+}
+
+/* As libxl numbers the guest's consoles. */
+static inline uint32_t message_channel_number(uint32_t console)
+{
+    return console - MESSAGE_STUB_CONSOLES + 1;
+}
+
+/* For messages to people: "console 3", "channel 1". */
+#define MESSAGE_CONSOLE_NAME 24
+static inline const char *message_console_name(uint32_t console, char name[MESSAGE_CONSOLE_NAME])
+{
+    bool channel = message_is_channel(console);
+
+    snprintf(name, MESSAGE_CONSOLE_NAME, channel ? "channel %u" : "console %u",
+             channel ? message_channel_number(console) : console);
+    return name;
+}
 
 /* Sends without waiting: 0, or -EAGAIN when the other side is behind, or -errno. */
 int message_send(int fd, const struct message *message);

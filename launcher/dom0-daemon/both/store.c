@@ -1,11 +1,15 @@
 /*
- * The stub domain's part of xenstore (see store.h).
+ * The stub domain's part of xenstore, and its guest's channels (see store.h).
  *
  * Paths, with S the stub domain, G its guest (libxl_console.c, libxl_device.c):
  *   /local/domain/0/backend/console/S/N/state    ours
  *   /local/domain/S/console/{output,tty,ring-ref,port}         console 0, dom0's
  *   /local/domain/S/device/console/N/{output,tty}              dom0's, in S's folder
  *   /local/domain/S/device/console/N/{state,ring-ref,port}     S's
+ *   /local/domain/0/backend/console/G/N/state    ours; N from 1: a channel
+ *   /local/domain/0/backend/console/G/N/{connection,path}      dom0's
+ *   /local/domain/G/device/console/N/tty                       dom0's, in G's folder
+ *   /local/domain/G/device/console/N/{state,ring-ref,port}     G's
  *   /local/domain/S/device-model/G/vnc-vchan/SLOT/{ring-ref,event-channel}     S's
  *   /local/domain/S/device-model/G/files/N/{ring-ref,event-channel}            S's
  *   /local/domain/S/device-model/G/qmp-vchan/{ring-ref,event-channel}          S's
@@ -36,13 +40,32 @@
 #define DOMAINS_END "@releaseDomain"
 #define NUMBER_MAX 16 /* longest number that the stub domain may write */
 
+/* Whose console it is, and its number there. */
+static int whose(const struct store *store, unsigned int id, unsigned int *number)
+{
+    bool channel = message_is_channel(id);
+
+    *number = channel ? message_channel_number(id) : id;
+    return channel ? store->target : store->domid;
+}
+
 static int frontend_path(const struct store *store, unsigned int id, const char *leaf,
                          char path[STORE_PATH])
 {
+    unsigned int number;
+    int domid = whose(store, id, &number);
+
     if (id == 0)
-        return format_text(path, STORE_PATH, "/local/domain/%d/console/%s", store->domid, leaf);
-    return format_text(path, STORE_PATH, "/local/domain/%d/device/console/%u/%s", store->domid, id,
-                       leaf);
+        return format_text(path, STORE_PATH, "/local/domain/%d/console/%s", domid, leaf);
+    return format_text(path, STORE_PATH, "/local/domain/%d/device/console/%u/%s", domid, number, leaf);
+}
+
+static void backend_path(const struct store *store, unsigned int id, const char *leaf, char path[STORE_PATH])
+{
+    unsigned int number;
+    int domid = whose(store, id, &number);
+
+    snprintf(path, STORE_PATH, "/local/domain/0/backend/console/%d/%u/%s", domid, number, leaf);
 }
 
 /* FOLDER: vnc-vchan or files, with vchan servers by number; or qmp-vchan, which is one. */
@@ -182,7 +205,59 @@ static int compare_ids(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
-int store_list_consoles(struct store *store, struct store_console consoles[MESSAGE_MAX_CONSOLES])
+/* As the stub domain's consoles say it. */
+static int read_connection(struct store *store, struct store_console *console)
+{
+    char path[STORE_PATH];
+    cleanup_free char *connection = NULL, *name = NULL;
+    int rc;
+
+    backend_path(store, console->id, "connection", path);
+    rc = xenstore_read(store->xs, path, &connection);
+    if (!rc && !strcmp(connection, "pty"))
+        return format_text(console->output, sizeof(console->output), "pty");
+    if (!rc && strcmp(connection, "socket"))
+        rc = -EINVAL;
+    backend_path(store, console->id, "path", path);
+    rc = rc ?: xenstore_read(store->xs, path, &name);
+    return rc ?: format_text(console->output, sizeof(console->output), "unix:%s,server,nowait", name);
+}
+
+/* Console 0 is xenconsoled's. How many, or -errno. */
+static int list_channels(struct store *store, struct store_console *consoles)
+{
+    char path[STORE_PATH];
+    unsigned int count = 0, number;
+    cleanup_free char **names = NULL;
+    int found = 0;
+
+    if (store->target < 0)
+        return 0;
+    snprintf(path, sizeof(path), "/local/domain/0/backend/console/%d", store->target);
+    names = xs_directory(store->xs, XBT_NULL, path, &count);
+    if (!names && errno != ENOENT)
+        return -errno;
+    for (unsigned int i = 0; i < count; i++) {
+        int rc = parse_uint(names[i], MESSAGE_MAX_CHANNELS, &number);
+
+        if (!rc && number == 0)
+            continue;
+        if (!rc && found == MESSAGE_MAX_CHANNELS)
+            rc = -E2BIG;
+        if (!rc) {
+            consoles[found].id = MESSAGE_STUB_CONSOLES + number - 1;
+            rc = read_connection(store, &consoles[found]);
+        }
+        if (rc) {
+            log_error("%s/%s: not a channel that can be served: %s", path, names[i], strerror(-rc));
+            return rc;
+        }
+        found++;
+    }
+    return found;
+}
+
+static int list_own(struct store *store, struct store_console *consoles)
 {
     char path[STORE_PATH];
     unsigned int count = 0;
@@ -190,12 +265,12 @@ int store_list_consoles(struct store *store, struct store_console consoles[MESSA
 
     snprintf(path, sizeof(path), "/local/domain/0/backend/console/%d", store->domid);
     names = xs_directory(store->xs, XBT_NULL, path, &count);
-    if (!names || count == 0 || count > MESSAGE_MAX_CONSOLES) {
-        log_error("%s: %u consoles; 1 to %d can be served", path, count, MESSAGE_MAX_CONSOLES);
+    if (!names || count == 0 || count > MESSAGE_STUB_CONSOLES) {
+        log_error("%s: %u consoles; 1 to %d can be served", path, count, MESSAGE_STUB_CONSOLES);
         return -EINVAL;
     }
     for (unsigned int i = 0; i < count; i++) {
-        int rc = parse_uint(names[i], MESSAGE_MAX_CONSOLES - 1, &consoles[i].id);
+        int rc = parse_uint(names[i], MESSAGE_STUB_CONSOLES - 1, &consoles[i].id);
 
         if (rc)
             log_error("%s/%s: not a console number that can be served", path, names[i]);
@@ -204,8 +279,18 @@ int store_list_consoles(struct store *store, struct store_console consoles[MESSA
         if (rc)
             return rc;
     }
-    qsort(consoles, count, sizeof(consoles[0]), compare_ids);
     return count;
+}
+
+int store_list_consoles(struct store *store, struct store_console consoles[MESSAGE_MAX_CONSOLES])
+{
+    int own = list_own(store, consoles);
+    int channels = own < 0 ? own : list_channels(store, consoles + own);
+
+    if (channels < 0)
+        return channels;
+    qsort(consoles, own + channels, sizeof(consoles[0]), compare_ids);
+    return own + channels;
 }
 
 int store_read_frontend(struct store *store, unsigned int id, struct message *message)
@@ -393,16 +478,11 @@ void store_forget_pci(struct store *store)
     xs_rm(store->xs, XBT_NULL, path);
 }
 
-static void backend_state_path(const struct store *store, unsigned int id, char path[STORE_PATH])
-{
-    snprintf(path, STORE_PATH, "/local/domain/0/backend/console/%d/%u/state", store->domid, id);
-}
-
 int store_write_backend_state(struct store *store, unsigned int id, unsigned int state)
 {
     char path[STORE_PATH];
 
-    backend_state_path(store, id, path);
+    backend_path(store, id, "state", path);
     return rewrite_number(store, path, state);
 }
 
@@ -571,7 +651,7 @@ static void add_console_rules(const struct store *store, unsigned int id, struct
         return;
     frontend_path(store, id, "state", add_rule(rules, count, STORE_MAY_READ | STORE_MAY_WATCH));
     frontend_path(store, id, "ring-ref", add_rule(rules, count, STORE_MAY_READ));
-    backend_state_path(store, id, add_rule(rules, count, STORE_MAY_READ | STORE_MAY_SET_STATE));
+    backend_path(store, id, "state", add_rule(rules, count, STORE_MAY_READ | STORE_MAY_SET_STATE));
 }
 
 static void add_offer_rules(const struct store *store, const char *folder, unsigned int offers,

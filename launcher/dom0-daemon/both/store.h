@@ -1,5 +1,5 @@
 /*
- * The stub domain's part of xenstore, as dom0's daemon needs it: which consoles
+ * The stub domain's part of xenstore, and its guest's channels, as dom0's daemon needs it: which consoles
  * there are, what their frontends say, and what we say back. The only file that
  * knows paths. All reads of what the stub domain can write are capped and parsed
  * strictly.
@@ -50,9 +50,10 @@ int store_open(struct store *store, int domid);
 void store_close(struct store *store); /* idempotent */
 
 /*
- * Lists the consoles that libxl gave the stub domain, by number. An `output` that
- * dom0 does not own is refused: the stub domain owns the directory and can replace
- * what is in it. Returns how many, or -errno after logging a line.
+ * Lists the consoles that libxl gave the stub domain, by number, and then the channels of its guest (message.h). An
+ * `output` that dom0 does not own is refused: the stub domain owns the directory and can replace what is in it. A
+ * channel's is made of what is in its backend's folder, which is dom0's. Returns how many, or -errno after logging a
+ * line.
  */
 int store_list_consoles(struct store *store, struct store_console consoles[MESSAGE_MAX_CONSOLES]);
 
@@ -137,7 +138,7 @@ struct store_rule {
     unsigned int may;
     char path[STORE_PATH];
 };
-#define STORE_MAX_RULES 80
+#define STORE_MAX_RULES 112
 /* How many. */
 int store_list_rules(const struct store *store, const struct store_console *consoles, int count,
                      const struct store_served *served, struct store_rule rules[STORE_MAX_RULES]);

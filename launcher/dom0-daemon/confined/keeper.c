@@ -20,17 +20,18 @@
 #include <sys/socket.h>
 #include <xen/io/xenbus.h>
 
-/* What the stub domain says within this time is passed on as one word, its last. */
+/* What the stub domain or its guest says within this time is passed on as one word, its last. */
 #define COALESCE_MS 20
-/* What it says at all: so many words at once, as at its start, and then so many a second. */
+/* What it says at all: so many words at once, as at its start, and then so many a second. Its guest, fewer. */
 #define MAX_WORDS 64
 #define WORDS_A_SECOND 100
+#define GUEST_WORDS_A_SECOND 50
 #define EVENTS_A_TURN 64
 #ifndef CHECK_MS
 #define CHECK_MS 10000
 #endif
 
-/* Something that the stub domain writes, by its number. */
+/* Something that the stub domain writes, or its guest, by its number. */
 struct subject {
     bool changed;
     int64_t told; /* when the worker last heard of it */
@@ -41,7 +42,7 @@ struct keeper {
     struct loop loop;
     struct loop_fd store_io, worker_io, signal_io, ask_io, rotation_io;
     struct loop_timer tell, check;
-    struct tokens words; /* each costs xenstore up to three reads */
+    struct tokens words, guest_words; /* each costs xenstore up to three reads */
     struct subject consoles[MESSAGE_MAX_CONSOLES], slots[MESSAGE_MAX_SLOTS],
         files[MESSAGE_MAX_FILES], qmp, ended;
     bool ended_silently;
@@ -57,7 +58,7 @@ static void keeper_stop(struct keeper *keeper, enum child_status status)
 /* -------- to the worker -------- */
 
 /* Milliseconds to wait before it can be told, 0 when it was. */
-static int64_t tell_one(struct keeper *keeper, struct subject *subject, unsigned int index,
+static int64_t tell_one(struct keeper *keeper, struct subject *subject, unsigned int index, struct tokens *words,
                         int (*read)(struct store *, unsigned int, struct message *))
 {
     int64_t now = keeper->loop.now_ms();
@@ -66,7 +67,7 @@ static int64_t tell_one(struct keeper *keeper, struct subject *subject, unsigned
 
     if (!subject->changed || wait > 0)
         return subject->changed ? wait : 0;
-    if (!tokens_take(&keeper->words, now))
+    if (!tokens_take(words, now))
         return COALESCE_MS;
     subject->changed = false;
     subject->told = now;
@@ -91,20 +92,21 @@ static void tell_worker(void *data)
     int64_t wait = 0, w;
 
     for (unsigned int i = 0; i < MESSAGE_MAX_CONSOLES; i++) {
-        w = tell_one(keeper, &keeper->consoles[i], i, store_read_frontend);
+        w = tell_one(keeper, &keeper->consoles[i], i, message_is_channel(i) ? &keeper->guest_words : &keeper->words,
+                     store_read_frontend);
         wait = w > 0 && (!wait || w < wait) ? w : wait;
     }
     for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++) {
-        w = tell_one(keeper, &keeper->slots[i], i, store_read_slot);
+        w = tell_one(keeper, &keeper->slots[i], i, &keeper->words, store_read_slot);
         wait = w > 0 && (!wait || w < wait) ? w : wait;
     }
     for (unsigned int i = 0; i < MESSAGE_MAX_FILES; i++) {
-        w = tell_one(keeper, &keeper->files[i], i, store_read_file);
+        w = tell_one(keeper, &keeper->files[i], i, &keeper->words, store_read_file);
         wait = w > 0 && (!wait || w < wait) ? w : wait;
     }
-    w = tell_one(keeper, &keeper->qmp, 0, store_read_qmp);
+    w = tell_one(keeper, &keeper->qmp, 0, &keeper->words, store_read_qmp);
     wait = w > 0 && (!wait || w < wait) ? w : wait;
-    w = tell_one(keeper, &keeper->ended, keeper->ended_silently, read_ended);
+    w = tell_one(keeper, &keeper->ended, keeper->ended_silently, &keeper->words, read_ended);
     wait = w > 0 && (!wait || w < wait) ? w : wait;
     if (wait)
         loop_start_timer(&keeper->loop, &keeper->tell, wait);
@@ -277,6 +279,7 @@ static int keeper_start(struct keeper *keeper)
 
     loop_init(&keeper->loop, clock_now_ms);
     tokens_init(&keeper->words, MAX_WORDS, WORDS_A_SECOND, clock_now_ms());
+    tokens_init(&keeper->guest_words, MESSAGE_MAX_CHANNELS, GUEST_WORDS_A_SECOND, clock_now_ms());
     keeper->tell = (struct loop_timer){ .fired = tell_worker, .data = keeper };
     keeper->check = (struct loop_timer){ .fired = check_store, .data = keeper };
     /* libxenstore starts a thread for the first watch. */

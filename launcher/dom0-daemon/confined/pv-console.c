@@ -1,5 +1,5 @@
 /*
- * One PV console of the stub domain (see pv-console.h).
+ * One PV console (see pv-console.h).
  *
  * Both directions move bytes straight between ring and output, so nothing is
  * buffered here: an output that takes no more leaves the rest in the ring, and
@@ -61,7 +61,7 @@ static void disconnect(struct pv_console *console)
 
 static void fail(struct pv_console *console)
 {
-    log_warning("console %u: the stub domain's ring index is impossible: closed", console->id);
+    log_warning("%s: an impossible index in its ring: closed", console->output.label);
     disconnect(console);
     switch_state(console, XenbusStateClosing);
 }
@@ -180,7 +180,7 @@ static void do_connect(struct pv_console *console, const struct message *message
     disconnect(console);
     rc = connect_ring(console, message);
     if (rc) {
-        log_warning("console %u: cannot connect (grant %u, port %u): %s", console->id,
+        log_warning("%s: cannot connect (grant %u, port %u): %s", console->output.label,
                     message->ring_ref, message->port, strerror(-rc));
         switch_state(console, XenbusStateClosing);
         return;

@@ -1,5 +1,5 @@
 /*
- * One PV console of the stub domain: ring, output, and the backend's half of the
+ * One PV console of the stub domain, or a channel of its guest: ring, output, and the backend's half of the
  * xenbus handshake.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -17,7 +17,7 @@
 struct pv_console {
     unsigned int id;
     struct loop *loop;
-    struct xen_handles *xen;
+    struct xen_handles *xen; /* of the domain that has its frontend */
     struct output output;
     struct console_ring ring; /* ring.page is NULL while not connected */
     struct xen_port port;
@@ -39,7 +39,7 @@ void pv_console_start(struct pv_console *console, struct xen_handles *xen,
 
 /*
  * The frontend has said something: state, ring_ref and port of MESSAGE, all of
- * them a guess of the stub domain's choice. Console 0's come from libxl.
+ * them a guess of that domain's choice. Console 0's come from libxl.
  */
 void pv_console_frontend(struct pv_console *console, const struct message *message);
 

@@ -56,6 +56,7 @@ void worker_dispose(struct worker *worker)
     vnc_server_close(&worker->vnc);
     file_server_close(&worker->files);
     xen_close(&worker->xen);
+    xen_close(&worker->guest_xen);
 }
 
 int worker_add_console(struct worker *worker, unsigned int id, const struct output_spec *spec)
@@ -70,6 +71,10 @@ int worker_add_console(struct worker *worker, unsigned int id, const struct outp
     if (rc)
         return rc;
     worker->console_count++;
+    worker->has_channels |= message_is_channel(id);
+    /* libxl asks the guest's own QEMU about those, if any. */
+    if (message_is_channel(id))
+        return 0;
     /* QEMU's labels: libxl takes the name of a pty from "serialN". */
     snprintf(facts->chardevs[facts->chardev_count].label, sizeof(facts->chardevs[0].label),
              id < CONSOLE_SERIAL ? "xencons%u" : "serial%u", id < CONSOLE_SERIAL ? id : id - CONSOLE_SERIAL);
@@ -220,19 +225,26 @@ static int worker_start(struct worker *worker, int domid, int signal_fd)
     rc = rc ?: watch_fd(worker, &worker->keeper_io, worker->keeper_fd, keeper_ready);
     rc = rc ?: watch_fd(worker, &worker->rotation_io, worker->rotation.child, log_renamed);
     rc = rc ?: xen_open(&worker->xen, &worker->loop, domid, &worker->grants);
+    if (worker->has_channels)
+        rc = rc ?: xen_open(&worker->guest_xen, &worker->loop, worker->guest, &worker->guest_grants);
     rc = rc ?: vnc_server_start(&worker->vnc, &worker->xen);
     rc = rc ?: qmp_relay_start(&worker->relay, &worker->xen);
     if (rc)
         return rc;
     file_server_start(&worker->files, &worker->xen);
     for (int i = 0; i < worker->console_count; i++) {
-        worker->consoles[i].output.opener_fd = worker->opener_fd;
-        worker->consoles[i].output.state_max = worker->state_max;
-        pv_console_start(&worker->consoles[i], &worker->xen, send_state, worker);
+        struct pv_console *console = &worker->consoles[i];
+
+        console->output.opener_fd = worker->opener_fd;
+        console->output.state_max = worker->state_max;
+        pv_console_start(console, message_is_channel(console->id) ? &worker->guest_xen : &worker->xen, send_state,
+                         worker);
     }
     rc = xen_restrict(&worker->xen);
+    if (worker->has_channels)
+        rc = rc ?: xen_restrict(&worker->guest_xen);
     if (rc)
-        log_error("cannot restrict event channels to the stub domain: %s", strerror(-rc));
+        log_error("cannot restrict event channels to the stub domain and its guest: %s", strerror(-rc));
     rc = rc ?: confine(CONFINE_WORKER);
     return rc ?: message_send(worker->keeper_fd, &ready);
 }

@@ -1,5 +1,5 @@
 /*
- * The worker: serves the stub domain's rings, its outputs, QMP and VNC, without
+ * The worker: serves the stub domain's rings, its guest's channels, their outputs, QMP and VNC, without
  * privileges.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -20,15 +20,17 @@
 
 struct worker {
     struct loop loop;
-    struct xen_handles xen;
+    struct xen_handles xen, guest_xen; /* the latter is open only where there are channels */
     struct qmp_server qmp;
     struct qmp_relay relay;
     struct vnc_server vnc;
     struct file_server files;
     struct pv_console consoles[MESSAGE_MAX_CONSOLES];
     int console_count;
+    bool has_channels;
     int keeper_fd, opener_fd;
-    struct grants grants; /* set before worker_run(), as is */
+    int guest;            /* the number of the guest that has channels; set before worker_run(), as are */
+    struct grants grants, guest_grants;
     struct log_rotation rotation;
     uint64_t state_max; /* octets of a saved state */
     struct loop_fd keeper_io, signal_io, rotation_io;
@@ -44,7 +46,7 @@ struct worker {
 void worker_init(struct worker *worker);
 void worker_dispose(struct worker *worker); /* idempotent */
 
-/* Opens one more console. 0 or -errno after logging a line. */
+/* Opens one more console or channel. 0 or -errno after logging a line. */
 int worker_add_console(struct worker *worker, unsigned int id, const struct output_spec *spec);
 
 /*

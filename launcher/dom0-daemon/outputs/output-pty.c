@@ -58,7 +58,7 @@ static void pty_keep(struct output *output, const uint8_t *buf, size_t len)
 static void pty_look_later(struct output *output)
 {
     if (loop_start_timer(output->loop, &output->look, LOOK_MS))
-        log_error("console %d: too many timers: who opens %s is not seen", output->console, output->tty);
+        log_error("%s: too many timers: who opens %s is not seen", output->label, output->tty);
 }
 
 static void pty_detach(struct output *output)

@@ -118,7 +118,7 @@ static const struct output_form {
     { "websocket:", OUTPUT_KINDS, NULL, "websockets are not served; use tcp:" },
     { "vc", OUTPUT_KINDS, NULL, "there is no virtual console in dom0; use pty" },
     { "mon:", OUTPUT_KINDS, NULL, "there is no monitor in dom0" },
-    { "chardev:", OUTPUT_KINDS, NULL, "channels are not served" },
+    { "chardev:", OUTPUT_KINDS, NULL, "a character device of QEMU's, which is not in dom0" },
 };
 
 static const struct output_form *find_form(const char *text)

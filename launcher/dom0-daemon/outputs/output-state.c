@@ -27,8 +27,7 @@ static int save_open(struct output *output, const struct output_spec *spec)
 static void save_failed(struct output *output, int rc)
 {
     if (!output->state.failed)
-        log_warning("console %d: %s: %s: the save fails", output->console, output->name,
-                    strerror(-rc));
+        log_warning("%s: %s: %s: the save fails", output->label, output->name, strerror(-rc));
     output->state.failed = true;
 }
 
@@ -69,7 +68,7 @@ static void save_start(struct output *output)
     output->io = (struct loop_fd){ .fd = output->opener_fd, .events = POLLIN,
                                    .ready = save_opened, .data = output };
     if (output->opener_fd >= 0 && loop_add_fd(output->loop, &output->io))
-        log_error("console %d: too many descriptors", output->console);
+        log_error("%s: too many descriptors", output->label);
 }
 
 /* Data at the front of a frame: a new state, or more of the one that is known? */
@@ -190,13 +189,13 @@ static int restore_check(struct output *output)
     if (fstat(output->fd, &st))
         return -errno;
     if (!S_ISREG(st.st_mode)) {
-        log_error("console %d: %s: only a file to restore from is served as a pipe",
-                  output->console, output->name);
+        log_error("%s: %s: only a file to restore from is served as a pipe",
+                  output->label, output->name);
         return -ENOTSUP;
     }
     if (pread(output->fd, beginning, 4, 0) == 4 && !memcmp(beginning, STATE_BEGINNING, 4))
         return 0;
-    log_error("console %d: %s: not a saved state of QEMU's (%lld bytes)", output->console,
+    log_error("%s: %s: not a saved state of QEMU's (%lld bytes)", output->label,
               output->name, (long long)st.st_size);
     return -EINVAL;
 }

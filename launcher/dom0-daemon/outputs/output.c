@@ -105,10 +105,10 @@ int output_follow(struct output *output, const struct output_spec *spec)
     fd = open(spec->path, O_RDWR | O_CREAT | OUTPUT_OPEN_FLAGS, 0640);
     rc = fd < 0 ? -errno : 0;
     if (rc) {
-        log_error("console %d: cannot open %s anew: %s", output->console, output->name, strerror(-rc));
+        log_error("%s: cannot open %s anew: %s", output->label, output->name, strerror(-rc));
         return rc;
     }
-    log_info("console %d: %s was renamed or removed: it is another file from now on", output->console, output->name);
+    log_info("%s: %s was renamed or removed: it is another file from now on", output->label, output->name);
     output_take_file(output, fd);
     return output->file.fd;
 }
@@ -135,7 +135,7 @@ static ssize_t file_write(struct output *output, const void *buf, size_t len)
         return output_write_some(output->fd, buf, len);
     rc = log_file_write(&output->file, buf, len);
     if (rc)
-        log_warning("console %d: %s: %s; its output is dropped until that ends", output->console,
+        log_warning("%s: %s: %s; its output is dropped until that ends", output->label,
                     output->name, strerror(-rc));
     return len;
 }
@@ -165,8 +165,7 @@ static ssize_t stdio_write(struct output *output, const void *buf, size_t len)
         output->file.size += len;
         (void)!output_write_some(output->fd, buf, len);
         if (output->file.size >= output->file.max)
-            log_warning("console %d: stdio: too much output, the rest is dropped",
-                        output->console);
+            log_warning("%s: stdio: too much output, the rest is dropped", output->label);
     }
     return len;
 }
@@ -239,16 +238,16 @@ int output_open(struct output *output, struct loop *loop, const struct output_sp
     int rc;
 
     *output = (struct output){ .ops = output_table[spec->kind], .loop = loop, .role = role,
-                               .console = console, .fd = -1, .hidden_fd = -1, .io.fd = -1,
-                               .arrival.fd = -1, .file.fd = -1, .opener_fd = -1,
-                               .state_max = OUTPUT_STATE_MAX,
+                               .fd = -1, .hidden_fd = -1, .io.fd = -1, .arrival.fd = -1,
+                               .file.fd = -1, .opener_fd = -1, .state_max = OUTPUT_STATE_MAX,
                                .ready = ready, .data = data };
     if (spec->kind == OUTPUT_FILE && role == OUTPUT_ROLE_SAVE)
         output->ops = &output_save_ops;
+    message_console_name(console, output->label);
     output_describe(output, spec);
     rc = output->ops->open(output, spec);
     if (rc) {
-        log_error("console %d: cannot open %s: %s", console, output->name, strerror(-rc));
+        log_error("%s: cannot open %s: %s", output->label, output->name, strerror(-rc));
         output_dispose(output);
     }
     return rc;
@@ -285,7 +284,7 @@ ssize_t output_write(struct output *output, const void *buf, size_t len)
     n = output->ops->write(output, buf, len);
     if (n < 0) {
         output->broken = true;
-        log_error("console %d: %s: %s", output->console, output->name, strerror(-n));
+        log_error("%s: %s: %s", output->label, output->name, strerror(-n));
     }
     return n;
 }
@@ -301,7 +300,7 @@ ssize_t output_read(struct output *output, void *buf, size_t len)
         return n;
     output->eof = true;
     if (n != -EPIPE)
-        log_error("console %d: %s: %s", output->console, output->name, strerror(-n));
+        log_error("%s: %s: %s", output->label, output->name, strerror(-n));
     return 0;
 }
 
@@ -318,5 +317,5 @@ void output_want(struct output *output, bool in, bool out)
     if (!output->io.events)
         output_stop_io(output);
     else if (loop_add_fd(output->loop, &output->io))
-        log_error("console %d: %s: too many descriptors", output->console, output->name);
+        log_error("%s: %s: too many descriptors", output->label, output->name);
 }

@@ -8,6 +8,7 @@
 
 #include "log-file.h"
 #include "loop.h"
+#include "message.h"
 #include "output-spec.h"
 #include "state-stream.h"
 
@@ -29,7 +30,7 @@ enum output_role {
     OUTPUT_ROLE_LOG,    /* console 0 */
     OUTPUT_ROLE_SAVE,   /* console 1: frames (common/state-stream.h) */
     OUTPUT_ROLE_RESTORE,/* console 2: frames */
-    OUTPUT_ROLE_SERIAL, /* console 3 and up */
+    OUTPUT_ROLE_SERIAL, /* console 3 and up, and channels */
 };
 
 /* Where a save or a restore stands. */
@@ -50,7 +51,7 @@ struct output {
     const struct output_ops *ops; /* NULL: not open */
     struct loop *loop;
     enum output_role role;
-    int console;               /* number, for messages */
+    char label[MESSAGE_CONSOLE_NAME]; /* for messages */
     int fd;                    /* the file, pty, device or connected peer; -1: nobody there */
     struct loop_fd io;         /* fd, while there is something to wait for; saving: opener_fd */
     struct loop_fd arrival;    /* a listening socket */

@@ -38,7 +38,7 @@
 #define OWN_USER "xen-stubdom" /* one for all, if the administrator made it */
 #define FALLBACK_USER "nobody"
 #define MAX_DOMID 0x7fefu
-#define MAX_FILES 64
+#define MAX_FILES 96
 #define MAX_MEMORY (64u << 20)
 #define MAX_VIEWER_MEMORY (256u << 20) /* its libraries, and a large screen */
 #define MIN_FILE_SIZE (64u << 20) /* a serial port's file */

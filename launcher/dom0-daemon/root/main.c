@@ -65,7 +65,7 @@ struct setup {
     struct loop loop;
     struct guard guard;
     struct pci_control pci;
-    struct grant_broker grants;
+    struct grant_broker grants, guest_grants; /* the latter where there are channels */
     struct store_filter filter;
     struct log_rotation keeper_log, worker_log;
     struct loop_timer look_again;
@@ -108,7 +108,7 @@ static void close_inherited(const struct options *options)
 
 static int open_consoles(struct setup *setup)
 {
-    char error[400];
+    char error[400], name[MESSAGE_CONSOLE_NAME];
     int count = store_list_consoles(&setup->store, setup->consoles);
 
     if (count < 0)
@@ -119,17 +119,17 @@ static int open_consoles(struct setup *setup)
         int rc = output_spec_parse(&setup->specs[i], console->output, error, sizeof(error));
 
         if (rc)
-            log_error("console %u: %s", console->id, error);
+            log_error("%s: %s", message_console_name(console->id, name), error);
         rc = rc ?: worker_add_console(&setup->worker, console->id, &setup->specs[i]);
         if (rc)
             return rc;
         tty = setup->worker.consoles[i].output.tty;
         if (*tty)
             rc = store_write_tty(&setup->store, console->id, tty);
-        if (*tty && !rc && console->id >= CONSOLE_SERIAL)
+        if (*tty && !rc && console->id >= CONSOLE_SERIAL && !message_is_channel(console->id))
             rc = store_write_guest_tty(&setup->store, console->id - CONSOLE_SERIAL, tty);
         if (rc) {
-            log_error("console %u: cannot write its tty to xenstore: %s", console->id,
+            log_error("%s: cannot write its tty to xenstore: %s", message_console_name(console->id, name),
                       strerror(-rc));
             return rc;
         }
@@ -206,6 +206,7 @@ static int open_all(struct setup *setup)
         setup->look_again = (struct loop_timer){ .fired = look_is_due, .data = setup };
         /* All are better than nothing, but the guest starts without them, too. */
         guard_init(&setup->guard, setup->store.domid, setup->store.target);
+        grant_broker_init(&setup->guest_grants, &setup->loop, setup->store.target);
         stub_clock_set(setup->store.domid);
         give_seed(&setup->store);
     }
@@ -301,6 +302,7 @@ static void close_services(void *data)
     struct setup *setup = data;
 
     grant_broker_close(&setup->grants);
+    grant_broker_close(&setup->guest_grants);
     store_filter_close(&setup->filter);
     log_rotation_close(&setup->keeper_log);
     log_rotation_close(&setup->worker_log);
@@ -317,6 +319,8 @@ static int open_services(void *data)
     if (rc)
         log_error("cannot make a socket pair: %s", strerror(-rc));
     rc = rc ?: grant_broker_open(&setup->grants);
+    if (setup->worker.has_channels)
+        rc = rc ?: grant_broker_open(&setup->guest_grants);
     rc = rc ?: store_filter_open(&setup->filter, &setup->store, setup->consoles, setup->console_count, &served);
     if (rc)
         close_services(setup);
@@ -328,6 +332,7 @@ static void run_services(void *data)
     struct setup *setup = data;
 
     grant_broker_run(&setup->grants);
+    grant_broker_run(&setup->guest_grants);
     store_close(&setup->store);
     log_rotation_close_child(&setup->keeper_log);
     log_rotation_close_child(&setup->worker_log);
@@ -372,12 +377,15 @@ static enum child_status run_worker(void *data, int peer_fd, int boss_fd)
 
     stderr_sink_init("worker", setup->options.domid);
     grant_broker_leave(&setup->grants);
+    grant_broker_leave(&setup->guest_grants);
     store_filter_close(&setup->filter);
     store_close(&setup->store);
     log_rotation_close(&setup->keeper_log);
     log_rotation_close_root(&setup->worker_log);
     setup->worker.rotation = setup->worker_log;
     setup->worker.grants = (struct grants){ setup->grants.gntdev, setup->grants.worker_fd };
+    setup->worker.guest = setup->guest_grants.domid;
+    setup->worker.guest_grants = (struct grants){ setup->guest_grants.gntdev, setup->guest_grants.worker_fd };
     if (leave_supervisor(setup))
         return CHILD_LATER;
     setup->worker.opener_fd = boss_fd;
@@ -539,6 +547,7 @@ int main(int argc, char **argv)
     worker_init(&setup.worker);
     loop_init(&setup.loop, clock_now_ms);
     grant_broker_init(&setup.grants, &setup.loop, setup.options.domid);
+    grant_broker_init(&setup.guest_grants, &setup.loop, -1);
     store_filter_init(&setup.filter, &setup.loop);
     setup.keeper_log = setup.worker_log = (struct log_rotation){ -1, -1 };
     signal(SIGPIPE, SIG_IGN);
