@@ -190,6 +190,26 @@ static void test_a_channel_is_of_the_guest(void **state)
     close_console();
 }
 
+/* A guest that resumes, and whose driver says no more than where its new ring is. */
+static void test_another_ring(void **state)
+{
+    open_console(MESSAGE_STUB_CONSOLES, "file:%s", file);
+    frontend_says(XenbusStateInitialised, 11, 12);
+    frontend_says(XenbusStateConnected, 11, 12);
+    assert_int_equal(xen.next, 1);
+    frontend_says(XenbusStateInitialised, 13, 12);
+    assert_int_equal(xen.ref, 13);
+    frontend_says(XenbusStateConnected, 13, 14);
+    assert_int_equal(xen.remote, 14);
+    assert_int_equal(xen.next, 3);
+    assert_int_equal(xen.mapped, 1);
+    assert_int_equal(xen.bound, 1);
+    assert_int_equal(state_count, 1);
+    frontend_says(XenbusStateConnected, 0, 14);
+    assert_int_equal(states[state_count - 1], XenbusStateClosing);
+    close_console();
+}
+
 /* A guest that floods a socket of whose bytes nobody takes any waits itself, and nothing grows. */
 static void test_a_flood_that_nobody_reads_stays_in_the_ring(void **state)
 {
@@ -428,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_primary_console_needs_no_handshake),
         cmocka_unit_test(test_handshake_close_and_again),
         cmocka_unit_test(test_a_channel_is_of_the_guest),
+        cmocka_unit_test(test_another_ring),
         cmocka_unit_test(test_a_flood_that_nobody_reads_stays_in_the_ring),
         cmocka_unit_test(test_every_state_in_every_order),
         cmocka_unit_test(test_wrong_grants_and_ports),

@@ -158,6 +158,8 @@ static int connect_ring(struct pv_console *console, const struct message *messag
         return rc;
     }
     console_ring_init(&console->ring, page);
+    console->frontend.ring_ref = message->ring_ref;
+    console->frontend.port = message->port;
     return 0;
 }
 
@@ -175,7 +177,9 @@ static void do_connect(struct pv_console *console, const struct message *message
 {
     int rc;
 
-    if (console->state == XenbusStateConnected)
+    /* A driver that resumes has another ring, and may not say anything in between. */
+    if (console->state == XenbusStateConnected && console->frontend.ring_ref == message->ring_ref &&
+        console->frontend.port == message->port)
         return;
     disconnect(console);
     rc = connect_ring(console, message);

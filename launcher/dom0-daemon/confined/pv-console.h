@@ -21,6 +21,7 @@ struct pv_console {
     struct output output;
     struct console_ring ring; /* ring.page is NULL while not connected */
     struct xen_port port;
+    struct { uint32_t ring_ref, port; } frontend; /* what it is connected to */
     struct throttle throttle;
     unsigned int state; /* what the backend says, enum xenbus_state */
     void (*publish)(void *data, unsigned int id, unsigned int state);
