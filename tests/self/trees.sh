@@ -34,6 +34,7 @@ prunes() {
     local cache=$work/kernels n pid rc=0
     mkdir -p "$cache"/{src,work}/linux-{1..6}-a "$cache"/src/{linux-2-a.part,linux-7-b,qemu-1} "$cache/work/x86_64-qemu"
     for n in 1 2 3 4 5 6; do touch -d "2026-01-0$n" "$cache/work/linux-$n-a"; done
+    : >"$cache/work/linux-4-a.busy" # of a build that was killed: newer than the trees
     flock "$cache/lock.src.linux-2-a" sleep 60 &
     pid=$!
     while flock -n "$cache/lock.src.linux-2-a" true; do sleep 0.1; done
