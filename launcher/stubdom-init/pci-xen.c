@@ -14,8 +14,8 @@
 #include <xen/physdev.h>
 #include <xencall.h>
 
-/* Xen 4.17; 4.18; 4.19 and later. */
-static const uint32_t versions[] = { 0x15, 0x16, 0x17 };
+/* Xen 4.17; 4.18; 4.19 to 4.21; 4.22. What is used here is the same in all of them. */
+static const uint32_t versions[] = { 0x15, 0x16, 0x17, 0x18 };
 
 /* What Xen returns, 0 or more, or -errno. */
 static int make_call(struct pci_xen *xen, unsigned int op, unsigned int command, void *data, size_t size)
