@@ -499,7 +499,7 @@ static int read_keys(struct config *config, const struct reader *r)
         rc = pci_read(r->xlu, r->source, config->flavour, &config->pci, r->fault);
     config->devices.pci = config->pci.count;
     if (!rc)
-        rc = devices_check(&config->devices, r->xlu, r->source, r->fault);
+        rc = devices_check(&config->devices, r->xlu, r->source, r->host ? r->host->max_grant_frames : 0, r->fault);
     if (rc)
         return rc;
 

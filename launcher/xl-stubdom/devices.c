@@ -75,25 +75,28 @@ static int check_slots(const struct devices *devices, XLU_Config *xlu, const cha
                      source, devices->nics.emulated, room);
 }
 
-static int check_grants(const struct devices *devices, XLU_Config *xlu, const char *source,
+static int check_grants(const struct devices *devices, XLU_Config *xlu, const char *source, long of_host,
                         struct fault *fault)
 {
     long grants = GRANTS_OTHERS + GRANTS_A_NIC * devices->nics.all + GRANTS_A_DISK * devices->disks.all;
     long needed = (grants + GRANTS_A_FRAME - 1) / GRANTS_A_FRAME, frames;
+    bool given = !xlu_cfg_get_long(xlu, "max_grant_frames", &frames, 1);
 
+    if (!given)
+        frames = of_host;
     /* A negative one is for xl to refuse. */
-    if (!xlu_cfg_get_long(xlu, "max_grant_frames", &frames, 1) && frames >= 0 && frames < needed)
+    if (frames < needed && (given ? frames >= 0 : frames > 0))
         return fault_set(fault, -EINVAL,
-                         "%s: max_grant_frames = %ld is too small: the stub domain gets as many, and needs "
+                         "%s: max_grant_frames = %ld%s is too small: the stub domain gets as many, and needs "
                          "%ld for %d NICs and %d disks",
-                         source, frames, needed, devices->nics.all, devices->disks.all);
+                         source, frames, given ? "" : ", of xl.conf,", needed, devices->nics.all, devices->disks.all);
     return 0;
 }
 
-int devices_check(const struct devices *devices, XLU_Config *xlu, const char *source,
+int devices_check(const struct devices *devices, XLU_Config *xlu, const char *source, long of_host,
                   struct fault *fault)
 {
     int rc = check_slots(devices, xlu, source, fault);
 
-    return rc ? rc : check_grants(devices, xlu, source, fault);
+    return rc ? rc : check_grants(devices, xlu, source, of_host, fault);
 }

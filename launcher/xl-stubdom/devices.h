@@ -24,9 +24,10 @@ long devices_memory(const struct devices *devices, const struct flavour *flavour
 
 /*
  * Refuses more NICs than QEMU's PCI bus has room for, and a max_grant_frames, which libxl gives the
- * stub domain as well, that its frontends cannot work with. Returns 0 or -EINVAL.
+ * stub domain as well, that its frontends cannot work with. of_host: xl.conf's, or 0.
+ * Returns 0 or -EINVAL.
  */
-int devices_check(const struct devices *devices, XLU_Config *xlu, const char *source,
+int devices_check(const struct devices *devices, XLU_Config *xlu, const char *source, long of_host,
                   struct fault *fault);
 
 #endif

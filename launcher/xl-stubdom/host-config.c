@@ -147,6 +147,7 @@ int host_config_read_xl(struct host_config *host, const char *path)
     if (out && !parse(path, out, &xlu, &text, &len, &ignored) && xlu) {
         host->nics.elsewhere = !xlu_cfg_get_string(xlu, "vif.default.backend", &backend, 1) &&
                                nic_backend_is_elsewhere(backend);
+        xlu_cfg_get_long(xlu, "max_grant_frames", &host->max_grant_frames, 1);
         rc = take_script(host, xlu);
     }
     if (xlu)

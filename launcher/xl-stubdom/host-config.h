@@ -17,6 +17,7 @@ struct host_config {
     bool here;                     /* the guest is made on it now, says the caller: what it needs must be there */
     const struct flavour *flavour; /* of HVM guests whose config names none; NULL: none */
     bool require;                  /* an HVM guest without a stub domain is not started */
+    long max_grant_frames;         /* of each guest whose config does not say, in xl.conf; 0: that says nothing */
     const char *disk_helper;       /* what dom0 runs for a disk, stubdom-block; NULL: Xen's script */
     struct nic_scripts nics;       /* the caller says which is the helper */
 };
@@ -28,8 +29,8 @@ struct host_config {
 int host_config_read(struct host_config *host, const char *path, struct fault *fault);
 
 /*
- * Reads what xl.conf(5), at this path, says of NICs; a file that is not there, or does not parse, says nothing
- * (xl itself refuses the latter). 0 or -ENOMEM.
+ * Reads what xl.conf(5), at this path, says of NICs and grant frames; a file that is not there, or does not parse,
+ * says nothing (xl itself refuses the latter). 0 or -ENOMEM.
  */
 int host_config_read_xl(struct host_config *host, const char *path);
 

@@ -767,6 +767,7 @@ static void test_room_for_nics(void **state)
 /* libxl gives the stub domain the guest's limit. */
 static void test_grant_frames(void **state)
 {
+    struct host_config with = {.max_grant_frames = 2};
     struct settings settings;
 
     (void)state;
@@ -788,6 +789,17 @@ static void test_grant_frames(void **state)
     settings_dispose(&settings);
     assert_string_equal(work_out(many(16, 26, "max_grant_frames = '-1'"), &settings), "");
     settings_dispose(&settings);
+    /* xl.conf's is for a config without one. */
+    host = &with;
+    assert_string_equal(work_out(many(1, 1, ""), &settings),
+                        "g.cfg: max_grant_frames = 2, of xl.conf, is too small: the stub domain gets as many, and needs "
+                        "3 for 1 NICs and 1 disks");
+    settings_dispose(&settings);
+    assert_string_equal(work_out(many(1, 1, "max_grant_frames = 3"), &settings), "");
+    settings_dispose(&settings);
+    assert_string_equal(work_out(many(0, 1, ""), &settings), "");
+    settings_dispose(&settings);
+    host = NULL;
 }
 
 static void test_boot_keys(void **state)

@@ -904,6 +904,9 @@ static void test_xl_conf(void **state)
         assert_int_equal(RUN("--print-config", "g.cfg", "vif=['bridge=b']"), 0);
         assert_string_equal(get("out"), expected);
     }
+    put("xl.conf", "max_grant_frames=1\n", 0600);
+    assert_int_equal(RUN("create", "g.cfg"), 1);
+    assert_non_null(strstr(get("err"), "g.cfg: max_grant_frames = 1, of xl.conf, is too small"));
     put("xl.conf", "vif.default.backend=\"net\"\n", 0600);
     assert_int_equal(RUN("--print-config", "g.cfg", "vif=['bridge=b']"), 0);
     assert_string_equal(get("out"), SETTINGS "vif=[\"bridge=b\"]\n");
