@@ -21,10 +21,12 @@
 /* What libxenvchan_is_open() says of a server that nobody has connected to yet. */
 #define VCHAN_NOT_YET 2
 
-static const char *const words[DM_FILES] = {
-    [DM_FILE_KERNEL] = "kernel",
-    [DM_FILE_INITRD] = "ramdisk",
+TABLE_BEGINS(words);
+static const char *const words[] = {
+    TABLE_ROW(DM_FILE_KERNEL) = "kernel",
+    TABLE_ROW(DM_FILE_INITRD) = "ramdisk",
 };
+TABLE_ENDS(words, DM_FILES);
 
 static void close_all(struct boot_files *files)
 {

@@ -38,10 +38,12 @@ const char *const libxl_key_names[KEY_COUNT] = {
 };
 TABLE_ENDS(libxl_key_names, KEY_COUNT);
 
-const char *const args_key_names[ARGS_COUNT] = {
-    [ARGS_ALL] = "device_model_args",
-    [ARGS_HVM] = "device_model_args_hvm",
+TABLE_BEGINS(args_key_names);
+const char *const args_key_names[] = {
+    TABLE_ROW(ARGS_ALL) = "device_model_args",
+    TABLE_ROW(ARGS_HVM) = "device_model_args_hvm",
 };
+TABLE_ENDS(args_key_names, ARGS_COUNT);
 
 /* A parsed config together with what a message about it needs. */
 struct reader {

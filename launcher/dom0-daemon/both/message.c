@@ -5,6 +5,8 @@
  */
 #include "message.h"
 
+#include "util.h"
+
 #include <errno.h>
 #include <sys/socket.h>
 
@@ -20,15 +22,17 @@ int message_send(int fd, const struct message *message)
     return n < 0 ? -errno : 0;
 }
 
-static const uint32_t limits[MESSAGE_TYPES] = {
-    [MESSAGE_READY] = 1,
-    [MESSAGE_BACKEND_STATE] = MESSAGE_MAX_CONSOLES,
-    [MESSAGE_FRONTEND] = MESSAGE_MAX_CONSOLES,
-    [MESSAGE_SLOT] = MESSAGE_MAX_SLOTS,
-    [MESSAGE_FILE] = MESSAGE_MAX_FILES,
-    [MESSAGE_QMP] = 1,
-    [MESSAGE_ENDED] = 1,
+TABLE_BEGINS(limits);
+static const uint32_t limits[] = {
+    TABLE_ROW(MESSAGE_READY) = 1,
+    TABLE_ROW(MESSAGE_BACKEND_STATE) = MESSAGE_MAX_CONSOLES,
+    TABLE_ROW(MESSAGE_FRONTEND) = MESSAGE_MAX_CONSOLES,
+    TABLE_ROW(MESSAGE_SLOT) = MESSAGE_MAX_SLOTS,
+    TABLE_ROW(MESSAGE_FILE) = MESSAGE_MAX_FILES,
+    TABLE_ROW(MESSAGE_QMP) = 1,
+    TABLE_ROW(MESSAGE_ENDED) = 1,
 };
+TABLE_ENDS(limits, MESSAGE_TYPES);
 
 int message_receive(int fd, struct message *message)
 {

@@ -19,12 +19,14 @@
 #include <xen/io/xenbus.h>
 
 /* In a period of 10 ms: 1.6 MB/s of a log or a serial port; a save stops the guest. */
+TABLE_BEGINS(budgets);
 static const struct { uint32_t bytes, events; } budgets[] = {
-    [OUTPUT_ROLE_LOG] = { 16u << 10, 256 },
-    [OUTPUT_ROLE_SAVE] = { 1u << 20, 1024 },
-    [OUTPUT_ROLE_RESTORE] = { 256u << 10, 256 },
-    [OUTPUT_ROLE_SERIAL] = { 16u << 10, 256 },
+    TABLE_ROW(OUTPUT_ROLE_LOG) = { 16u << 10, 256 },
+    TABLE_ROW(OUTPUT_ROLE_SAVE) = { 1u << 20, 1024 },
+    TABLE_ROW(OUTPUT_ROLE_RESTORE) = { 256u << 10, 256 },
+    TABLE_ROW(OUTPUT_ROLE_SERIAL) = { 16u << 10, 256 },
 };
+TABLE_ENDS(budgets, OUTPUT_ROLES);
 
 static enum output_role pv_console_role(unsigned int id)
 {

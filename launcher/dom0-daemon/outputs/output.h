@@ -31,6 +31,7 @@ enum output_role {
     OUTPUT_ROLE_SAVE,   /* console 1: frames (common/state-stream.h) */
     OUTPUT_ROLE_RESTORE,/* console 2: frames */
     OUTPUT_ROLE_SERIAL, /* console 3 and up, and channels */
+    OUTPUT_ROLES
 };
 
 /* Where a save or a restore stands. */
