@@ -679,6 +679,9 @@ static void test_plot(void **state)
     assert_int_equal(report_plot(&report, "p", &fault), access("/bin/gnuplot", F_OK) ? 1 : 0);
     assert_non_null(strstr(get("p.gnuplot"), "title 'it''s g'"));
     assert_non_null(strstr(get("p.gnuplot"), "0 micro 0.21 0.21 0.21 0.21\n1 dom0 1.5 1.5 1.5 1.5\n"));
+    /* In black and white, too: each has a fill of its own. */
+    assert_non_null(strstr(get("p.gnuplot"), "$1 == 0 ? $1 : NaN):3:(0.6) with boxes fill solid 0.7 linecolor"));
+    assert_non_null(strstr(get("p.gnuplot"), "$1 == 1 ? $1 : NaN):3:(0.6) with boxes fill pattern 4 linecolor"));
     setenv("PATH", ".:/bin", 1);
     /* Somebody else's words in the file, by the time that gnuplot reads: they are not what it runs. */
     put("gnuplot", "#!/bin/sh\necho \"$*\" >drawn; cp p.gnuplot written; echo 'system \"bad\"' >p.gnuplot\n"
