@@ -26,6 +26,9 @@
 /* Of /var/log/xen/qemu-dm-NAME--incoming.log, as much as dom0's daemon takes (output-spec.h). */
 #define NAME_LENGTH_MAX 220
 
+/* The first xl that takes a NIC's vlan=. */
+#define XEN_MINOR_VLAN 19
+
 TABLE_BEGINS(libxl_key_names);
 const char *const libxl_key_names[KEY_COUNT] = {
     TABLE_ROW(KEY_STUBDOMAIN) = "device_model_stubdomain_override",
@@ -444,6 +447,17 @@ static int check_usb(const struct reader *r)
                      r->source);
 }
 
+/* An older xl says that it does not know the word, and gives the guest a NIC without a VLAN. */
+static int check_vlan(const struct reader *r)
+{
+    int xen_minor = r->host ? r->host->xen_minor : 0;
+
+    if (!xen_minor || xen_minor >= XEN_MINOR_VLAN || !list_mentions(r, "vif", "vlan="))
+        return 0;
+    return fault_set(r->fault, -EINVAL, "%s: vif: vlan=: xl of Xen 4.%d ignores it, 4.%d's does not: remove it",
+                     r->source, xen_minor, XEN_MINOR_VLAN);
+}
+
 /*
  * libxl's name for the stub domain, and xl's for a guest that is on its way here; and what libxl makes no log file of,
  * which it finds out when the guest is half made.
@@ -495,6 +509,9 @@ static int read_keys(struct config *config, const struct reader *r)
     if (rc < 0)
         return rc;
     config->firewall = firewall;
+    rc = check_vlan(r);
+    if (rc)
+        return rc;
     rc = nics_read(r->xlu, r->source, firewall, r->host ? &r->host->nics : NULL, &config->devices.nics,
                    &config->vifs, r->fault);
     if (!rc)

@@ -106,6 +106,9 @@ static void test_since(void **state)
         { 20, "xen_platform_pci_bar_uc = 0", IGNORED("xen_platform_pci_bar_uc", 20, 21) },
         { 21, "xenstore_quota = [ 'nodes=1' ]", IGNORED("xenstore_quota", 21, 22) },
         { 22, "xenstore_quota = [ 'nodes=1' ]\naltp2m_count = 5\nxenstore_feature_mask = 1", "" },
+        { 18, "vif = [ 'bridge=a', 'bridge=b, vlan=10' ]",
+          "g.cfg: vif: vlan=: xl of Xen 4.18 ignores it, 4.19's does not: remove it" },
+        { 19, "vif = [ 'bridge=b, vlan=10' ]", "" }, { 17, "vif = [ 'bridge=vlan' ]", "" },
         { 17, "vcpus = 2", "" }, { 18, "smbios = [ 'a=b' ]", "" }, { 19, "vkb = [ 'backend-type=linux' ]", "" },
         { 20, "smbios = [ 'a=b' ]\nhvm_pirq = 1", "" },
     };
