@@ -9,7 +9,7 @@ export DESTDIR ?=
 .DEFAULT_GOAL := all
 
 .PHONY: help all prepare qemu kernel launcher micro rump image demo check check-all bench fuzz \
-    install deb reproducible lint clean distclean
+    install deb reproducible from-source lint clean distclean
 .NOTPARALLEL:
 
 help: ## this list
@@ -73,6 +73,9 @@ deb: image ## build the Debian packages
 
 reproducible: deb ## build a second time, elsewhere and later, and compare (FULL=1: QEMU and the kernel, too)
 	@tests/reproducible $(if $(FULL),--full)
+
+from-source: deb ## build the source package in a bare Debian, without a network, and compare
+	@tests/from-source
 
 clean: ## remove build/
 	@rm -rf build 2>/dev/null || sudo rm -rf build

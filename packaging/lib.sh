@@ -21,10 +21,10 @@ XENFIRMWAREDIR=${XENFIRMWAREDIR:-/usr/lib/xen-$XEN/boot}
 XEN_SUFFIX=-$XEN
 [ "$XEN" != 4.20 ] || XEN_SUFFIX=
 BUILD_ROOT=${BUILD_ROOT:-}
-# What the build root calls the two folders.
+# What the build root calls the two folders, for scripts that run something in it.
 IN_REPO=/repo IN_CACHE=/cache
 [ "$BUILD_ROOT" != / ] || IN_REPO=$REPO IN_CACHE=$CACHE
-export REPO CACHE BUILD LOGS XEN XEN_SUFFIX XENFIRMWAREDIR BUILD_ROOT
+export REPO CACHE BUILD LOGS XEN XEN_SUFFIX XENFIRMWAREDIR BUILD_ROOT IN_REPO IN_CACHE
 mkdir -p "$CACHE" "$LOGS"
 
 # die MESSAGE: one clear line and exit 1.
