@@ -95,8 +95,8 @@ static void removed(void *data, bool ok, const char *reply)
 }
 
 /*
- * Takes back a descriptor of a medium that is no more; where QEMU has it open, it stays so. At once:
- * QEMU gives a number again that is free.
+ * Takes back the descriptor of a medium that is gone. Where QEMU has it open, it stays open. This is done at once:
+ * QEMU uses the number of an fdset again as soon as it is free.
  */
 static void take_back(struct cdroms *cdroms, int fdset)
 {
@@ -182,7 +182,7 @@ static void added(void *data, bool ok, const char *reply)
                   reply ? reply : "connection lost");
 }
 
-/* Until then what has its name here may be the disk before. */
+/* Until then the node of that name may still be the former disk's. */
 static bool is_connected(struct cdroms *cdroms, unsigned int devid)
 {
     char path[XENSTORE_PATH_MAX];

@@ -265,7 +265,7 @@ static void ask_status(struct device_model *dm)
 
 static void password_set(void *data, bool ok, const char *reply)
 {
-    /* QEMU lets nobody in then: it was started with a password that it does not have. */
+    /* Then QEMU lets nobody in: it was started with the demand for a password, and has none. */
     if (!ok)
         log_error("VNC: QEMU does not take the password; no viewer can connect");
 }
@@ -317,7 +317,7 @@ static void qemu_event(void *data, const char *line)
         sleep_guest(dm, 0);
 }
 
-/* Our own monitor is a pair of sockets: no path, no waiting until QEMU listens. */
+/* Our own monitor is a pair of sockets: it needs no path, and we need not wait until QEMU listens. */
 static int open_own_monitor(struct device_model *dm, int *qemu_fd)
 {
     int ends[2], rc;
@@ -624,7 +624,7 @@ static void xenstore_changed(void *data, short revents)
     struct device_model *dm = data;
     char **event;
 
-    /* What changed is read again anyway; of a CD drive it matters that it did. */
+    /* What changed is read again anyway. Of a CD drive it also matters that something changed. */
     while ((event = xs_check_watch(dm->xs))) {
         if (dm->state == DM_RUNNING)
             cdroms_changed(&dm->cdroms, event[XS_WATCH_PATH]);
@@ -702,8 +702,8 @@ static void retire(struct device_model *dm)
 }
 
 /*
- * A kernel that has no page for QEMU kills it; or QEMU itself ends. What a line about that begins with, or "". The
- * signal may have another reason: above the least size, this is a guess.
+ * When there is no page left for QEMU, the kernel kills it, or QEMU itself ends. Returns the words that a line about
+ * that begins with, or "". The signal may have another reason: in a stub domain above the least size, this is a guess.
  */
 static void blame_memory(struct device_model *dm, const struct qemu_end *end, char *text, size_t size)
 {

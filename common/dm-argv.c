@@ -253,7 +253,7 @@ static int rewrite_netdev(struct walk *walk, const char *option, const char *val
 
     if (!strncmp(value, "hubport,", 8))
         return emit(walk, option, value);
-    /* Only libxl's own taps have a counterpart here. */
+    /* Only libxl's own taps have a counterpart in the stub domain. */
     if (find_key(value, "type", type, sizeof(type)) || strcmp(type, "tap") ||
         find_key(value, "id", id, sizeof(id)) || strncmp(id, "net", 3) ||
         parse_uint(id + 3, UINT16_MAX, &devid))
@@ -315,7 +315,7 @@ static int rewrite_drive(struct walk *walk, const char *option, const char *valu
     return emit(walk, option, changed);
 }
 
-/* file= of -blockdev is the name of another one. */
+/* file= of -blockdev names another -blockdev. */
 static int check_drive(struct walk *walk, const char *option, const char *value)
 {
     static const char *const keys[] = { "file", "filename", "file.filename" };
@@ -368,8 +368,8 @@ static int rewrite_incoming(struct walk *walk, const char *option, const char *v
 }
 
 /*
- * libxl's, the first, is the guest's name as it is: a comma or an equals sign in it would be QEMU's
- * syntax. Another one is the user's, who writes what QEMU reads.
+ * The first one is libxl's, and has the guest's name as it is: QEMU would take a comma or an equals sign in it for
+ * syntax. A second one is the user's, who knows QEMU's syntax.
  */
 static int rewrite_name(struct walk *walk, const char *option, const char *value)
 {
@@ -487,7 +487,7 @@ static const struct rule rules[] = {
     { "-netdev", true, rewrite_netdev, NO_NETWORK "; vif= in the config gives the guest a NIC" },
     { "-net", true, refuse_but_none, NO_NETWORK },
     { "-nic", true, refuse_but_none, NO_NETWORK },
-    /* Disks are the stub domain's own; what it does not have, it cannot open. */
+    /* Names of disks are the stub domain's own: a disk that it does not have cannot be opened. */
     { "-drive", true, check_drive, DOM0_FILE "; it has the disks of disk= as /dev/xvdX" },
     { "-blockdev", true, check_drive, DOM0_FILE "; it has the disks of disk= as /dev/xvdX" },
     { "-hda", true, check_disk_file, DOM0_FILE },

@@ -41,7 +41,7 @@ enum {
     MLD2_REPORT = 143,
 };
 
-/* How far a header, with what is in an ICMPv6 message behind it, and an option are looked into. */
+/* How many octets of a header, with the ICMPv6 message behind it, and of an option the program looks at. */
 enum { LONGEST_LOOK = ND_TARGET + 16, OPTION_LOOK = 8 };
 _Static_assert(FRAME_FILTER_LEAST_STEADY == IP6_DATA + ND_OPTIONS_NEIGHBOUR + OPTION_LOOK, "one option");
 
@@ -257,7 +257,7 @@ static void check_rarp(struct program *p)
     pass(p);
 }
 
-/* X: so many octets from there on will be looked at. Changes A. */
+/* Drops the frame unless the COUNT octets from X on are the kernel's own copy. Changes A. */
 static void require_steady(struct program *p, uint32_t count)
 {
     if (!p->rules->steady)
@@ -309,8 +309,8 @@ static void drop_extensions(struct program *p)
 }
 
 /*
- * The fragments after the first have nothing to look at but their source. The first must
- * say at once what is in the packet; or its end could hide in the second.
+ * Of the fragments after the first only the source can be looked at. The first one must have the header of what is in
+ * the packet: otherwise that header could hide in the second.
  */
 static void check_fragment(struct program *p)
 {
@@ -370,7 +370,7 @@ static void check_icmp6(struct program *p)
     go_if(p, NEIGHBOUR_ADVERTISEMENT, L_TARGET);
 }
 
-/* Asking for a neighbour is free; asking from nowhere means to want that address. */
+/* Anybody may ask for a neighbour. Who asks from the unspecified address wants the address for itself. */
 static void check_solicitation(struct program *p)
 {
     unsigned int known = new_label(p);

@@ -43,9 +43,9 @@ struct frame_filter_rules {
     struct frame_filter_address addresses[FRAME_FILTER_MAX_ADDRESSES];
     unsigned int address_count;
     /*
-     * So many octets at the frame's start, at least FRAME_FILTER_LEAST_STEADY, are the kernel's; what follows its
-     * sender may still change, and nothing is decided by it: what cannot be judged without is dropped. 0, as
-     * frame_filter_rules_init() leaves it: all are.
+     * So many octets at the frame's start, at least FRAME_FILTER_LEAST_STEADY, are the kernel's own copy. The sender
+     * may still change what follows, so nothing is decided by that: a frame that cannot be judged without it is
+     * dropped. 0, as frame_filter_rules_init() leaves it: the whole frame is a copy.
      */
     unsigned int steady;
 };

@@ -164,7 +164,7 @@ int qmp_client_send(struct qmp_client *client, const char *text, int fd,
         return rc;
     }
     client->queue[client->queued++] = command;
-    /* What is sent by who hears an answer goes out when he has heard it. */
+    /* The function that hears an answer may queue commands: they are sent when it returns. */
     if (client->greeted && client->queued == 1 && !client->answering)
         send_first(client);
     return 0;

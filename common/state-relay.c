@@ -58,7 +58,9 @@ static void settle(struct state_save *save, bool stored)
         save->settled(save->data, stored);
 }
 
-/* QEMU's next write fails. Whoever waits is told from the loop: he may be in the middle of asking. */
+/*
+ * QEMU's next write fails. Whoever waits for the state is told from the loop, since this may be called while it asks.
+ */
 static void console_failed(struct state_save *save, int error)
 {
     log_error("saved state: console 1: %s", strerror(error));

@@ -12,8 +12,8 @@
 enum { CONSOLE_LOG, CONSOLE_SAVE, CONSOLE_RESTORE, CONSOLE_SERIAL };
 
 /*
- * The stub domain's vchan servers, for dom0 alone, below /local/domain/<stub>/device-model/<guest>. One is there
- * while it waits for its client; the next one has a new one.
+ * The stub domain's vchan servers, for dom0 alone, below /local/domain/<stub>/device-model/<guest>. A server's nodes
+ * are there while it waits for a client; for the next client there is a new server.
  */
 #define WIRE_QMP "qmp-vchan"   /* QEMU's QMP */
 #define WIRE_VNC "vnc-vchan"   /* its VNC: <slot> below it */

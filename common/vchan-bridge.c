@@ -184,12 +184,12 @@ static void pump(struct vchan_bridge *bridge)
         return;
     }
     bridge->stream_fd.events = 0;
-    /* Unfinished (the rounds ran out): POLLOUT comes back at once and goes on. */
+    /* When the rounds have run out, it goes on later: POLLOUT comes back at once. */
     if (!bridge->stream_ended && (moved || buffer_used(&bridge->to_stream)))
         bridge->stream_fd.events |= POLLOUT;
     if (!bridge->stream_ended && open && buffer_room(&bridge->to_vchan))
         bridge->stream_fd.events |= POLLIN;
-    /* With nothing to wait for there, a hang-up would still be reported, over and over. */
+    /* A descriptor without events to wait for would still report a hang-up, over and over. */
     if (!bridge->stream_fd.events)
         loop_remove_fd(bridge->loop, &bridge->stream_fd);
     else if (loop_add_fd(bridge->loop, &bridge->stream_fd))

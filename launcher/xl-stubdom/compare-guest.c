@@ -417,7 +417,7 @@ static int run_script(struct guest *guest)
 
     if (!options->script)
         return 0;
-    /* A file, not a pipe: however much it says, nobody waits for us. */
+    /* A file, not a pipe: the script never waits for us, however much it prints. */
     out = memfd_create("figures", MFD_CLOEXEC);
     rc = out < 0 ? fault_set(guest->fault, -errno, "%s", strerror(errno)) : set_environment(guest);
     rc = rc ? rc : child_start(&child, argv[0], argv, environ, guest->run->mask, out, guest->fault);
@@ -454,7 +454,7 @@ static void destroy_domain(struct guest *guest, const struct made_domain *domain
     if (!made_guest_exists(&guest->made, domain))
         return;
     snprintf(domid, sizeof(domid), "%d", domain->domid);
-    /* Ours: no Ctrl-C interrupts it, but it hears of its children. */
+    /* It has our signal mask, so that no Ctrl-C interrupts it, but it still hears of its children. */
     sigprocmask(SIG_BLOCK, NULL, &mask);
     if (child_start(&child, guest->run->xl, argv, environ, &mask, STDERR_FILENO, &fault))
         fault_print(&fault, stderr);
@@ -471,7 +471,7 @@ static bool all_gone(struct guest *guest)
            !marked_look(PROC, guest->mark).processes;
 }
 
-/* Whatever was wrong before is what is said; else that something is left. */
+/* If something was wrong before, that is the fault; otherwise the fault is what is left. */
 static int destroy(struct guest *guest, int rc)
 {
     int64_t end = clock_now_ns() + GONE_SECONDS * NS;

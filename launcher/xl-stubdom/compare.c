@@ -147,7 +147,7 @@ static int make_run(struct compare *compare, struct compare_run *run, size_t ind
     int64_t passed = clock_now_ns() - begin_ns;
     int rc;
 
-    /* Another one begins each round: who comes first may find other caches. */
+    /* Each round begins with another subject, since the first one may find other caches. */
     run->subject = compare->subject[(index + round) % compare->subjects];
     fprintf(stderr, "%5lld s  run %zu of %zu: %s", (long long)(passed / NS), index + 1, total,
             figures->subject[run->subject]);

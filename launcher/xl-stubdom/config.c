@@ -222,7 +222,7 @@ static int check_keys(const struct reader *r, const char *text, size_t len)
     return *others ? fault_set(r->fault, -EINVAL, "%s: there is no key %s", r->source, others) : 0;
 }
 
-/* Who gives a stub domain's memory means the guest to have one. */
+/* A config that gives a stub domain's memory means the guest to have a stub domain. */
 static int check_no_flavour(const struct config *config, const struct reader *r)
 {
     const char *value;
@@ -373,7 +373,7 @@ static int read_image(struct config *config, const struct reader *r)
     return 0;
 }
 
-/* A single string for a list is for xl to complain about. */
+/* A single string where a list belongs: xl complains about it. */
 static int reader_list(const struct reader *r, const char *key, char ***items)
 {
     XLU_ConfigList *list;

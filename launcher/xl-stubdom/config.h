@@ -86,8 +86,8 @@ int config_load(const char *path, const char *extra, char **text, size_t *len,
                 struct fault *fault);
 
 /*
- * Quotes a string as the config's lexer reads it; malloc'd, or NULL. Only a newline must not appear
- * as it is; the lexer drops characters given by number (\x0a), so its short names it must be.
+ * Quotes a string as the config's lexer reads it; malloc'd, or NULL. Only a newline must not appear as it is. It is
+ * written as \n: the lexer drops characters that are given by number (\x0a).
  */
 char *config_quote(const char *text);
 

@@ -151,7 +151,7 @@ static int check_backend(const struct list *list, const libxl_device_disk *disk)
     if (libxl_defbool_val(disk->colo_enable))
         return fault_set(list->fault, -EINVAL, "%s: disk %s: colo needs a QEMU in dom0",
                          list->source, disk->vdev);
-    /* What is not there is left to libxl: the guest may be sent to a host where it is. */
+    /* A file that is not there is libxl's to report: the guest may be sent to a host where it is. */
     if (disk->format == LIBXL_DISK_FORMAT_RAW && !disk->script && !disk->backend_domname &&
         disk->pdev_path && !stat(disk->pdev_path, &st) && !S_ISREG(st.st_mode) &&
         !S_ISBLK(st.st_mode))
@@ -191,8 +191,9 @@ static int check_letter(struct list *list, const libxl_device_disk *disk, const 
 }
 
 /*
- * Whether our script can run for it. With a script, libxl does not look whether the file is there: one that is
- * not is left to libxl. xl cd-insert gives a drive Xen's script again, so a CD drive keeps that.
+ * Whether our script can run for it. libxl does not look whether the file of a disk with a script is there. So a disk
+ * whose file is missing gets no script, and libxl reports it. xl cd-insert gives a drive Xen's script again, so a CD
+ * drive keeps that one.
  */
 static bool is_helped(const struct list *list, const libxl_device_disk *disk)
 {
@@ -202,7 +203,7 @@ static bool is_helped(const struct list *list, const libxl_device_disk *disk)
 
 static int append(struct list *list, const char *spec, const libxl_device_disk *disk)
 {
-    /* libxl's default for CD drives is qdisk. First, because target= takes all that follows. */
+    /* libxl's default for CD drives is qdisk. Our backendtype= comes first, because target= takes all that follows. */
     bool phy = disk->is_cdrom && disk->backend == LIBXL_DISK_BACKEND_UNKNOWN, helped = is_helped(list, disk);
     cleanup_free char *text = NULL, *quoted = NULL, *before = list->specs;
 

@@ -164,7 +164,7 @@ static int check_files(struct job *job)
     return rc;
 }
 
-/* xl passes over such a key in silence, and a newer one may know it: no reason to refuse. */
+/* xl ignores such a key in silence, and a newer xl may know it: no reason to refuse. */
 static void note_unknown(struct job *job)
 {
     struct fault note;
@@ -190,7 +190,7 @@ static int prepare_config(struct job *job, const char *config, const char *extra
 {
     int rc = 0;
 
-    /* The wishes for new guests are not for one that is saved, or goes to another host. */
+    /* What the host wants of new guests does not concern one that is saved, or goes to another host. */
     if (job->line.use == CONFIG_UNUSED || job->line.makes_guest)
         rc = host_config_read(&job->host, HOST_CONFIG, &job->fault);
     job->host.xen_minor = XEN_MINOR;
@@ -742,7 +742,7 @@ static char *join_fields(char **args)
     return text;
 }
 
-/* A field more, or two; they follow all others, and the last of a kind counts. */
+/* Adds one or two fields. They follow all others, since the last field of a kind counts. */
 static int add_fields(struct job *job, int argc, char **argv, char *more)
 {
     char *forward = strstr(more, ",forwarddev=");

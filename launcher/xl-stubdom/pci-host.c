@@ -130,7 +130,10 @@ static bool has_only_a_pin(const char *address)
     return got == sizeof(config) && config[CONFIG_PIN] && !has_messages(config);
 }
 
-/* Told to mask such an interrupt until the guest has answered. Xen may do so unasked, which nobody can ask it. */
+/*
+ * Whether Xen was told to mask such an interrupt until the guest has answered. Xen may do so by itself, and has no
+ * call that tells.
+ */
 static bool xen_masks_pins(void)
 {
     xc_interface *xc = xc_interface_open(NULL, NULL, 0);

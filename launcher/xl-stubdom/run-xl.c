@@ -75,7 +75,7 @@ int xl_exec(const char *path, char **argv, struct fault *fault)
     return fault_set(fault, -errno, "%s: %s", path, strerror(errno));
 }
 
-/* The signals that one may send to us and mean xl. */
+/* The signals that somebody may send to us and that are meant for xl. */
 static const int forwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
 static void forwarded_signals(sigset_t *set)
@@ -117,7 +117,7 @@ static void forward_signals(int fd, pid_t pid)
     }
 }
 
-/* Looks at the stub domain; twice in a row ended, with the grace between, is the end of xl. */
+/* Looks at the stub domain. If it has ended, and still has after the grace, xl is ended. */
 static void check_stub(struct stub_watch *watch, pid_t pid, bool *suspected, struct xl_run *run)
 {
     struct stub_sight sight = stub_watch_look(watch);

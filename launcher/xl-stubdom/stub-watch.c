@@ -47,8 +47,8 @@ static bool has_uuid(struct stub_watch *watch, int32_t domid)
 }
 
 /*
- * A stub domain is of the guest that its `target` names; libxl writes that soon after its name. One whose
- * guest is gone is nobody's any more.
+ * A stub domain belongs to the guest that its `target` names; libxl writes that soon after its name. If that guest is
+ * gone, it belongs to nobody.
  */
 static bool is_of_our_guest(struct stub_watch *watch, int32_t stub)
 {

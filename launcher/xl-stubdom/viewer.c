@@ -30,7 +30,10 @@
 
 /* -------- where the guest's screen is -------- */
 
-/* What no other domain could have written; VALUE is ours to free. False: there is no such thing, or it is too long. */
+/*
+ * Copies VALUE, a node that no other domain could have written, to TEXT, and frees it. False: there is no such node,
+ * or it is too long.
+ */
 static bool take_own(char *text, size_t size, char *value)
 {
     cleanup_free char *own = value;
@@ -63,7 +66,7 @@ bool screen_find(struct screen *screen, struct xs_handle *xs, uint32_t guest, ui
 
 /*
  * Connects; a server at any address is reached at the loopback one. 0 or -errno: -ETIMEDOUT where packets are dropped.
- * The limit stays: what the server does not take for as long ends the connection, too.
+ * The limit stays set: if the server does not take octets for as long, the connection ends, too.
  */
 static int connect_screen(const char *guest, const struct screen *screen, int *fd, struct fault *fault)
 {
@@ -187,7 +190,7 @@ int viewer_end(struct viewer *viewer, const char *guest, struct fault *fault)
     cleanup_close int heard = steal_fd(&viewer->heard);
     struct pollfd ended = { .fd = viewer->child.fd, .events = POLLIN };
 
-    /* It is ours until it is waited for, so that the number is its own. */
+    /* We have not waited for it yet, so nobody else has its number. */
     if (poll(&ended, 1, 0) <= 0)
         kill(viewer->child.pid, SIGKILL);
     return explain(viewer, guest, child_reap(&viewer->child), heard, fault);

@@ -11,7 +11,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-/* After a minute of silence; who does not answer for another one is gone. */
+/* It asks after a minute of silence. A peer that does not answer for another minute is gone. */
 static inline void keep_alive(int fd)
 {
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){ 60 }, sizeof(int));

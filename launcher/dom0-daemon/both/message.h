@@ -79,8 +79,8 @@ int message_send(int fd, const struct message *message);
 int message_receive(int fd, struct message *message);
 
 /*
- * The supervisor's side of what a child asks it by: a packet is a request, whatever is in it. Takes those
- * that wait, without waiting and without an end: 1 when there was one at least, 0 for none, -EPIPE at the
+ * The supervisor's side of the socket by which a child asks it: a packet is a request, whatever is in it. Takes a
+ * limited number of those that are there, without waiting: 1 when there was one at least, 0 for none, -EPIPE at the
  * end or for an empty packet, or -errno.
  */
 int message_take_requests(int fd);

@@ -29,7 +29,7 @@ void save_opener_serve(int fd, const char *path, int rc, bool last)
 
     int32_t answer = file < 0 ? file : last;
 
-    /* A worker that does not read its answers has itself to blame. */
+    /* It does not wait: a worker that does not read its answers loses them. */
     (void)!fd_send(fd, &answer, sizeof(answer), file, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

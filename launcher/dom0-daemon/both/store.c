@@ -428,7 +428,7 @@ static bool copy_pci(struct store *store, xs_transaction_t t, int from, int to)
     return xs_write(store->xs, t, path, count, strlen(count));
 }
 
-/* One that goes is not noted again: nobody would take that away. */
+/* A device that is going is not noted again: nobody would remove the note. */
 static bool is_leaving(struct store *store, xs_transaction_t t, int n)
 {
     cleanup_free char *state = pci_backend_read(store->xs, t, store->domid, "state", n);

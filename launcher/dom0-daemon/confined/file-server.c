@@ -162,7 +162,7 @@ void file_server_offer(struct file_server *server, const struct message *message
     struct file_sender *sender = &server->senders[message->index];
     int rc;
 
-    /* An offer that is withdrawn is one that is used up: the vchan itself tells more. */
+    /* An offer is withdrawn when it is used up; what came of it, the vchan itself tells. */
     if (sender->fd < 0 || !message->port)
         return;
     /* xenstore tells of a node, and of its permissions: the same offer comes twice, and is being served. */

@@ -155,7 +155,7 @@ static void log_renamed(void *data, short revents)
 
 /* -------- from xenstore -------- */
 
-/* No reason to end anything: another keeper connects anew, as soon as somebody answers. */
+/* This is no reason to end the guest: another keeper connects anew, as soon as xenstored answers. */
 static void lose_store(struct keeper *keeper, int rc)
 {
     log_error("xenstore does not answer: %s", strerror(-rc));

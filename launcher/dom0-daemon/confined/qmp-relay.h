@@ -33,7 +33,7 @@ int qmp_relay_start(struct qmp_relay *relay, struct xen_handles *xen);
 /* What the stub domain offers: ring_ref and port of MESSAGE, 0 for nothing. */
 void qmp_relay_offer(struct qmp_relay *relay, const struct message *message);
 
-/* Nobody will answer any more: who is connected, or comes, hears so at once. */
+/* The stub domain will not answer any more. A client that is connected, or comes, is hung up on at once. */
 void qmp_relay_end(struct qmp_relay *relay);
 
 #endif

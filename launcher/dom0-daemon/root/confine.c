@@ -232,7 +232,7 @@ static int choose_user(uid_t *uid, gid_t *gid)
         return find_user(OWN_USER, uid, gid) ? find_user(FALLBACK_USER, uid, gid) : 0;
     if (rc)
         return rc;
-    /* Neither wraps round to root, nor meets the number that stands for none. */
+    /* The sum neither wraps round to root, nor is it the number that stands for no user. */
     if (*uid > UINT32_MAX - 1 - MAX_DOMID || *gid > UINT32_MAX - 1 - MAX_DOMID || domain > MAX_DOMID)
         return -ERANGE;
     *uid += domain;

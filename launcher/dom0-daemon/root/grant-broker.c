@@ -74,8 +74,8 @@ static int check_port(const struct grant_broker *broker, uint32_t port)
 }
 
 /*
- * Whether the worker has mapped what is at INDEX, which is so once. Before that Linux does not know yet that it will be
- * read-only, and would fault when it clears an octet of it.
+ * Whether the worker has mapped what is at INDEX; it can do so only once. Before it has, Linux does not know that the
+ * mapping will be read-only, and would fault when it clears an octet of it.
  */
 static bool is_mapped(const struct grant_broker *broker, uint64_t index)
 {
@@ -94,7 +94,7 @@ static bool is_mapped(const struct grant_broker *broker, uint64_t index)
     return false;
 }
 
-/* Linux holds the event channel from then on: what it is found to be, it stays. */
+/* Linux holds the event channel from then on. So what check_port() finds stays true. */
 static int notify(struct grant_broker *broker, uint64_t index, uint32_t port)
 {
     struct ioctl_gntdev_unmap_notify order = { .index = index, .event_channel_port = port,
@@ -179,7 +179,7 @@ static void broker_ready(void *data, short revents)
         answer.rc = forget(broker, request.index);
     else
         answer.rc = notify(broker, request.index, request.port);
-    /* It waits for this one; one that does not has itself to blame. */
+    /* The worker waits for this answer; one that does not loses it. */
     (void)!send(broker->io.fd, &answer, sizeof(answer), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

@@ -30,7 +30,7 @@ struct option_error {
     size_t size;
 };
 
-/* libxl says each of these once; what says it again is the user's, and may mean another domain. */
+/* libxl gives each of these once. A second one is the user's, and may name another domain. */
 #define GIVEN_TWICE "given twice; device_model_args= must not have it"
 
 typedef int option_fn(struct options *options, const char *value, struct option_error *error);

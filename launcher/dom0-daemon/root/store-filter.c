@@ -23,8 +23,8 @@
 #define PIECES_A_SECOND 2000
 #define REST_MS 10
 /*
- * libxenstore's thread reads at any time. One that does not, or takes less than comes, makes xenstored keep what is for
- * it: of each minute, something may wait for it for so long.
+ * libxenstore's thread reads whenever something comes. For a keeper that does not read, or reads more slowly than
+ * octets come, xenstored would keep them. So octets may wait for so long in each minute.
  */
 #ifndef STUCK_MS
 #define STUCK_MS 5000
@@ -78,7 +78,10 @@ static bool is_step(struct store_filter *filter, uint32_t number)
     return number == 0;
 }
 
-/* One that ends must be one that began: else one that left all its own open could begin new ones for ever. */
+/*
+ * Only a transaction that began may end: otherwise a keeper that leaves all of its own open could begin new ones for
+ * ever.
+ */
 static bool ends_transaction(struct store_filter *filter, uint32_t number)
 {
     for (unsigned int i = 0; i < filter->transactions; i++)

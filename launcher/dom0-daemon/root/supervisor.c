@@ -112,7 +112,7 @@ static void line_ready(void *data, short revents)
     else if (asked > 0)
         line->job->worker_asks(line->job->data, line->io.fd);
     loop_remove_fd(line->job->loop, &line->io);
-    /* Its end, or what a child makes look like it, is not to be polled for ever. */
+    /* A socket that has ended, or that a child makes look so, must not be polled for ever. */
     if (asked < 0 || loop_start_timer(line->job->loop, &line->rest, LINE_REST_MS))
         line_close(line);
 }
@@ -316,7 +316,7 @@ static enum child_status judge(struct child children[CHILDREN])
     return verdict;
 }
 
-/* By somebody else, that is: a fault of its own ends with another signal. */
+/* Somebody else killed it: a fault of its own ends it by another signal. */
 static bool was_killed(const struct child children[CHILDREN])
 {
     for (int i = 0; i < PAIR; i++)
@@ -331,7 +331,7 @@ static bool was_killed(const struct child children[CHILDREN])
 /* Until the supervisor is gone; false when it has told us to end instead. */
 static bool wait_to_inherit(int lifeline, int signal_fd)
 {
-    /* No POLLIN: a worker that was taken over could write to it. */
+    /* We do not wait for POLLIN: a worker that was taken over could write to the pipe. */
     struct pollfd p[] = { { .fd = lifeline }, { .fd = signal_fd, .events = POLLIN } };
 
     for (;;) {
@@ -431,7 +431,7 @@ static enum child_status wait_for_end(const struct supervisor_job *job,
         return CHILD_DONE;
     if (!rc && children[KEEPER].pid && children[WORKER].pid)
         return CHILD_ALONE;
-    /* From here on we do not serve, and nobody is to wait for it. */
+    /* From here on we serve nobody, and nobody must wait for us. */
     job->close_services(job->data);
     verdict = judge(children);
     /* One that was left alone may be seen before the one that counts. */
