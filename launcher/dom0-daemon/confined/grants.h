@@ -1,6 +1,6 @@
 /*
- * The stub domain's pages, mapped. Root puts them into an open file of gntdev's (root/grant-broker.h); what is left
- * to the worker, which may map nothing by itself, is here.
+ * A domain's pages, the stub domain's or its guest's, mapped. Root puts them into an open file of gntdev's
+ * (root/grant-broker.h); what is left to the worker, which may map nothing by itself, is here.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

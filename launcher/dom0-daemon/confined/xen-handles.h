@@ -1,5 +1,5 @@
 /*
- * The worker's Xen: one event channel descriptor for all its rings, its way to
+ * The worker's Xen, for one domain: one event channel descriptor for all its rings, its way to
  * grants, and which object each local port belongs to.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -34,7 +34,7 @@ struct xen_handles {
     struct loop *loop;
     struct loop_fd events;
     struct xen_port *ports[XEN_MAX_PORTS];
-    struct budget all; /* what all that the stub domain has us do may cost, together */
+    struct budget all; /* what all that it has us do may cost, together */
 };
 
 /* In 10 ms: 200 MB/s. One source may take it all, while no other one wants it. */

@@ -1,5 +1,5 @@
 /*
- * Maps the stub domain's grants for the worker (see grant-broker.h).
+ * Maps a domain's grants for the worker (see grant-broker.h).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -57,7 +57,7 @@ static int map(struct grant_broker *broker, const struct grant_request *request,
     return 0;
 }
 
-/* Whether it is of an event channel between dom0 and the stub domain. */
+/* Whether it is of an event channel between dom0 and that domain. */
 static int check_port(const struct grant_broker *broker, uint32_t port)
 {
     xc_evtchn_status_t status = { .dom = DOMID_SELF, .port = port };

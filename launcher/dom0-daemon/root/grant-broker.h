@@ -1,10 +1,11 @@
 /*
- * Maps what the stub domain has granted to dom0, for the worker. Linux's gntdev maps any domain's grant for whoever
- * may ask it, and there is no way to limit that. So root asks it, always for this stub domain. The worker has the same
- * open file; it may not ask (confine.c), and can only mmap() what root has put into that file's list. (Linux 5.5 or
- * later: before, only the process that had opened the file could.) Nor is there a way to limit which of dom0's event
- * channels gntdev notifies when a mapping ends. So root also asks for that, and looks whether the channel leads to
- * this stub domain, and whether the mapping is there (Linux would fault in one that becomes read-only later).
+ * Maps what one domain has granted to dom0, for the worker: the stub domain, or, with a broker of its own, a guest
+ * that has channels. Linux's gntdev maps any domain's grant for whoever may ask it, and there is no way to limit that.
+ * So root asks it, always for that domain. The worker has the same open file; it may not ask (confine.c), and can only
+ * mmap() what root has put into that file's list. (Linux 5.5 or later: before, only the process that had opened the
+ * file could.) Nor is there a way to limit which of dom0's event channels gntdev notifies when a mapping ends. So root
+ * also asks for that, and looks whether the channel leads to that domain, and whether the mapping is there (Linux would
+ * fault in one that becomes read-only later).
  *
  * The file is new for each worker. That root and worker share it does no harm: no call of root's on it waits.
  *
@@ -19,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Twelve consoles, and for eight viewers, two boot files and QMP a page and two rings. */
+/* The stub domain's twelve consoles, and for eight viewers, two boot files and QMP a page and two rings. */
 #define GRANT_MAX_MAPS 48
 
 struct grant_broker {
