@@ -7,9 +7,11 @@
 #   compare NAME [ARG...]            xl-stubdom compare of $cfg's guest, LAB_REPEAT times on $FLAVOUR and, where
 #                                    the reference is wanted, with QEMU in dom0: $OUT/NAME.json
 #   compared FILE NAME[=FIGURE]...   those measures in such a file go to $OUT/figures, dom0's as FIGURE_dom0
+#   guest_rate FIGURE AMOUNT COMMAND [SECS]
+#                                    the Linux guest runs COMMAND up to three times; its line ends with how long it
+#                                    took. AMOUNT divided by that goes to $OUT/figures. All rounds end within SECS
 #   disk_load FIGURE DEVICE read|write sequential|random SIZE COUNT
-#                                    the Linux guest's disk, past its page cache: MB/s of up to three rounds to
-#                                    $OUT/figures
+#                                    the Linux guest's disk, past its page cache: MB/s
 #   profile_begin, profile_end NAME  with run --profile: counts what the whole machine executes in
 #                                    between, as NAME
 
@@ -40,17 +42,19 @@ compared() {
         }' "$@" >>"$OUT/figures"
 }
 
-# There is one CPU. The second before a round is for the serial port, and nobody in dom0 looks for the end: either would
-# take as long as hundreds of requests.
-disk_load() {
-    local n
-    n=$(rounds 3)
-    guest_run "(for i in \$(seq $n); do sleep 1; disk-load $2 $3 $4 $5 $6; done >/tmp/load 2>&1 &)"
-    sleep $((1 + 2 * n))
-    guest_run "until [ \"\$(wc -l </tmp/load)\" = $n ]; do sleep 1; done; cat /tmp/load" 60
-    awk -v name="$1" -v bytes="$(($5 * $6))" '/ us/ { printf "%s %.3f\n", name, bytes / $(NF - 1) }' \
+# There is one CPU. The second before a round is for the serial port, and dom0 sleeps until all rounds are over (tail
+# waits for inotify): the echo of a command, or a look for its end, takes as long as hundreds of requests.
+guest_rate() {
+    local each
+    each="for i in \$(seq $(rounds 3)); do sleep 1; $3 || echo \"status \$?\"; done"
+    guest_run "($each >/tmp/rounds 2>&1; echo rounds: over >/dev/ttyS0) &"
+    timeout "${4:-60}" tail -n "+${serial_from[$serial_name]}" -f "$serial_log" | grep -q '^rounds: over' || true
+    serial_wait '^rounds: over' 1
+    guest_run 'cat /tmp/rounds; ! grep -q "^status " /tmp/rounds'
+    awk -v name="$1" -v amount="$2" '{ sub(/ us$/, ""); printf "%s %.3f\n", name, amount / $NF }' \
         <<<"$guest_output" >>"$OUT/figures"
 }
+disk_load() { guest_rate "$1" $(($5 * $6)) "disk-load $2 $3 $4 $5 $6"; }
 
 # To the runner's events. Its names of addresses are dom0's alone.
 profile_mark() { [ -z "${LAB_PROFILE:-}" ] || (. /lab/plan && echo "$NONCE profile $1" >&3); }
