@@ -1,6 +1,7 @@
 # Writes the figures as JSON, in the schema of xl-stubdom compare, and says which targets are not met.
 # Input: table.tsv (name, unit, targets, meaning), then lines WHO NAME VALUE, one a repetition.
-# Variables: json, the file to write; order, those that are compared, the last being the reference; title, date.
+# Variables: json, the file to write; order, those that are compared, the last being the reference; title, date;
+# only, which figures (empty: all).
 # A target is WHO<=VALUE or WHO>=VALUE; VALUE may be N*OTHER: so many times OTHER's median.
 
 # measure WHO NAME: sets median, low, high and list; 0 when it was not measured.
@@ -53,6 +54,7 @@ END {
     printf "{\"version\": 1, \"date\": \"%s\", \"title\": \"%s\", \"complete\": true, \"missing\": [],\n\"measures\": [", date, title > json
     for (i = 1; i <= count; i++) {
         name = names[i]
+        if (only != "" && !index(" " only " ", " " name " ")) continue
         shown = 0
         reference = measure(who[n], name) ? median : 0
         for (k = 1; k <= n; k++) {
