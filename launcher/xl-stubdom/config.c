@@ -447,6 +447,16 @@ static int check_usb(const struct reader *r)
                      r->source);
 }
 
+static int read_keyboard(struct config *config, const struct reader *r)
+{
+    const char *device;
+    XLU_ConfigList *list;
+    int rc = reader_string(r, "vkb_device", &device);
+
+    config->vkb_given = rc > 0 || !xlu_cfg_get_list(r->xlu, "vkb", &list, NULL, 1);
+    return rc < 0 ? rc : 0;
+}
+
 /* An older xl says that it does not know the word, and gives the guest a NIC without a VLAN. */
 static int check_vlan(const struct reader *r)
 {
@@ -509,8 +519,7 @@ static int read_keys(struct config *config, const struct reader *r)
     if (rc < 0)
         return rc;
     config->firewall = firewall;
-    rc = check_vlan(r);
-    if (rc)
+    if ((rc = read_keyboard(config, r)) || (rc = check_vlan(r)))
         return rc;
     rc = nics_read(r->xlu, r->source, firewall, r->host ? &r->host->nics : NULL, &config->devices.nics,
                    &config->vifs, r->fault);

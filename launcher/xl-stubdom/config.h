@@ -64,6 +64,7 @@ struct config {
     char *cmdline; /* more kernel arguments for the stub domain, or NULL */
     char *disks; /* "disk=[…]" that must replace the config's list, or NULL (disks.h) */
     char *vifs;  /* "vif=[…]", likewise (nics.h) */
+    bool vkb_given; /* the config says itself whether the guest has Xen's keyboard */
     char *unknown; /* keys that nobody knows, "a, b", or "" (keys.h) */
     char *libxl[KEY_COUNT]; /* NULL where the config has no such key */
 };

@@ -232,8 +232,8 @@ const struct key keys[] = {
     ROW_SINCE("xen_platform_pci_bar_uc", 21, SERVED, "hvmloader's"),
     ROW("vendor_device", SERVED, NULL),
     ROW("vkb_device", HARMLESS,
-        "nobody serves that keyboard; PS/2 and USB are served. A Linux guest that has its driver built in, as "
-        "Debian's kernel does, waits 25 s for it when it boots; 0 spares it that"),
+        "0 unless it is given: nobody serves that keyboard, and a Linux guest with its driver built in, as "
+        "Debian's kernel has it, waits 25 s for it when it boots; PS/2 and USB are served"),
     {"vkb", KEY_SERVED, "`backend-type=linux` only", is_for_qemu, "backend-type=linux", IN_DOM0, 19},
     ROW_BUT("vfb", REFUSED, NULL, is_any, NULL, IN_DOM0 "; vnc= is served"),
     ROW_BUT("vtpm", REFUSED, NULL, is_any, NULL, "a TPM for a guest with a stub domain is not there yet"),

@@ -187,6 +187,9 @@ int settings_init(struct settings *settings, const struct config *config,
         (rc = add(settings, config, KEY_CMDLINE, cmdline, false, fault)))
         return rc;
     rc = add(settings, config, KEY_MEMORY, memory_text, true, fault);
+    /* Its backend would be a QEMU in dom0: Linux with the driver built in waits 25 s for it when it boots. */
+    if (!rc)
+        rc = add_line(settings, config, config->vkb_given ? NULL : "vkb_device=0", fault);
     if (!rc)
         rc = add_line(settings, config, config->disks, fault);
     if (!rc)

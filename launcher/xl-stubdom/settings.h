@@ -9,7 +9,7 @@
 #include "config.h"
 #include "fault.h"
 
-#define SETTINGS_MAX (KEY_COUNT + 3) /* and the lists of disks and NICs, and what pci= needs */
+#define SETTINGS_MAX (KEY_COUNT + 4) /* and no keyboard of Xen's, the lists of disks and NICs, what pci= needs */
 
 /* Where the parts of a stub domain are on this host. */
 struct places {

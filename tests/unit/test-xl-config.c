@@ -88,6 +88,30 @@ static void test_settings_survive_the_parser(void **state)
     settings_dispose(&settings);
 }
 
+/* A keyboard that nobody serves is not offered, but where the config asks for it. */
+static void test_keyboard(void **state)
+{
+    static const char *const given[] = {"vkb_device = 1", "vkb_device = 0", "vkb = [ 'backend-type=linux' ]"};
+    struct settings settings;
+
+    (void)state;
+    assert_string_equal(work_out(GUEST, &settings), "");
+    assert_int_equal(settings.count, KEY_COUNT + 1);
+    assert_string_equal(settings.line[KEY_COUNT], "vkb_device=0");
+    settings_dispose(&settings);
+    for (size_t i = 0; i < ARRAY_LEN(given); i++) {
+        char text[256];
+
+        snprintf(text, sizeof(text), GUEST "%s\n", given[i]);
+        assert_string_equal(work_out(text, &settings), "");
+        assert_int_equal(settings.count, KEY_COUNT);
+        settings_dispose(&settings);
+    }
+    assert_string_equal(work_out(GUEST "vkb_device = [ '1' ]\n", &settings),
+                        "g.cfg: vkb_device is a list but must be a single value");
+    settings_dispose(&settings);
+}
+
 /* What --print-config printed may stay in the config beside stubdom_flavor. */
 static void test_own_settings_do_not_conflict(void **state)
 {
@@ -430,7 +454,7 @@ static void test_every_flavour(void **state)
         snprintf(text, sizeof(text), GUEST "vnc = 0\nvga = \"none\"\nstubdom_flavor = \"%s\"\n",
                  flavour->name);
         assert_string_equal(work_out(text, &settings), "");
-        assert_int_equal(settings.count, KEY_COUNT);
+        assert_int_equal(settings.count, KEY_COUNT + 1); /* and the keyboard */
         snprintf(expected, sizeof(expected), "stubdomain_kernel=\"/fw/%s\"", flavour->kernel);
         assert_string_equal(settings.line[KEY_KERNEL], expected);
         assert_ptr_equal(flavour_of_kernel(settings.kernel), flavour);
@@ -726,9 +750,9 @@ static void test_nic_scripts(void **state)
         snprintf(text, sizeof(text), GUEST "%s\n", cases[i].config);
         assert_string_equal(work_out(text, &settings), "");
         if (cases[i].line)
-            assert_string_equal(settings.line[KEY_COUNT], cases[i].line);
+            assert_string_equal(settings.line[KEY_COUNT + 1], cases[i].line);
         else
-            assert_int_equal(settings.count, KEY_COUNT);
+            assert_int_equal(settings.count, KEY_COUNT + 1); /* and the keyboard */
         settings_dispose(&settings);
     }
     assert_string_equal(work_out(GUEST "vif = [ 'forwarddev=/bin/sh' ]\n", &settings),
@@ -829,6 +853,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_settings_survive_the_parser),
+        cmocka_unit_test(test_keyboard),
         cmocka_unit_test(test_own_settings_do_not_conflict),
         cmocka_unit_test(test_variants),
         cmocka_unit_test(test_default_memory),

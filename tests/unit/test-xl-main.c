@@ -57,7 +57,8 @@
     "stubdomain_kernel=\"fw/qemu-stubdom-linux-kernel\"\n"        \
     "stubdomain_ramdisk=\"fw/qemu-stubdom-linux-rootfs\"\n"       \
     "stubdomain_cmdline=\"console=hvc0 xen_privcmd.unrestricted=1\"\n" \
-    "stubdomain_memory=24\n"
+    "stubdomain_memory=24\n" \
+    "vkb_device=0\n"
 
 static char dir[] = "/tmp/test-xl-main-XXXXXX";
 

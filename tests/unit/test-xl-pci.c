@@ -2,7 +2,6 @@
 // sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/xs-get.c
 // cflags: -DPCI_FOLDER="\"/tmp/test-xl-pci\""
 // wrap: xc_interface_open xc_interface_close xc_physinfo xc_version xs_open xs_close xs_read xs_directory
-// sources: launcher/xl-stubdom/channels.c
 // libs: xlutil xenlight xenctrl xenstore
 /*
  * The devices that a guest's config asks for: what is understood, and what is refused before there is a domain.
