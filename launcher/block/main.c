@@ -176,7 +176,7 @@ static int add_locked(const struct job *job, const struct stat *st)
 {
     cleanup_free char *state = NULL;
 
-    /* Where libxl has given up, and removes the disk's folder, what is taken now would be nobody's. */
+    /* libxl may have given up, and be removing the disk's folder. Then nobody would release what we take now. */
     if (hotplug_read(&job->hotplug, "state", &state) || !state || strcmp(state, XENBUS_INIT_WAIT))
         return hotplug_fail(&job->hotplug, "%s: not wanted any more", job->path);
     return S_ISREG(st->st_mode) ? add_file(job) : add_device(job, st->st_rdev);

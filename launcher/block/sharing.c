@@ -48,7 +48,9 @@ static bool is_one(const char *a, const char *b)
     return a && b && !strcmp(a, b);
 }
 
-/* A guest, its stub domain, and what they are on their way to another host, or back. */
+/*
+ * A guest and its stub domain count as one, also in a migration on one host, when there are two of each for a moment.
+ */
 static bool is_same(const struct vm *a, const struct vm *b)
 {
     return is_one(a->own, b->own) || is_one(a->own, b->target) || is_one(a->target, b->own) ||

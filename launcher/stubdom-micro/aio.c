@@ -204,7 +204,7 @@ long sys_io_destroy(const unsigned long a[6])
 
 /* ---- events ---- */
 
-/* Each request that is taken on has its place in the ring: what is under way, and what is unread. */
+/* Each request that is taken on needs its place in the ring: those under way, and those whose event is unread. */
 static bool has_room(const struct aio_context *context)
 {
     unsigned int head = PV_READ_ONCE(ring_of(context)->head) % context->events;

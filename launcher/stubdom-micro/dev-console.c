@@ -154,7 +154,10 @@ static long hvc_write(struct file *file, struct user_iter *from, uint64_t pos)
         }
         if (iter_get(from, piece, n))
             return done ? done : -EFAULT;
-        /* Less than there was room for: it was to be dropped, and somebody came back just now. */
+        /*
+         * Less was taken than there was room for: the backend had gone, so that all was to be dropped, and has just
+         * come back.
+         */
         if (pv_console_write(console, piece, n) < 0)
             break;
         done += (long)n;

@@ -273,7 +273,7 @@ static void clear_byte(struct vma *vma, uint64_t offset)
         *(volatile char *)(vma->start + offset) = 0;
 }
 
-/* Xen refuses when the entry is not as it made it; then the page must be unreachable at least. */
+/* Xen refuses when the page table's entry is not as Xen made it. Then the page must at least become unreachable. */
 static void unmap_page(struct vma *vma, uintptr_t va, uint32_t handle)
 {
     int rc = pv_grant_unmap(va, handle);

@@ -187,7 +187,7 @@ static long dm_op(struct privcmd *privcmd, uintptr_t arg)
         return -PV_EFAULT;
     if (!may_touch(privcmd, op.dom))
         return -PV_EPERM;
-    /* So libxendevicemodel asks whether there is such a thing, for a domain that cannot be. */
+    /* libxendevicemodel asks in this way, for a domain that cannot exist, whether there are dm_ops at all. */
     if (!op.num)
         return 0;
     if (!domain_is_other(op.dom))

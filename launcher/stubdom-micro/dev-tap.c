@@ -127,8 +127,8 @@ static long get_interface(struct tap *tap, uintptr_t arg)
 }
 
 /*
- * Whoever takes segments takes blank checksums. UDP's never come from a backend, but whoever takes them is one
- * that may write them. Asking for what is not here is how QEMU learns that.
+ * A reader that takes segments takes blank checksums, too. UDP segments never come from a backend; but a reader that
+ * takes them is one that may write them. By asking for an offload that is not here QEMU learns that it is not.
  */
 static long set_offloads(struct tap *tap, uintptr_t arg)
 {

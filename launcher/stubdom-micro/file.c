@@ -270,8 +270,8 @@ static long file_read(struct file *file, struct user_iter *to, uint64_t pos)
 }
 
 /*
- * A blocking write ends when all is written, or with an error after nothing was. What a
- * file with a position did not take is not offered again: it is full.
+ * A blocking write ends when all is written, or with an error if nothing was written. A file with a position that did
+ * not take all is full: the rest is not offered again.
  */
 static long file_write(struct file *file, struct user_iter *from, uint64_t pos)
 {

@@ -182,7 +182,7 @@ static long memory_write(struct file *file, struct user_iter *from, uint64_t pos
     return done ? (long)done : rc;
 }
 
-/* Pages that somebody has mapped stay with the mapping, but are the file's no more. */
+/* Pages that somebody has mapped stay with the mapping, but do not belong to the file any more. */
 int memory_truncate(struct node *node, uint64_t size)
 {
     char *last;

@@ -46,7 +46,7 @@ static bool is_own(const struct node *folder)
            (pv_streq(folder->name, "dev") || pv_streq(folder->name, "proc"));
 }
 
-/* A file system on a device or in a file: none is known. That nothing is there comes first. */
+/* No file system on a device or in a file is known. That the source is missing is the error that comes first. */
 static long mount_source(uintptr_t source)
 {
     struct found found;

@@ -72,7 +72,7 @@ static long send_message(struct file *file, struct message *message)
     return send_loop(file, message);
 }
 
-/* Where to is known: who says it again for a stream, or for the first time, is wrong here. */
+/* An address in sendto() is an error: a connected stream knows its peer, and nothing else may be sent to an address. */
 static int target_check(const struct socket *socket, uintptr_t name, int size)
 {
     if (!name || !size || socket->family == AF_NETLINK)

@@ -99,7 +99,7 @@ static bool has_rights(const struct socket *socket)
     return socket->rights;
 }
 
-/* Who is not accepted yet has no file that could be closed: it takes none either. */
+/* A socket that is not accepted yet has no file that could be closed: it takes no descriptors either. */
 int rights_allowed(const struct rights *rights, const struct socket *receiver)
 {
     if (receiver->in_flight || !receiver->file)

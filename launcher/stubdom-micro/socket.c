@@ -7,7 +7,10 @@
 
 #include <asm/ioctls.h>
 
-/* Who waits to connect to a listener that has a full queue looks again when one of any has not. */
+/*
+ * All who wait to connect to a listener with a full queue wait here. They look again when any listener's queue has
+ * room.
+ */
 static struct pv_queue connectors;
 
 void socket_changed(struct socket *socket)

@@ -630,7 +630,7 @@ long sys_msync(const unsigned long a[6])
     return 0;
 }
 
-/* One CPU: whoever runs sees what the others have written. No command has to be offered. */
+/* membarrier(): with one CPU, whoever runs sees what the others have written. So no command of it is offered. */
 long sys_membarrier(const unsigned long a[6])
 {
     return a[0] ? -PV_EINVAL : 0;

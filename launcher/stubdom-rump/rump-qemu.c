@@ -42,8 +42,8 @@ static void output_ready(void *data, short revents)
 }
 
 /*
- * Standard output and error of the whole program. Who writes more than the pipe holds loses
- * it: the reader may be who writes.
+ * Standard output and error of the whole program. What the pipe has no room for is lost: the writer must not wait,
+ * since it may be the reader.
  */
 static int open_output(struct rump_platform *platform)
 {

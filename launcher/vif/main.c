@@ -36,8 +36,8 @@ static const struct stock_file stock_files[] = { STOCK_FILES };
 #define STOCK "vif-bridge"
 
 /*
- * Of a frame, netback copies so much; the rest are pages of the sender's, which it can change while dom0
- * looks. XEN_NETBACK_TX_COPY_LEN of Linux's xen-netback.
+ * netback copies so much of a frame. The rest are pages of the sender's, which it can change while dom0 looks.
+ * XEN_NETBACK_TX_COPY_LEN of Linux's xen-netback.
  */
 #define NETBACK_COPIES 128
 

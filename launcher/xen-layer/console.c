@@ -292,7 +292,10 @@ static void starting(struct pv_console *console)
         return;
     }
     if (state > XenbusStateInitialised) {
-        /* It is at the end of another life. A frontend that begins makes it begin. */
+        /*
+         * The backend still has the state of an earlier connection. It begins anew when it sees a frontend that
+         * begins.
+         */
         if (!console->restarted)
             write_state(console, XenbusStateInitialising);
         console->restarted = true;

@@ -202,7 +202,10 @@ static void tell(struct pv_nic *nic)
     pv_event_notify(nic->port);
 }
 
-/* A backend that is told at once runs at once, on a machine with few CPUs, and gets one frame at a time. */
+/*
+ * On a machine with few CPUs a backend that is told at once runs at once, and gets one frame at a time. So frames are
+ * gathered.
+ */
 static void sent(struct pv_nic *nic, size_t size)
 {
     nic->untold += size;
