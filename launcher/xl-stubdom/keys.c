@@ -58,7 +58,10 @@ static bool is_boot_option(const char *text, size_t len)
     return false;
 }
 
-/* The order of boot devices, perhaps with more of QEMU's own: QEMU ends at what it has not. */
+/*
+ * The order of boot devices, perhaps with more options of QEMU's behind a comma. QEMU ends when it does not know a
+ * letter.
+ */
 static bool is_bad_order(const struct key *key, const char *value)
 {
     size_t len = strcspn(value, ",");

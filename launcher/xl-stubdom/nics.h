@@ -28,12 +28,12 @@ struct nic_count {
 };
 
 /*
- * Counts them, and refuses what would be found out when the guest is half made: a model that the stub
- * domain's QEMU has not, an ip= of which no firewall can be made (`firewall`: there is one), a bridge or a script that
- * dom0 has not; and what xl would only say that it does not understand: a MAC, a type. *line is
- * "vif=[...]" that must replace the config's list, so that the helper runs for each (malloc'd), or NULL.
- * The user's own script goes along as forwarddev=, a word of COLO's that libxl otherwise only stores.
- * Returns 0, or a negative errno with the fault described.
+ * Counts them, and refuses what would be found out when the guest is half made: a model that the stub domain's QEMU
+ * lacks, an ip= of which no firewall can be made (`firewall`: there is one), a bridge or a script that dom0 lacks; and
+ * what xl would only say that it does not understand: a MAC, a type. *line is "vif=[...]" that must replace the
+ * config's list, so that the helper runs for each (malloc'd), or NULL. The user's own script goes along as
+ * forwarddev=, a word of COLO's that libxl otherwise only stores. Returns 0, or a negative errno with the fault
+ * described.
  */
 int nics_read(XLU_Config *xlu, const char *source, bool firewall, const struct nic_scripts *scripts,
               struct nic_count *nics, char **line, struct fault *fault);

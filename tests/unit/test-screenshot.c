@@ -218,7 +218,10 @@ static void test_it_asks(void **state)
     assert_non_null(memmem(heard, heard_len, encodings, sizeof(encodings)));
 }
 
-/* Before Linux could be asked to end it with who started it, whose end of that pipe it has not. */
+/*
+ * Who started it may be gone before Linux could be asked to end both together: the other end of its words' pipe is
+ * closed then.
+ */
 static void test_nobody_waits_for_it(void **state)
 {
     int ends[2];
