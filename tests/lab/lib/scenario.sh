@@ -14,6 +14,8 @@
 #   refused N                            the last `run` said one line, ended with N, and
 #                                        left neither domain nor log
 #   wait_until SECONDS CMD...            CMD succeeds within that time, or the scenario fails
+#   as_soon_as CMD...                    until CMD succeeds, without a pause between two looks: for a moment of
+#                                        a guest's start, which is another second with each libxl
 #   on_exit CMD...                       undone at the end, last first
 #   is_short, rest_is_long               with run --short (make check): whether it is; it ends here, and all is well
 #   uptime_s                             seconds since dom0 has booted
@@ -65,6 +67,8 @@ wait_until() {
         sleep 0.2
     done
 }
+
+as_soon_as() { until "$@" >/dev/null; do :; done; }
 
 undo=()
 on_exit() { undo=("$(printf '%q ' "$@")" "${undo[@]}"); }
