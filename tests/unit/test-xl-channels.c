@@ -1,5 +1,6 @@
 // sources: launcher/xl-stubdom/channels.c launcher/xl-stubdom/config.c launcher/xl-stubdom/fault.c
 // sources: launcher/xl-stubdom/pci.c launcher/xl-stubdom/keys.c launcher/xl-stubdom/nics.c
+// sources: launcher/xl-stubdom/serials.c launcher/dom0-daemon/outputs/output-spec.c
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/devices.c launcher/xl-stubdom/flavour.c
 // libs: xlutil xenlight
 /*
