@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "cleanup.h"
 #include "config.h"
 #include "frame-filter.h"
+#include "util.h"
 
 #define NAME_LENGTH_MAX (IFNAMSIZ - 1 - (int)strlen("-emu"))
 
@@ -71,17 +73,21 @@ static bool is_vif_alone(const struct nic *nic)
     return nic->type && !strcmp(nic->type, "vif");
 }
 
-/* Six numbers with something between them, as in xl, which goes on with what it has read of another one. */
+/*
+ * Six numbers with something between them, as in xl, which goes on with what it has read of another one. Blanks are
+ * often around commas.
+ */
 static bool is_mac(const char *text)
 {
     char *end;
 
+    text += strspn(text, " ");
     for (int i = 0; i < 6; i++) {
         if (!isxdigit((unsigned char)*text) || strtoul(text, &end, 16) > 255)
             return false;
         text = end + (i < 5 && *end);
     }
-    return !*text;
+    return !text[strspn(text, " ")];
 }
 
 static int check(const char *source, int n, const struct nic *nic, bool firewall, struct fault *fault)
@@ -146,21 +152,38 @@ static bool is_helped(const struct nic *nic, const struct nic_scripts *scripts)
            !(nic->backend && *nic->backend ? nic_backend_is_elsewhere(nic->backend) : scripts->elsewhere);
 }
 
+/*
+ * As vif-bridge looks for it: what is not there as xenbr0 was made as eth0 once; and ip(8) takes other names of an
+ * interface, too (Linux's altname).
+ */
+static bool has_bridge(const char *interfaces, const char *bridge)
+{
+    static const char old[] = "xenbr";
+    char path[PATH_MAX];
+
+    if (strchr(bridge, '/'))
+        return false;
+    if (!format_text(path, sizeof(path), "%s/%s", interfaces, bridge) && !access(path, F_OK))
+        return true;
+    if (!strncmp(bridge, old, strlen(old)) &&
+        !format_text(path, sizeof(path), "%s/eth%s/bridge", interfaces, bridge + strlen(old)) && !access(path, F_OK))
+        return true;
+    return if_nametoindex(bridge) != 0;
+}
+
 /* A script that a driver domain does not run is in dom0, and so is a bridge, if the script is vif-bridge. */
 static int check_dom0(const char *source, int n, const struct nic *nic, const struct nic_scripts *scripts,
                       struct fault *fault)
 {
     const char *script = script_of(nic, scripts);
     bool relative = script && *script != '/';
-    cleanup_free char *file = NULL, *interface = NULL;
+    cleanup_free char *file = NULL;
 
     if (!scripts->interfaces || !is_helped(nic, scripts))
         return 0;
-    if (asprintf(&file, "%s%s%s", relative ? scripts->folder : "", relative ? "/" : "", script ? script : "") < 0 ||
-        asprintf(&interface, "%s/%s", scripts->interfaces, nic->bridge ? nic->bridge : "") < 0)
+    if (asprintf(&file, "%s%s%s", relative ? scripts->folder : "", relative ? "/" : "", script ? script : "") < 0)
         return fault_set(fault, -ENOMEM, "%s: out of memory", source);
-    if (nic->bridge && (!script || !strcmp(script, "vif-bridge")) &&
-        (strchr(nic->bridge, '/') || access(interface, F_OK)))
+    if (nic->bridge && (!script || !strcmp(script, "vif-bridge")) && !has_bridge(scripts->interfaces, nic->bridge))
         return fault_set(fault, -EINVAL, "%s: vif %d: bridge=%s: dom0 has no interface of this name", source, n,
                          nic->bridge);
     if (script && access(file, X_OK))

@@ -295,6 +295,8 @@ static void test_refused(void **state)
          "g.cfg: vif 0: mac=00:16:3e:11:22:33:44: not a MAC address"},
         {GUEST "vif = [ \"mac=\" ]\n", "g.cfg: vif 0: mac=: not a MAC address"},
         {GUEST "vif = [ \"mac=0:16:3E:1:2:3\", \"mac=00-16-3e-aa-bb-cc\" ]\n", ""},
+        {GUEST "vif = [ \"mac=00:16:3e:00:00:01 , bridge=xenbr0\", \"mac= 00:16:3e:00:00:02\" ]\n", ""},
+        {GUEST "vif = [ \"mac=00:16:3e:00:00:01 x\" ]\n", "g.cfg: vif 0: mac=00:16:3e:00:00:01 x: not a MAC address"},
         {GUEST "vif = [ \"vifname=twelve-octet\" ]\n",
          "g.cfg: vif 0: vifname=twelve-octet: at most 11 octets, since libxl adds \"-emu\" to it, and no slash"},
         {GUEST "vif = [ \"vifname=a/b\" ]\n", "g.cfg: vif 0: vifname=a/b: at most 11 octets, since libxl "
@@ -664,6 +666,7 @@ static void test_serials_of_dom0(void **state)
 /* What dom0 has not got, the hotplug script would find out when the guest is half made. */
 static void test_nics_of_dom0(void **state)
 {
+    static const char *const folders[] = {"/tests", "/eth7", "/eth7/bridge", "/eth8"};
     static const struct {
         const char *standard;
         bool elsewhere;
@@ -671,7 +674,7 @@ static void test_nics_of_dom0(void **state)
     } cases[] = {
         {NULL, false, "bridge=tests", ""}, {NULL, false, "", ""}, {NULL, false, "script=run", ""},
         {NULL, false, "bridge=xenbr9", "g.cfg: vif 0: bridge=xenbr9: dom0 has no interface of this name"},
-        {NULL, false, "bridge=../docs", "g.cfg: vif 0: bridge=../docs: dom0 has no interface of this name"},
+        {NULL, false, "bridge=../../tmp", "g.cfg: vif 0: bridge=../../tmp: dom0 has no interface of this name"},
         {"vif-bridge", false, "bridge=b", "g.cfg: vif 0: bridge=b: dom0 has no interface of this name"},
         {NULL, false, "script=vif-bridge,bridge=b", "g.cfg: vif 0: bridge=b: dom0 has no interface of this name"},
         /* Another script's words for a bridge are its own. */
@@ -684,11 +687,20 @@ static void test_nics_of_dom0(void **state)
         /* A driver domain's. */
         {NULL, false, "backend=net,bridge=b,script=nosuch", ""}, {NULL, true, "bridge=b", ""},
         {NULL, true, "backend=0,bridge=b", "g.cfg: vif 0: bridge=b: dom0 has no interface of this name"},
+        /* Other names that vif-bridge finds: what a bridge was called once, and what Linux says belongs to one. */
+        {NULL, false, "bridge=xenbr7", ""}, {NULL, false, "bridge=lo", ""},
+        {NULL, false, "bridge=xenbr8", "g.cfg: vif 0: bridge=xenbr8: dom0 has no interface of this name"},
     };
-    struct host_config with = {.nics = {.helper = "/vif", .interfaces = ".", .folder = "tests/unit"}};
+    char interfaces[] = "/tmp/xl-interfaces-XXXXXX", folder[64];
+    struct host_config with = {.nics = {.helper = "/vif", .interfaces = interfaces, .folder = "tests/unit"}};
     struct settings settings;
 
     (void)state;
+    assert_non_null(mkdtemp(interfaces));
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+        snprintf(folder, sizeof(folder), "%s%s", interfaces, folders[i]);
+        assert_int_equal(mkdir(folder, 0700), 0);
+    }
     host = &with;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char text[512];
@@ -700,6 +712,11 @@ static void test_nics_of_dom0(void **state)
         settings_dispose(&settings);
     }
     host = NULL;
+    for (size_t i = ARRAY_LEN(folders); i-- > 0;) {
+        snprintf(folder, sizeof(folder), "%s%s", interfaces, folders[i]);
+        assert_int_equal(rmdir(folder), 0);
+    }
+    assert_int_equal(rmdir(interfaces), 0);
 }
 
 /* The config's NICs, and what xl gets instead. */
