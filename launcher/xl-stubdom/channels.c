@@ -58,7 +58,7 @@ static const char *take(char *field, struct channel *channel)
     return "its keys are name, connection, path and backend";
 }
 
-static const char *check_path(const char *path)
+static const char *check_path(const char *path, bool here)
 {
     cleanup_free char *copy = strdup(path);
     struct stat st;
@@ -67,12 +67,14 @@ static const char *check_path(const char *path)
         return "out of memory";
     if (path[0] != '/' || strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
         return "path= begins with \"/\" and has at most 107 characters";
+    if (!here)
+        return NULL;
     if (!lstat(path, &st) && !S_ISSOCK(st.st_mode))
         return "at path= there is something else than a socket";
     return stat(dirname(copy), &st) || !S_ISDIR(st.st_mode) ? "there is no folder for path=" : NULL;
 }
 
-static const char *check(const struct channel *channel)
+static const char *check(const struct channel *channel, bool here)
 {
     bool socket = channel->connection && !strcmp(channel->connection, "socket");
 
@@ -84,18 +86,18 @@ static const char *check(const struct channel *channel)
         return "connection= is pty or socket";
     if (!socket == !!channel->path)
         return socket ? "connection=socket needs path=" : "path= is for connection=socket";
-    return socket ? check_path(channel->path) : NULL;
+    return socket ? check_path(channel->path, here) : NULL;
 }
 
 /* Cuts ENTRY up as xl does, which skips what is empty between two commas. NULL, or what is wrong. */
-static const char *read_one(char *entry, struct channel *channel)
+static const char *read_one(char *entry, struct channel *channel, bool here)
 {
     const char *wrong = NULL;
     char *save = NULL;
 
     for (char *field = strtok_r(entry, ",", &save); field && !wrong; field = strtok_r(NULL, ",", &save))
         wrong = take(field, channel);
-    return wrong ? wrong : check(channel);
+    return wrong ? wrong : check(channel, here);
 }
 
 static bool is_taken(const struct channel *channels, int n)
@@ -111,7 +113,7 @@ static int refuse(const char *source, const char *entry, const char *reason, str
     return fault_set(fault, -EINVAL, "%s: channel = \"%s\": %s", source, entry, reason);
 }
 
-static int check_list(XLU_ConfigList *list, int count, const char *source, struct fault *fault)
+static int check_list(XLU_ConfigList *list, int count, const char *source, bool here, struct fault *fault)
 {
     struct channel channels[CHANNELS_MAX] = {0};
     char *copies[CHANNELS_MAX] = {0};
@@ -121,7 +123,7 @@ static int check_list(XLU_ConfigList *list, int count, const char *source, struc
         const char *entry = xlu_cfg_get_listitem(list, i), *wrong;
 
         copies[i] = strdup(entry ? entry : "(a list)");
-        wrong = copies[i] ? read_one(copies[i], &channels[i]) : "out of memory";
+        wrong = copies[i] ? read_one(copies[i], &channels[i], here) : "out of memory";
         if (!wrong && is_taken(channels, i))
             wrong = "another one has this path=";
         if (wrong)
@@ -132,7 +134,7 @@ static int check_list(XLU_ConfigList *list, int count, const char *source, struc
     return rc;
 }
 
-int channels_check(XLU_Config *xlu, const char *source, struct fault *fault)
+int channels_check(XLU_Config *xlu, const char *source, bool here, struct fault *fault)
 {
     XLU_ConfigList *list;
     const char *text;
@@ -145,5 +147,5 @@ int channels_check(XLU_Config *xlu, const char *source, struct fault *fault)
         return 0;
     if (count > CHANNELS_MAX)
         return fault_set(fault, -EINVAL, "%s: channel = [...]: %d of them; dom0's daemon serves 8", source, count);
-    return check_list(list, count, source, fault);
+    return check_list(list, count, source, here, fault);
 }

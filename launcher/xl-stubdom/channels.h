@@ -7,6 +7,8 @@
 #ifndef XL_STUBDOM_CHANNELS_H
 #define XL_STUBDOM_CHANNELS_H
 
+#include <stdbool.h>
+
 #include <libxlutil.h>
 
 #include "fault.h"
@@ -14,9 +16,9 @@
 #define CHANNELS_MAX 8 /* the daemon's MESSAGE_MAX_CHANNELS */
 
 /*
- * Refuses what xl, libxl or the daemon would find out when the guest is half made, and what xl would ignore. Looks at
- * the file system for where sockets are to be. 0, or -EINVAL with the fault described.
+ * Refuses what xl, libxl or the daemon would find out when the guest is half made, and what xl would ignore. If `here`,
+ * it looks at the file system for where sockets are to be. 0, or -EINVAL with the fault described.
  */
-int channels_check(XLU_Config *xlu, const char *source, struct fault *fault);
+int channels_check(XLU_Config *xlu, const char *source, bool here, struct fault *fault);
 
 #endif

@@ -512,7 +512,7 @@ static int read_keys(struct config *config, const struct reader *r)
         (rc = read_paging(config, r)) || (rc = read_video(config, r)) || (rc = read_image(config, r)) ||
         (rc = read_memory(config, r)) || (rc = read_disks(config, r)) || (rc = check_usb(r)) ||
         (rc = serials_check(r->xlu, r->source, r->host && r->host->here, r->fault)) ||
-        (rc = channels_check(r->xlu, r->source, r->fault)) || (rc = read_boot(config, r)))
+        (rc = channels_check(r->xlu, r->source, r->host && r->host->here, r->fault)) || (rc = read_boot(config, r)))
         return rc;
 
     rc = reader_long(r, "stubdom_firewall", 0, 1, &firewall);

@@ -22,6 +22,8 @@
 
 static struct fault fault;
 
+static struct host_config host = { .here = true };
+
 static int read_guest(const char *line)
 {
     struct config config;
@@ -30,7 +32,7 @@ static int read_guest(const char *line)
 
     fault.text[0] = '\0';
     snprintf(text, sizeof(text), GUEST "%s\n", line);
-    rc = config_init_text(&config, "g.cfg", text, strlen(text), NULL, &fault);
+    rc = config_init_text(&config, "g.cfg", text, strlen(text), &host, &fault);
     config_dispose(&config);
     return rc;
 }
@@ -105,6 +107,19 @@ static void test_refused_lists(void **state)
     assert_int_equal(read_guest(line), -EINVAL);
 }
 
+/* A guest that is not made here: its config goes to another host, say. */
+static void test_elsewhere(void **state)
+{
+    static const char line[] = "channel = [ 'name=a,connection=socket,path=" FOLDER "/none/a', "
+                               "'name=b,connection=socket,path=" FOLDER "/file' ]";
+
+    host.here = false;
+    assert_int_equal(read_guest(line), 0);
+    assert_int_equal(read_guest("channel = [ 'name=a,connection=socket,path=a' ]"), -EINVAL);
+    host.here = true;
+    assert_int_equal(read_guest(line), -EINVAL);
+}
+
 static int start(void **state)
 {
     struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = FOLDER "/socket" };
@@ -129,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_served), cmocka_unit_test(test_refused), cmocka_unit_test(test_refused_lists),
+        cmocka_unit_test(test_elsewhere),
     };
 
     return cmocka_run_group_tests_name("xl-channels", tests, start, finish);
