@@ -406,6 +406,33 @@ static void test_a_peer_that_is_gone_unnoticed(void **state)
     close(second);
 }
 
+/* The same over TCP, where what has closed is only half closed until something is sent to it. */
+static void test_a_tcp_peer_that_is_gone_unnoticed(void **state)
+{
+    struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(addr);
+    int first, second, probe = socket(AF_INET, SOCK_STREAM, 0);
+    char text[64], buf[16];
+
+    assert_int_equal(bind(probe, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    assert_int_equal(getsockname(probe, (struct sockaddr *)&addr, &len), 0);
+    close(probe);
+    snprintf(text, sizeof(text), "tcp:127.0.0.1:%u,server,nowait", ntohs(addr.sin_port));
+    assert_int_equal(open_text(text, OUTPUT_ROLE_SERIAL), 0);
+    first = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(first, (struct sockaddr *)&addr, len), 0);
+    turn();
+    assert_int_equal(write(first, "old", 3), 3);
+    close(first);
+    second = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(second, (struct sockaddr *)&addr, len), 0);
+    turn();
+    assert_int_equal(write(second, "new", 3), 3);
+    assert_int_equal(output_read(&output, buf, sizeof(buf)), 3);
+    assert_memory_equal(buf, "new", 3);
+    close(second);
+}
+
 static void test_only_a_socket_makes_room_for_a_socket(void **state)
 {
     struct stat st;
@@ -484,6 +511,7 @@ int main(void)
         TEST(test_pty_slow_viewer_is_back_pressure),
         TEST(test_unix_server_one_peer_at_a_time),
         TEST(test_a_peer_that_is_gone_unnoticed),
+        TEST(test_a_tcp_peer_that_is_gone_unnoticed),
         TEST(test_only_a_socket_makes_room_for_a_socket),
         TEST(test_peer_that_never_reads),
         TEST(test_tcp_client),

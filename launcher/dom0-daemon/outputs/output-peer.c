@@ -32,7 +32,7 @@ static void peer_drop(struct output *output)
  */
 static void peer_forget_gone(struct output *output)
 {
-    struct pollfd p = { .fd = output->fd };
+    struct pollfd p = { .fd = output->fd, .events = POLLRDHUP };
 
     if (poll(&p, 1, 0) <= 0)
         return;
