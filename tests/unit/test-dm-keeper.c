@@ -32,6 +32,7 @@
 
 static struct shared {
     int running, written_id, written_state, writes, reads;
+    int write_ms; /* how long xenstored takes */
     int exists, broken, checks;
     int events[EVENTS], event_count, next_event; /* console numbers, RELEASE or QMP */
 } *shared;
@@ -61,6 +62,7 @@ int store_write_running(struct store *store)
 
 int store_write_backend_state(struct store *store, unsigned int id, unsigned int state)
 {
+    poll(NULL, 0, shared->write_ms);
     shared->writes++;
     shared->written_id = id;
     shared->written_state = state;
@@ -214,6 +216,39 @@ static void test_honest_run_ended_by_libxl(void **state)
     assert_int_equal(shared->running, 1);
     assert_int_equal(shared->written_id, 3);
     assert_int_equal(shared->written_state, XenbusStateConnected);
+}
+
+/* Frontends in haste, rings that are wrong at once, so that each word has two answers, and a slow xenstored. */
+static int play_two_answers(int fd)
+{
+    struct message m;
+    int least = 1;
+
+    EXPECT(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)) == 0);
+    EXPECT(receive(fd, &m) == 1 && m.index == 0);
+    for (int i = 0; i < 10; i++) {
+        happen(3);
+        happen(MESSAGE_STUB_CONSOLES);
+        for (int n = 0; n < 4; n++) {
+            if (n % 2 == 0)
+                EXPECT(receive(fd, &m) == 1 && m.type == MESSAGE_FRONTEND);
+            m.type = MESSAGE_BACKEND_STATE;
+            m.state = n % 2 ? XenbusStateClosing : XenbusStateConnected;
+            EXPECT(message_send(fd, &m) == 0);
+        }
+    }
+    while (shared->writes < 40)
+        poll(NULL, 0, 1);
+    signals_send_end(keeper);
+    EXPECT(receive(fd, &m) == -EPIPE);
+    return 0;
+}
+
+static void test_answers_do_not_pile_up(void **state)
+{
+    shared->write_ms = 10;
+    assert_int_equal(run(play_two_answers), CHILD_DONE);
+    assert_int_equal(played, 0);
 }
 
 static int play_domain_gone(int fd)
@@ -472,6 +507,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
     const struct CMUnitTest tests[] = {
         TEST(test_honest_run_ended_by_libxl),
+        TEST(test_answers_do_not_pile_up),
         TEST(test_ends_with_the_domain),
         TEST(test_says_that_it_has_ended),
         TEST(test_no_answer_is_not_the_end),

@@ -27,6 +27,7 @@
 #define WORDS_A_SECOND 100
 #define GUEST_WORDS_A_SECOND 50
 #define EVENTS_A_TURN 64
+#define ANSWERS_A_TURN (2 * MESSAGE_MAX_CONSOLES) /* to each a word: connected, and closing for what is in the ring */
 #ifndef CHECK_MS
 #define CHECK_MS 10000
 #endif
@@ -240,26 +241,36 @@ static int obey(struct keeper *keeper, const struct message *message)
     return store_write_backend_state(keeper->job->store, message->index, message->state);
 }
 
-static void worker_ready(void *data, short revents)
+/* One packet: 1, 0 when there is none or all is over. */
+static int hear_worker(struct keeper *keeper)
 {
-    struct keeper *keeper = data;
     struct message message;
-    int rc = message_receive(keeper->job->worker_fd, &message);
+    int rc = message_receive(keeper->job->worker_fd, &message), done;
 
-    if (rc > 0) {
-        rc = obey(keeper, &message);
-        if (rc == -EPROTO) {
-            log_error("the worker sent what it may not");
-            keeper_stop(keeper, CHILD_FAILED);
-        } else if (rc) {
-            log_warning("xenstore: cannot write a state: %s", strerror(-rc));
-        }
-    } else if (rc == -EPIPE) {
+    if (rc == -EPIPE) {
         keeper_stop(keeper, CHILD_ALONE);
     } else if (rc < 0) {
         log_error("the worker's socket: %s", strerror(-rc));
         keeper_stop(keeper, CHILD_FAILED);
     }
+    if (rc <= 0)
+        return 0;
+    done = obey(keeper, &message);
+    if (done == -EPROTO) {
+        log_error("the worker sent what it may not");
+        keeper_stop(keeper, CHILD_FAILED);
+        return 0;
+    }
+    if (done)
+        log_warning("xenstore: cannot write a state: %s", strerror(-done));
+    return 1;
+}
+
+/* All that it has answered, before it is told more: where xenstored is slow, its answers would pile up. */
+static void worker_ready(void *data, short revents)
+{
+    for (int i = 0; i < ANSWERS_A_TURN && hear_worker(data); i++)
+        ;
 }
 
 static void signal_ready(void *data, short revents)
