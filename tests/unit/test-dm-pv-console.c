@@ -301,14 +301,14 @@ static void test_impossible_index_closes_the_console(void **state)
     close_console();
 }
 
-static void test_byte_flood_is_metered(void **state)
+static void flood(unsigned int id)
 {
     static char chunk[CONSOLE_RING_OUT];
     uint64_t taken = 0;
     uint32_t before;
 
-    open_console(0, "null%s", "");
-    frontend_says(XenbusStateConnected, 0, 12);
+    open_console(id, "null%s", "");
+    frontend_says(XenbusStateConnected, id, 12);
     for (int period = 0; period < 10; period++) {
         for (int i = 0; i < 1000; i++) {
             before = page.out_cons;
@@ -326,6 +326,13 @@ static void test_byte_flood_is_metered(void **state)
     }
     assert_in_range(taken, 100000, 10 * (16384 + 2048));
     close_console();
+}
+
+static void test_byte_flood_is_metered(void **state)
+{
+    flood(0);
+    flood(3);
+    flood(MESSAGE_STUB_CONSOLES);
 }
 
 static void test_event_flood_is_metered(void **state)
