@@ -29,7 +29,7 @@ struct key {
     bool (*refuses)(const struct key *key, const char *value);
     const char *words; /* for `refuses`: separated by blanks */
     const char *reason;
-    int since; /* Xen 4.this: an older one's xl ignores it for an HVM guest, so it is refused there; 0: 4.17's does not */
+    int since; /* Xen 4.this: an older xl ignores it for an HVM guest, so it is refused there; 0: 4.17's does not */
 };
 
 extern const struct key keys[];

@@ -833,8 +833,8 @@ static void test_grant_frames(void **state)
     /* xl.conf's is for a config without one. */
     host = &with;
     assert_string_equal(work_out(many(1, 1, ""), &settings),
-                        "g.cfg: max_grant_frames = 2, of xl.conf, is too small: the stub domain gets as many, and needs "
-                        "3 for 1 NICs and 1 disks");
+                        "g.cfg: max_grant_frames = 2, of xl.conf, is too small: the stub domain gets as many, and "
+                        "needs 3 for 1 NICs and 1 disks");
     settings_dispose(&settings);
     assert_string_equal(work_out(many(1, 1, "max_grant_frames = 3"), &settings), "");
     settings_dispose(&settings);

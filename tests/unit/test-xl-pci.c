@@ -1,4 +1,5 @@
-// sources: launcher/xl-stubdom/pci.c launcher/xl-stubdom/pci-host.c launcher/xl-stubdom/physinfo.c launcher/xl-stubdom/fault.c
+// sources: launcher/xl-stubdom/pci.c launcher/xl-stubdom/pci-host.c launcher/xl-stubdom/physinfo.c
+// sources: launcher/xl-stubdom/fault.c
 // sources: launcher/xl-stubdom/flavour.c launcher/xl-stubdom/xs-get.c
 // cflags: -DPCI_FOLDER="\"/tmp/test-xl-pci\""
 // wrap: xc_interface_open xc_interface_close xc_physinfo xc_version xs_open xs_close xs_read xs_directory
