@@ -188,8 +188,8 @@ static int finish(void **state)
     return munmap(shared, sizeof(*shared));
 }
 
-/* Each returns the worker's exit status: 0, or the line that failed. */
-#define EXPECT(condition) do { if (!(condition)) return __LINE__ & 127; } while (0)
+/* Each returns the worker's exit status: 0, or one more than the failed line is modulo 127, never 0. */
+#define EXPECT(condition) do { if (!(condition)) return __LINE__ % 127 + 1; } while (0)
 
 static int play_honest(int fd)
 {
