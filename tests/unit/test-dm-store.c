@@ -514,6 +514,35 @@ static void test_watches(void **state)
         assert_int_equal(store_next_event(&store, &index), STORE_EVENT_OTHER);
 }
 
+/* The keeper's list: what it may do with a console's four nodes, and a channel's, and with nothing else of theirs. */
+static void test_rules(void **state)
+{
+    static const struct { const char *path; unsigned int may; } expected[] = {
+        { FRONTEND "/3/port", STORE_MAY_READ }, { FRONTEND "/3/ring-ref", STORE_MAY_READ },
+        { FRONTEND "/3/state", STORE_MAY_READ | STORE_MAY_WATCH },
+        { BACKEND "/3/state", STORE_MAY_READ | STORE_MAY_SET_STATE },
+        { CHANNEL_FRONTEND "/8/port", STORE_MAY_READ }, { CHANNEL_FRONTEND "/8/ring-ref", STORE_MAY_READ },
+        { CHANNEL_FRONTEND "/8/state", STORE_MAY_READ | STORE_MAY_WATCH },
+        { CHANNEL_BACKEND "/8/state", STORE_MAY_READ | STORE_MAY_SET_STATE },
+    };
+    struct store_rule rules[STORE_MAX_RULES];
+    int count, found = 0, of_consoles = 0, writable = 0;
+
+    consoles[0].id = 0;
+    consoles[1].id = 3;
+    consoles[2].id = CHANNEL(8);
+    count = store_list_rules(&store, consoles, 3, &(struct store_served){ true, true, true }, rules);
+    for (int i = 0; i < count; i++) {
+        of_consoles += !!strstr(rules[i].path, "/device/console/") || !!strstr(rules[i].path, "/backend/console/");
+        writable += !!(rules[i].may & (STORE_MAY_SET_STATE | STORE_MAY_SAY_RUNNING));
+        for (size_t n = 0; n < ARRAY_LEN(expected); n++)
+            found += !strcmp(rules[i].path, expected[n].path) && rules[i].may == expected[n].may;
+    }
+    assert_int_equal(found, ARRAY_LEN(expected));
+    assert_int_equal(of_consoles, ARRAY_LEN(expected));
+    assert_int_equal(writable, 3);
+}
+
 static void test_pci_devices(void **state)
 {
     char addresses[STORE_MAX_PCI][STORE_PCI_ADDRESS];
@@ -673,6 +702,7 @@ int main(void)
         TEST(test_boot_files),
         TEST(test_three_answers),
         TEST(test_watches),
+        TEST(test_rules),
         TEST(test_pci_devices),
         TEST(test_note_pci),
         TEST(test_seed),
