@@ -251,6 +251,34 @@ static void test_answers_do_not_pile_up(void **state)
     assert_int_equal(played, 0);
 }
 
+/* One that was taken over, and answers without end: what xenstore says is passed on all the same. */
+static int play_endless_answers(int fd)
+{
+    struct message m, answer = { .type = MESSAGE_BACKEND_STATE, .index = 3, .state = XenbusStateConnected };
+    int64_t until = clock_now_ms() + 3000;
+
+    EXPECT(receive(fd, &m) == 1 && m.index == 0);
+    while (message_send(fd, &answer) == 0)
+        ;
+    happen(3);
+    do {
+        EXPECT(clock_now_ms() < until);
+        message_send(fd, &answer);
+    } while (message_receive(fd, &m) != 1);
+    EXPECT(m.type == MESSAGE_FRONTEND && m.index == 3);
+    signals_send_end(keeper);
+    while (receive(fd, &m) >= 0)
+        ;
+    return 0;
+}
+
+static void test_endless_answers_do_not_stop_it(void **state)
+{
+    shared->write_ms = 1;
+    assert_int_equal(run(play_endless_answers), CHILD_DONE);
+    assert_int_equal(played, 0);
+}
+
 static int play_domain_gone(int fd)
 {
     struct pollfd p = { .fd = asked[0], .events = POLLIN };
@@ -508,6 +536,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_honest_run_ended_by_libxl),
         TEST(test_answers_do_not_pile_up),
+        TEST(test_endless_answers_do_not_stop_it),
         TEST(test_ends_with_the_domain),
         TEST(test_says_that_it_has_ended),
         TEST(test_no_answer_is_not_the_end),
