@@ -4,12 +4,14 @@
  * command line, stub_test=NAME, which the kernel hands to process 1 as an environment variable:
  *   sleep   says hello and never becomes ready
  *   flood   writes to the log console without end
+ *   clock   says what stub-clock.c sees of the clock
  *   exit    ends at once, which is a kernel panic
  *   alone:VERB,ARGUMENT:...  does these of stub-hostile.c, then ends
  *   beside  runs our /init as process 1, and beside it, as root, what stub-hostile.c is told
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "stub-clock.h"
 #include "stub-hostile.h"
 
 #include <fcntl.h>
@@ -62,6 +64,8 @@ int main(void)
     fflush(stdout);
     if (!strcmp(what, "flood"))
         flood();
+    if (!strcmp(what, "clock"))
+        stub_clock();
     if (!strcmp(what, "exit"))
         return 3;
     if (!strncmp(what, "alone:", 6))
