@@ -16,6 +16,7 @@
 
 #include "cleanup.h"
 #include "config.h"
+#include "nics.h"
 
 #define LETTERS 26 /* libxl names the first 26 disks to QEMU, /dev/xvda to /dev/xvdz */
 #define IDE_DISKS 4
@@ -31,6 +32,7 @@
 struct list {
     const char *source;
     struct fault *fault;
+    const struct host_config *host; /* NULL: none */
     const char *helper;
     int xen_minor;
     bool ahci;
@@ -151,7 +153,7 @@ static int check_backend(const struct list *list, const libxl_device_disk *disk)
     if (libxl_defbool_val(disk->colo_enable))
         return fault_set(list->fault, -EINVAL, "%s: disk %s: colo needs a QEMU in dom0",
                          list->source, disk->vdev);
-    /* A file that is not there is libxl's to report: the guest may be sent to a host where it is. */
+    /* One that is not there is another check's: the guest may be sent to a host where it is. */
     if (disk->format == LIBXL_DISK_FORMAT_RAW && !disk->script && !disk->backend_domname &&
         disk->pdev_path && !stat(disk->pdev_path, &st) && !S_ISREG(st.st_mode) &&
         !S_ISBLK(st.st_mode))
@@ -188,6 +190,26 @@ static int check_letter(struct list *list, const libxl_device_disk *disk, const 
                          list->source, list->taken[letter], disk->vdev, 'a' + letter);
     list->taken[letter] = strdup(disk->vdev);
     return list->taken[letter] ? 0 : out_of_memory(list);
+}
+
+/* A config may have our own script: pasted from --print-config. */
+static bool has_own_script(const struct list *list, const libxl_device_disk *disk)
+{
+    return disk->script && (!list->helper || strcmp(disk->script, list->helper) != 0);
+}
+
+/* What dom0 lacks, as libxl would find out when the guest is half made. A path is relative to where xl runs. */
+static int check_dom0(const struct list *list, const libxl_device_disk *disk)
+{
+    struct stat st;
+
+    if (!list->host || !list->host->afresh ||
+        (disk->backend_domname && nic_backend_is_elsewhere(disk->backend_domname)))
+        return 0;
+    if (has_own_script(list, disk) || disk->format == LIBXL_DISK_FORMAT_EMPTY || !stat(disk->pdev_path, &st))
+        return 0;
+    return fault_set(list->fault, -EINVAL, "%s: disk %s: %s: %s", list->source, disk->vdev, disk->pdev_path,
+                     strerror(errno));
 }
 
 /*
@@ -260,6 +282,8 @@ static int add(struct list *list, const char *spec)
         rc = check_name(list, &disk, &vdev);
     if (!rc)
         rc = check_read_only(list, &disk, &vdev);
+    if (!rc)
+        rc = check_dom0(list, &disk);
     if (!rc) {
         list->count.all++;
         list->count.written += disk.readwrite;
@@ -273,8 +297,8 @@ static int add(struct list *list, const char *spec)
 int disks_read(XLU_Config *xlu, const char *source, bool ahci, const struct host_config *host, char **line,
                struct disk_count *disks, struct fault *fault)
 {
-    struct list list = {.source = source, .fault = fault, .ahci = ahci, .helper = host ? host->disk_helper : NULL,
-                        .xen_minor = host ? host->xen_minor : 0};
+    struct list list = {.source = source, .fault = fault, .ahci = ahci, .host = host,
+                        .helper = host ? host->disk_helper : NULL, .xen_minor = host ? host->xen_minor : 0};
     XLU_ConfigList *specs;
     const char *spec;
     int rc = 0;

@@ -27,7 +27,8 @@ struct disk_count {
 /*
  * Reads and counts the list in a parsed config and refuses what cannot work. *line becomes the setting that
  * must replace the list, "disk=[…]" (malloc'd), or NULL when it can stay as it is. `ahci`: hdtype is that.
- * `host`: its Xen and disk helper count; or NULL. Returns 0, or a negative errno with the fault described.
+ * `host`: its Xen and disk helper count, and what it lacks if the guest is made on it afresh; or NULL. Returns 0, or a
+ * negative errno with the fault described.
  */
 int disks_read(XLU_Config *xlu, const char *source, bool ahci, const struct host_config *host, char **line,
                struct disk_count *disks, struct fault *fault);

@@ -142,6 +142,43 @@ static void test_old_xen(void **state)
     }
 }
 
+/* What dom0 lacks, if the guest is made there afresh. The tests run in the repository's root. */
+static void test_dom0(void **state)
+{
+    static const struct { const char *list, *fault; } cases[] = {
+        { "'/etc/hosts,raw,hda,rw'", "" }, { "'phy:/etc/hosts,hda,w'", "" }, { "'file:/etc/hosts,hda,w'", "" },
+        { "'/nothing,raw,hda,rw'", "g.cfg: disk hda: /nothing: No such file or directory" },
+        { "'phy:/nothing,hda,w'", "g.cfg: disk hda: /nothing: No such file or directory" },
+        { "'file:/nothing,hda,w'", "g.cfg: disk hda: /nothing: No such file or directory" },
+        { "'/etc/hosts/x,raw,hda,rw'", "g.cfg: disk hda: /etc/hosts/x: Not a directory" },
+        { "'vdev=hda, target=/a=b, c'", "g.cfg: disk hda: /a=b, c: No such file or directory" },
+        { "'vdev=xvde, backendtype=phy, target=/nothing'", "g.cfg: disk xvde: /nothing: No such file or directory" },
+        { "'tests/unit/run,raw,hda,rw'", "" },
+        { "'tests/none,raw,hda,rw'", "g.cfg: disk hda: tests/none: No such file or directory" },
+        { "'/nothing,raw,hdc:cdrom,r'", "g.cfg: disk hdc: /nothing: No such file or directory" },
+        { "'/etc/hosts,raw,hdc:cdrom,r'", "" }, { "',hdc:cdrom,r'", "" }, { "'vdev=hdc,cdrom'", "" },
+        { "'vdev=hdc,cdrom,format=empty'", "" }, { "'vdev=hdc, cdrom, target='", "" },
+        { "'backend=storage, vdev=hda, target=/nothing'", "" },
+        { "'backend=0, vdev=hda, target=/nothing'", "g.cfg: disk hda: /nothing: No such file or directory" },
+        { "'script=/etc/hosts, vdev=hda, target=iqn=x'", "" },
+        { "'script=/h,/nothing,raw,hda,rw'", "g.cfg: disk hda: /nothing: No such file or directory" },
+    };
+    struct host_config host = {.disk_helper = "/h", .here = true};
+
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        const char *list = cases[i / 2].list, *expected = cases[i / 2].fault;
+        char text[512];
+
+        host.afresh = i % 2;
+        config_dispose(&config);
+        fault.text[0] = '\0';
+        snprintf(text, sizeof(text), GUEST "disk = [ %s ]\n", list);
+        assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), &host, &fault),
+                         host.afresh && *expected ? -EINVAL : 0);
+        assert_string_equal(fault.text, host.afresh ? expected : "");
+    }
+}
+
 static void test_refused(void **state)
 {
     static const struct { const char *list, *fault; } cases[] = {
@@ -210,6 +247,7 @@ int main(void)
         cmocka_unit_test_teardown(test_untouched, forget),
         cmocka_unit_test_teardown(test_cdroms, forget),
         cmocka_unit_test_teardown(test_old_xen, forget),
+        cmocka_unit_test_teardown(test_dom0, forget),
         cmocka_unit_test_teardown(test_refused, forget),
         cmocka_unit_test_teardown(test_not_ours, forget),
     };

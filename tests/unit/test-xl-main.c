@@ -314,7 +314,7 @@ static void test_nothing_on_the_command_line(void **state)
     const char *uuid;
 
     (void)state;
-    put("secret.cfg", GUEST "disk = [ \"/dev/x,raw,hda,rw\", \"vdev=hdc,cdrom,script=password\" ]\n", 0600);
+    put("secret.cfg", GUEST "disk = [ \"/etc/hosts,raw,hda,rw\", \"vdev=hdc,cdrom,script=password\" ]\n", 0600);
     xl_does("rm -f secret.cfg; tr '\\0' '\\n' </proc/$$/cmdline >seen");
     assert_int_equal(RUN("create", "secret.cfg", "vnclisten=\"also-secret\""), 0);
     assert_null(strstr(get("seen"), "password"));
@@ -1010,6 +1010,25 @@ static void test_boot_files_and_arguments(void **state)
     }
 }
 
+#define DISK "disk = [ \"/no-such,raw,hda,rw\" ]\n"
+
+/* A disk that is missing here keeps nobody from saving, sending or restoring a guest, nor from looking at settings. */
+static void test_missing_disk(void **state)
+{
+    (void)state;
+    xl_does("exit 0");
+    put("boot.cfg", GUEST DISK, 0600);
+    assert_int_equal(RUN("create", "boot.cfg"), 1);
+    assert_string_equal(get("err"), "xl-stubdom: boot.cfg: disk hda: /no-such: No such file or directory\n");
+    assert_int_equal(RUN("create", "-n", "boot.cfg"), 1);
+    assert_int_equal(RUN("create", "g.cfg", DISK), 1);
+    assert_int_equal(RUN("restore", "boot.cfg", "saved"), 0);
+    assert_int_equal(RUN("save", "g", "saved", "boot.cfg"), 0);
+    assert_int_equal(RUN("migrate", "-C", "boot.cfg", "g", "host"), 0);
+    assert_int_equal(RUN("config-update", "g", "boot.cfg"), 0);
+    assert_int_equal(RUN("--print-config", "boot.cfg"), 0);
+}
+
 /* What can be known before a guest is made; the rest is test-xl-compare's. There is no Xen here. */
 static void test_compare(void **state)
 {
@@ -1062,6 +1081,7 @@ int main(void)
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_boot_files_and_arguments),
+        cmocka_unit_test(test_missing_disk),
     };
 
     return cmocka_run_group_tests_name("xl-main", tests, set_up, tear_down);
