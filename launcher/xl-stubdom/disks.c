@@ -198,6 +198,22 @@ static bool has_own_script(const struct list *list, const libxl_device_disk *dis
     return disk->script && (!list->helper || strcmp(disk->script, list->helper) != 0);
 }
 
+/* libxl runs it, by its name alone from Xen's folder of scripts. What the target means is the script's to say. */
+static int check_script(const struct list *list, const libxl_device_disk *disk)
+{
+    bool relative = *disk->script != '/';
+    cleanup_free char *file = NULL;
+
+    if (asprintf(&file, "%s%s%s", relative ? list->host->nics.folder : "", relative ? "/" : "", disk->script) < 0) {
+        file = NULL;
+        return out_of_memory(list);
+    }
+    if (!access(file, X_OK))
+        return 0;
+    return fault_set(list->fault, -EINVAL, "%s: disk %s: script=%s%s%s: %s", list->source, disk->vdev, disk->script,
+                     relative ? ": " : "", relative ? file : "", strerror(errno));
+}
+
 /* What dom0 lacks, as libxl would find out when the guest is half made. A path is relative to where xl runs. */
 static int check_dom0(const struct list *list, const libxl_device_disk *disk)
 {
@@ -206,7 +222,9 @@ static int check_dom0(const struct list *list, const libxl_device_disk *disk)
     if (!list->host || !list->host->afresh ||
         (disk->backend_domname && nic_backend_is_elsewhere(disk->backend_domname)))
         return 0;
-    if (has_own_script(list, disk) || disk->format == LIBXL_DISK_FORMAT_EMPTY || !stat(disk->pdev_path, &st))
+    if (has_own_script(list, disk))
+        return check_script(list, disk);
+    if (disk->format == LIBXL_DISK_FORMAT_EMPTY || !stat(disk->pdev_path, &st))
         return 0;
     return fault_set(list->fault, -EINVAL, "%s: disk %s: %s: %s", list->source, disk->vdev, disk->pdev_path,
                      strerror(errno));

@@ -20,7 +20,7 @@ struct host_config {
     bool require;                  /* an HVM guest without a stub domain is not started */
     long max_grant_frames;         /* of each guest whose config does not say, in xl.conf; 0: that says nothing */
     const char *disk_helper;       /* what dom0 runs for a disk, stubdom-block; NULL: Xen's script */
-    struct nic_scripts nics;       /* the caller says which is the helper */
+    struct nic_scripts nics;       /* the caller says which is the helper; disks' scripts are in the same folder */
 };
 
 /*

@@ -160,10 +160,18 @@ static void test_dom0(void **state)
         { "'vdev=hdc,cdrom,format=empty'", "" }, { "'vdev=hdc, cdrom, target='", "" },
         { "'backend=storage, vdev=hda, target=/nothing'", "" },
         { "'backend=0, vdev=hda, target=/nothing'", "g.cfg: disk hda: /nothing: No such file or directory" },
-        { "'script=/etc/hosts, vdev=hda, target=iqn=x'", "" },
+        { "'script=/bin/sh, vdev=hda, target=iqn=x'", "" }, { "'script=run, vdev=hda, target=iqn=x'", "" },
+        { "'script=/no/script, vdev=hda, target=iqn=x'",
+          "g.cfg: disk hda: script=/no/script: No such file or directory" },
+        { "'script=block-x, vdev=hdc, cdrom'",
+          "g.cfg: disk hdc: script=block-x: tests/unit/block-x: No such file or directory" },
+        { "'script=README.md, vdev=hda, target=/etc/hosts'",
+          "g.cfg: disk hda: script=README.md: tests/unit/README.md: Permission denied" },
+        { "'nbd:/x,hda,w'", "g.cfg: disk hda: script=block-nbd: tests/unit/block-nbd: No such file or directory" },
+        { "'backend=storage, vdev=hda, script=block-x, target=/nothing'", "" },
         { "'script=/h,/nothing,raw,hda,rw'", "g.cfg: disk hda: /nothing: No such file or directory" },
     };
-    struct host_config host = {.disk_helper = "/h", .here = true};
+    struct host_config host = {.disk_helper = "/h", .here = true, .nics.folder = "tests/unit"};
 
     for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
         const char *list = cases[i / 2].list, *expected = cases[i / 2].fault;

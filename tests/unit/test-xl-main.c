@@ -37,6 +37,7 @@
 #define STUBDOM_VIF "./vif"
 #define STUBDOM_BLOCK "./block"
 #define XL_CONFIG "xl.conf"
+#define XEN_SCRIPT_DIR "."
 #define XEN_LOG_DIR "log"
 #define LOCK_DIR "lock"
 #define HOST_CONFIG "host.conf"
@@ -314,6 +315,7 @@ static void test_nothing_on_the_command_line(void **state)
     const char *uuid;
 
     (void)state;
+    put("password", "", 0755);
     put("secret.cfg", GUEST "disk = [ \"/etc/hosts,raw,hda,rw\", \"vdev=hdc,cdrom,script=password\" ]\n", 0600);
     xl_does("rm -f secret.cfg; tr '\\0' '\\n' </proc/$$/cmdline >seen");
     assert_int_equal(RUN("create", "secret.cfg", "vnclisten=\"also-secret\""), 0);
@@ -331,6 +333,7 @@ static void test_nothing_on_the_command_line(void **state)
     assert_int_equal(RUN("create", "g.cfg", "uuid=\"11111111-2222-3333-4444-555555555555\""), 0);
     assert_string_equal(watched_uuid(), "11111111-2222-3333-4444-555555555555\n");
     unlink("seen");
+    unlink("password");
 }
 
 /* Of two at once, one waits; what it would then destroy is not the other one's. */
