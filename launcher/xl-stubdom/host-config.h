@@ -16,6 +16,7 @@ struct host_config {
     int xen_minor;                 /* the host has Xen 4.this, says the caller; 0: all keys and disks are allowed */
     bool here;                     /* the guest is made on it now, says the caller: what it needs must be there */
     bool afresh;                   /* and is not restored: its disks and firmware must be there */
+    const char *firmware;          /* Xen's boot directory, then: where firmware without a path is */
     const struct flavour *flavour; /* of HVM guests whose config names none; NULL: none */
     bool require;                  /* an HVM guest without a stub domain is not started */
     long max_grant_frames;         /* of each guest whose config does not say, in xl.conf; 0: that says nothing */

@@ -636,6 +636,40 @@ static void test_least_memory(void **state)
     files = 0;
 }
 
+/* What libxl loads into a new guest must be there; a restored one has it. */
+static void test_firmware(void **state)
+{
+    static const struct { const char *line, *fault; } cases[] = {
+        {"firmware_override = 'run'", ""}, {"firmware_override = '/etc/hosts'", ""},
+        {"firmware_override = 'none'", "firmware_override = \"none\": tests/unit/none: No such file or directory"},
+        {"firmware_override = '/none'", "firmware_override = \"/none\": No such file or directory"},
+        {"bios_path_override = '/etc/hosts'", ""}, {"bios_path_override = 'tests/unit/run'", ""},
+        {"bios_path_override = 'run'", "bios_path_override = \"run\": No such file or directory"},
+        {"acpi_firmware = '/etc/hosts'", ""}, {"acpi_firmware = '/proc/self/exe'", ""},
+        {"acpi_firmware = '/none'", "acpi_firmware = \"/none\": No such file or directory"},
+        {"acpi_firmware = ''", "acpi_firmware = \"\": No such file or directory"},
+        {"smbios_firmware = '/etc/hosts'", ""}, {"smbios_firmware = [ '/none' ]", ""},
+        {"smbios_firmware = '/etc/hosts/x'", "smbios_firmware = \"/etc/hosts/x\": Not a directory"},
+        {"bios = 'ovmf'", ""}, {"firmware = 'uefi'", ""},
+    };
+    struct host_config with = {.here = true, .firmware = "tests/unit"};
+    struct settings settings;
+
+    (void)state;
+    host = &with;
+    for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[512], expected[512] = "";
+
+        with.afresh = i % 2;
+        snprintf(text, sizeof(text), GUEST "%s\n", cases[i / 2].line);
+        if (with.afresh && *cases[i / 2].fault)
+            snprintf(expected, sizeof(expected), "g.cfg: %s", cases[i / 2].fault);
+        assert_string_equal(work_out(text, &settings), expected);
+        settings_dispose(&settings);
+    }
+    host = NULL;
+}
+
 /* Likewise the daemon; of a guest that is made elsewhere, nobody knows. */
 static void test_serials_of_dom0(void **state)
 {
@@ -886,6 +920,7 @@ int main(void)
         cmocka_unit_test(test_many_devices),
         cmocka_unit_test(test_least_memory),
         cmocka_unit_test(test_serials_of_dom0),
+        cmocka_unit_test(test_firmware),
         cmocka_unit_test(test_nics_of_dom0),
         cmocka_unit_test(test_nic_scripts),
         cmocka_unit_test(test_room_for_nics),
