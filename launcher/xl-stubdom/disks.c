@@ -214,14 +214,18 @@ static int check_script(const struct list *list, const libxl_device_disk *disk)
                      relative ? ": " : "", relative ? file : "", strerror(errno));
 }
 
-/* What dom0 lacks, as libxl would find out when the guest is half made. A path is relative to where xl runs. */
-static int check_dom0(const struct list *list, const libxl_device_disk *disk)
+/* What the host lacks, as libxl would find out when the guest is half made. A path is relative to where xl runs. */
+static int check_host(const struct list *list, const libxl_device_disk *disk)
 {
+    const char *backend = disk->backend_domname;
     struct stat st;
 
-    if (!list->host || !list->host->afresh ||
-        (disk->backend_domname && nic_backend_is_elsewhere(disk->backend_domname)))
+    if (!list->host || !list->host->afresh)
         return 0;
+    if (backend && nic_backend_is_elsewhere(backend))
+        return !list->host->lacks_domain(backend) ? 0 :
+               fault_set(list->fault, -EINVAL, "%s: disk %s: backend=%s: there is no such domain", list->source,
+                         disk->vdev, backend);
     if (has_own_script(list, disk))
         return check_script(list, disk);
     if (disk->format == LIBXL_DISK_FORMAT_EMPTY || !stat(disk->pdev_path, &st))
@@ -301,7 +305,7 @@ static int add(struct list *list, const char *spec)
     if (!rc)
         rc = check_read_only(list, &disk, &vdev);
     if (!rc)
-        rc = check_dom0(list, &disk);
+        rc = check_host(list, &disk);
     if (!rc) {
         list->count.all++;
         list->count.written += disk.readwrite;

@@ -35,6 +35,25 @@ static int find_stub(uint32_t guest, uint32_t *stub)
     return rc == -ENOENT ? 0 : rc;
 }
 
+bool domains_lacks(const char *name)
+{
+    xentoollog_logger *logger = (xentoollog_logger *)xtl_createlogger_stdiostream(
+        stderr, XTL_CRITICAL, 0);
+    libxl_ctx *ctx = NULL;
+    uint32_t domain;
+    bool lacks = false;
+    int rc;
+
+    if (logger && !libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, logger)) {
+        rc = libxl_domain_qualifier_to_domid(ctx, name, &domain);
+        lacks = rc == ERROR_INVAL || (!rc && libxl_domain_info(ctx, NULL, domain) == ERROR_DOMAIN_NOTFOUND);
+    }
+    libxl_ctx_free(ctx);
+    if (logger)
+        xtl_logger_destroy(logger);
+    return lacks;
+}
+
 int domains_find(const char *name, uint32_t *guest, uint32_t *stub, struct fault *fault)
 {
     xentoollog_logger *logger = (xentoollog_logger *)xtl_createlogger_stdiostream(

@@ -198,6 +198,7 @@ static int prepare_config(struct job *job, const char *config, const char *extra
     job->host.here = job->line.makes_guest;
     job->host.afresh = job->host.here && job->line.use != CONFIG_FILE;
     job->host.firmware = places.firmware;
+    job->host.lacks_domain = domains_lacks;
     job->host.nics.interfaces = job->host.here ? "/sys/class/net" : NULL;
     job->host.nics.folder = XEN_SCRIPT_DIR;
     job->host.disk_helper = STUBDOM_BLOCK;

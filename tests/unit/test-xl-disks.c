@@ -142,6 +142,11 @@ static void test_old_xen(void **state)
     }
 }
 
+static bool lacks_domain(const char *name)
+{
+    return strcmp(name, "storage") != 0;
+}
+
 /* What dom0 lacks, if the guest is made there afresh. The tests run in the repository's root. */
 static void test_dom0(void **state)
 {
@@ -159,6 +164,9 @@ static void test_dom0(void **state)
         { "'/etc/hosts,raw,hdc:cdrom,r'", "" }, { "',hdc:cdrom,r'", "" }, { "'vdev=hdc,cdrom'", "" },
         { "'vdev=hdc,cdrom,format=empty'", "" }, { "'vdev=hdc, cdrom, target='", "" },
         { "'backend=storage, vdev=hda, target=/nothing'", "" },
+        { "'backend=storag, vdev=hda, target=/nothing'", "g.cfg: disk hda: backend=storag: there is no such domain" },
+        { "'backend=7, vdev=hdc, cdrom'", "g.cfg: disk hdc: backend=7: there is no such domain" },
+        { "'backend=Domain-0, vdev=hda, target=/etc/hosts'", "" },
         { "'backend=0, vdev=hda, target=/nothing'", "g.cfg: disk hda: /nothing: No such file or directory" },
         { "'script=/bin/sh, vdev=hda, target=iqn=x'", "" }, { "'script=run, vdev=hda, target=iqn=x'", "" },
         { "'script=/no/script, vdev=hda, target=iqn=x'",
@@ -171,7 +179,8 @@ static void test_dom0(void **state)
         { "'backend=storage, vdev=hda, script=block-x, target=/nothing'", "" },
         { "'script=/h,/nothing,raw,hda,rw'", "g.cfg: disk hda: /nothing: No such file or directory" },
     };
-    struct host_config host = {.disk_helper = "/h", .here = true, .nics.folder = "tests/unit"};
+    struct host_config host = {.disk_helper = "/h", .here = true, .lacks_domain = lacks_domain,
+                               .nics.folder = "tests/unit"};
 
     for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
         const char *list = cases[i / 2].list, *expected = cases[i / 2].fault;

@@ -19,6 +19,8 @@ static int opens, store_error; /* of xs_open() */
 static const char *model;      /* the node; NULL: ERROR */
 static int error;
 static bool exists;
+/* What libxl says: of a domain that does not exist, of a name, of itself. */
+static int info_error = ERROR_DOMAIN_NOTFOUND, no_name, no_context;
 
 struct xs_handle *__wrap_xs_open(unsigned long flags)
 {
@@ -37,14 +39,18 @@ void *__wrap_xs_read(struct xs_handle *xs, xs_transaction_t t, const char *path,
     return model ? strdup(model) : NULL;
 }
 
-int __wrap_libxl_ctx_alloc(libxl_ctx **ctx, int version, unsigned flags, xentoollog_logger *logger) { return 0; }
+int __wrap_libxl_ctx_alloc(libxl_ctx **ctx, int version, unsigned flags, xentoollog_logger *logger)
+{
+    return no_context;
+}
+
 int __wrap_libxl_ctx_free(libxl_ctx *ctx) { return 0; }
-int __wrap_libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info, uint32_t domid) { return exists ? 0 : -1; }
+int __wrap_libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info, uint32_t domid) { return exists ? 0 : info_error; }
 
 int __wrap_libxl_domain_qualifier_to_domid(libxl_ctx *ctx, const char *name, uint32_t *domid)
 {
     *domid = 4;
-    return 0;
+    return no_name;
 }
 
 static void test_domains_find(void **state)
@@ -83,10 +89,29 @@ static void test_domains_find(void **state)
     }
 }
 
+/* Only a clear answer counts: without one, libxl says later what is wrong. */
+static void test_domains_lacks(void **state)
+{
+    static const struct { bool exists, lacks; int info_error, no_name, no_context; } rows[] = {
+        {true, false, 0, 0, 0}, {true, true, 0, ERROR_INVAL, 0}, {false, true, ERROR_DOMAIN_NOTFOUND, 0, 0},
+        {true, false, 0, ERROR_NOMEM, 0}, {false, false, ERROR_FAIL, 0, 0}, {true, false, 0, ERROR_INVAL, ERROR_FAIL},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        exists = rows[i].exists;
+        info_error = rows[i].info_error;
+        no_name = rows[i].no_name;
+        no_context = rows[i].no_context;
+        if (domains_lacks("storage") != rows[i].lacks)
+            fail_msg("%zu", i);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_domains_find),
+        cmocka_unit_test(test_domains_lacks),
     };
 
     return cmocka_run_group_tests_name("xl-domains", tests, NULL, NULL);

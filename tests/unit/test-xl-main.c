@@ -143,6 +143,11 @@ int domains_find(const char *name, uint32_t *guest, uint32_t *stub, struct fault
     return has_stub ? 0 : fault_set(fault, -ENODEV, "no stub domain");
 }
 
+bool domains_lacks(const char *name)
+{
+    return !strcmp(name, "nobody");
+}
+
 static bool host_refuses, stub_has_devices;
 
 int pci_check_host(const struct pci_devices *devices, const char *source, struct fault *fault)
@@ -1025,6 +1030,9 @@ static void test_missing_disk(void **state)
     assert_string_equal(get("err"), "xl-stubdom: boot.cfg: disk hda: /no-such: No such file or directory\n");
     assert_int_equal(RUN("create", "-n", "boot.cfg"), 1);
     assert_int_equal(RUN("create", "g.cfg", DISK), 1);
+    assert_int_equal(RUN("create", "g.cfg", "disk=['backend=nobody,vdev=hda,target=/x']"), 1);
+    assert_string_equal(get("err"), "xl-stubdom: g.cfg: disk hda: backend=nobody: there is no such domain\n");
+    assert_int_equal(RUN("create", "g.cfg", "disk=['backend=storage,vdev=hda,target=/x']"), 0);
     assert_int_equal(RUN("restore", "boot.cfg", "saved"), 0);
     assert_int_equal(RUN("save", "g", "saved", "boot.cfg"), 0);
     assert_int_equal(RUN("migrate", "-C", "boot.cfg", "g", "host"), 0);
