@@ -12,12 +12,18 @@
 #include <stdio.h>
 #include <string.h>
 
-/* After these comes a value, whatever it looks like. */
+/* After these comes a value, whatever it looks like: all of dm-argv.c's that have one, but those looked at below. */
 static bool has_value(const char *option)
 {
-    static const char *const options[] = { "-name", "-append", "-vnc", "-netdev", "-drive",
-                                           "-serial", "-machine", "-incoming", "-blockdev",
-                                           "-device", "-object", "-fw_cfg", "-smbios", "-trace" };
+    static const char *const options[] = {
+        "-netdev", "-net", "-nic", "-drive", "-blockdev", "-hda", "-hdb", "-hdc", "-hdd", "-cdrom", "-fda",
+        "-fdb", "-sd", "-mtdblock", "-pflash", "-serial", "-parallel", "-debugcon", "-chardev", "-monitor",
+        "-qmp", "-qmp-pretty", "-qtest", "-gdb", "-incoming", "-add-fd", "-bios", "-dtb", "-option-rom",
+        "-readconfig", "-mem-path", "-pidfile", "-plugin", "-dump-vmstate", "-boot", "-loadvm", "-fsdev",
+        "-virtfs", "-tpmdev", "-object", "-fw_cfg", "-smbios", "-acpitable", "-trace", "-device",
+        "-usbdevice", "-display", "-spice", "-audiodev", "-audio", "-runas", "-chroot", "-run-with",
+        "-machine", "-vnc", "-name", "-append",
+    };
 
     for (size_t i = 0; i < ARRAY_SIZE(options); i++)
         if (!strcmp(options[i], option))
