@@ -71,7 +71,7 @@ install: ## install into $(DESTDIR)/ (after make)
 deb: image ## build the Debian packages
 	@packaging/deb
 
-reproducible: deb ## build a second time, elsewhere and later, and compare (FULL=1: the kernel, too; fails at glib)
+reproducible: deb ## build a second time, elsewhere and later, and compare (FULL=1: QEMU and the kernel, too)
 	@tests/reproducible $(if $(FULL),--full)
 
 from-source: deb ## build the source package in a bare Debian, without a network, and compare
