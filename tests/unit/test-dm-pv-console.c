@@ -132,6 +132,17 @@ static void test_primary_console_needs_no_handshake(void **state)
     close_console();
 }
 
+/* A driver that comes back has a new page, and other numbers. */
+static void expect_another_ring(void)
+{
+    memset(&page, 0, sizeof(page));
+    frontend_says(XenbusStateInitialised, 13, 14);
+    assert_int_equal(xen.ref, 13);
+    frontend_writes("again", 5);
+    frontend_notifies();
+    expect_file("again");
+}
+
 static void test_handshake_close_and_again(void **state)
 {
     static const unsigned int expected[] = { XenbusStateInitWait, XenbusStateConnected,
@@ -151,12 +162,7 @@ static void test_handshake_close_and_again(void **state)
     assert_int_equal(xen.mapped + xen.bound, 0);
     frontend_says(XenbusStateClosed, 0, 0);
     frontend_says(XenbusStateInitialising, 0, 0);
-    memset(&page, 0, sizeof(page));
-    frontend_says(XenbusStateInitialised, 13, 14);
-    assert_int_equal(xen.ref, 13);
-    frontend_writes("again", 5);
-    frontend_notifies();
-    expect_file("again");
+    expect_another_ring();
     frontend_says(XenbusStateUnknown, 0, 0);
     assert_int_equal(state_count, ARRAY_LEN(expected));
     for (size_t i = 0; i < ARRAY_LEN(expected); i++)
@@ -175,12 +181,7 @@ static void test_a_channel_is_of_the_guest(void **state)
     frontend_says(XenbusStateInitialised, 11, 12);
     frontend_says(XenbusStateClosed, 0, 0);
     assert_int_equal(xen.mapped + xen.bound, 0);
-    memset(&page, 0, sizeof(page));
-    frontend_says(XenbusStateInitialised, 13, 14);
-    assert_int_equal(xen.ref, 13);
-    frontend_writes("again", 5);
-    frontend_notifies();
-    expect_file("again");
+    expect_another_ring();
     page.in_cons = 1;
     frontend_notifies();
     assert_string_equal(last_line, "channel 2: an impossible index in its ring: closed");
