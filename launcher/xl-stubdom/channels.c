@@ -146,6 +146,7 @@ int channels_check(XLU_Config *xlu, const char *source, bool here, struct fault 
     if (xlu_cfg_get_list(xlu, "channel", &list, &count, 1))
         return 0;
     if (count > CHANNELS_MAX)
-        return fault_set(fault, -EINVAL, "%s: channel = [...]: %d of them; dom0's daemon serves 8", source, count);
+        return fault_set(fault, -EINVAL, "%s: channel = [...]: %d of them; dom0's daemon serves %d", source, count,
+                         CHANNELS_MAX);
     return check_list(list, count, source, here, fault);
 }
