@@ -63,9 +63,21 @@ static bool is_of_our_guest(struct stub_watch *watch, int32_t stub)
     return !name;
 }
 
-/* The domain with that name that CHECK takes (NULL: any), other than the one that had it before. */
-static int32_t find_domain(struct stub_watch *watch, const char *wanted, int32_t before,
-                           bool (*check)(struct stub_watch *, int32_t))
+static void note_domid(struct stub_watch *watch, unsigned int domid)
+{
+    watch->before[domid / 8] |= 1u << domid % 8;
+}
+
+static bool was_before(const struct stub_watch *watch, unsigned int domid)
+{
+    return watch->before[domid / 8] & 1u << domid % 8;
+}
+
+/*
+ * The new domain with that name that CHECK takes. Those that were before are not asked for their names: on a host with
+ * many guests that would be most of what a start costs xenstored.
+ */
+static int32_t find_domain(struct stub_watch *watch, const char *wanted, bool (*check)(struct stub_watch *, int32_t))
 {
     unsigned int count;
     cleanup_free char **domains = xs_directory(watch->xs, XBT_NULL, "/local/domain", &count);
@@ -74,10 +86,10 @@ static int32_t find_domain(struct stub_watch *watch, const char *wanted, int32_t
         int32_t domid = parse_domid(domains[i]);
         cleanup_free char *name = NULL;
 
-        if (domid <= 0 || domid == before)
+        if (domid <= 0 || was_before(watch, domid))
             continue;
         name = xs_get(watch->xs, "/local/domain/%d/name", domid);
-        if (name && !strcmp(name, wanted) && (!check || check(watch, domid)))
+        if (name && !strcmp(name, wanted) && check(watch, domid))
             return domid;
     }
     return -1;
@@ -113,7 +125,22 @@ static bool each_domain(struct stub_watch *watch, void (*see)(struct stub_watch 
 static void note_before(struct stub_watch *watch, const xc_domaininfo_t *info, void *data)
 {
     (void)data;
-    watch->before[info->domain / 8] |= 1u << info->domain % 8;
+    note_domid(watch, info->domain);
+}
+
+/* Nodes of a domain that Xen no longer has may be left in xenstore. */
+static bool note_left(struct stub_watch *watch)
+{
+    unsigned int count;
+    cleanup_free char **domains = xs_directory(watch->xs, XBT_NULL, "/local/domain", &count);
+
+    for (unsigned int i = 0; domains && i < count; i++) {
+        int32_t domid = parse_domid(domains[i]);
+
+        if (domid > 0)
+            note_domid(watch, domid);
+    }
+    return domains;
 }
 
 int stub_watch_init(struct stub_watch *watch, const char *guest, const char *uuid)
@@ -131,12 +158,9 @@ int stub_watch_init(struct stub_watch *watch, const char *guest, const char *uui
     if (!watch->xs)
         return 0;
     watch->xc = xc_interface_open(NULL, NULL, 0);
-    if (!watch->xc || !xs_watch(watch->xs, "@releaseDomain", "release") || !each_domain(watch, note_before, NULL)) {
+    if (!watch->xc || !xs_watch(watch->xs, "@releaseDomain", "release") || !note_left(watch) ||
+        !each_domain(watch, note_before, NULL))
         disconnect(watch);
-        return 0;
-    }
-    watch->guest_before = find_domain(watch, watch->guest, -1, NULL);
-    watch->stub_before = find_domain(watch, watch->stub, -1, NULL);
     return 0;
 }
 
@@ -185,10 +209,10 @@ struct stub_sight stub_watch_look(struct stub_watch *watch)
 
     if (!watch->xs)
         return sight;
-    sight.guest = find_domain(watch, watch->guest, watch->guest_before, has_uuid);
+    sight.guest = find_domain(watch, watch->guest, has_uuid);
     if (sight.guest > 0)
         watch->guest_seen = sight.guest;
-    sight.stub = find_domain(watch, watch->stub, watch->stub_before, is_of_our_guest);
+    sight.stub = find_domain(watch, watch->stub, is_of_our_guest);
     if (sight.guest > 0 && sight.stub > 0)
         sight.state = look_at_stub(watch, sight.stub, sight.guest, &sight.reason);
     return sight;
@@ -216,7 +240,7 @@ static bool is_nameless(struct stub_watch *watch, const xc_domaininfo_t *info)
 {
     cleanup_free char *vm = NULL;
 
-    if ((watch->before[info->domain / 8] & 1u << info->domain % 8) || info->cpu_time ||
+    if (was_before(watch, info->domain) || info->cpu_time ||
         (info->flags & (XEN_DOMINF_paused | XEN_DOMINF_dying | XEN_DOMINF_shutdown)) != XEN_DOMINF_paused)
         return false;
     if (!has_handle(info, watch->uuid) && ((info->flags & XEN_DOMINF_hvm_guest) || info->tot_pages))

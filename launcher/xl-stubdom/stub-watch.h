@@ -32,8 +32,6 @@ struct stub_watch {
     char *guest; /* the guest's name */
     char *stub;  /* that of its stub domain, which libxl makes of it */
     char *uuid;  /* the guest's; NULL: not known, its name must do */
-    int32_t guest_before; /* a domain that already has that name, or -1 */
-    int32_t stub_before;
     int32_t guest_seen; /* the guest that our xl has made, or 0 */
     uint8_t before[STUB_WATCH_DOMIDS / 8]; /* a bit for each domain that Xen had already */
 };
