@@ -3,8 +3,8 @@
  * stack that looks like an address in the image's code is taken for a return address if a call stands before that
  * address.
  *
- * The names are a table that `symbols` makes of a first link, for the second; a flavour that links without
- * one gets addresses.
+ * The names are in a table. `symbols` makes it from a first link of the image, for a second link. A flavour that links
+ * without the table gets addresses only.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -14,12 +14,15 @@
 #define WORDS_MAX 400
 
 extern char pv_text_begin[], pv_text_end[];
-/* Count; from pv_text_begin, where each function begins, in order; as many strings, each with its NUL. */
+/*
+ * The table: the number of functions; the offset of each from pv_text_begin, lowest first; their names, each ended by
+ * NUL.
+ */
 extern const uint32_t pv_symbols_begin[] __attribute__((weak)), pv_symbols_end[] __attribute__((weak));
 
 bool pv_follows_call(const uint8_t before[PV_CALL_BYTES])
 {
-    static const uint8_t lengths[] = { 2, 3, 4, 6, 7 }; /* of a call through a register or memory: ff /2 */
+    static const uint8_t lengths[] = { 2, 3, 4, 6, 7 }; /* of a call through a register or memory: opcode ff /2 */
     const uint8_t *end = before + PV_CALL_BYTES;
 
     if (end[-5] == 0xe8)
@@ -66,7 +69,7 @@ static bool is_return_address(uint64_t address)
         pv_follows_call((const uint8_t *)address - PV_CALL_BYTES);
 }
 
-/* Of the kernel's own: a stack is in an area, or in the image. */
+/* Whether a word of a kernel stack can be read there. Such a stack is in an area, or in the image. */
 static bool is_readable(uint64_t address)
 {
     uint64_t lowest = PV_BASE > PV_AREAS_BEGIN ? PV_AREAS_BEGIN : PV_BASE + PV_PAGE;

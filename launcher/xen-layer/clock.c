@@ -41,7 +41,7 @@ uint64_t pv_clock(void)
     static uint64_t last;
     uint64_t now = xen_time() - began;
 
-    /* Another CPU's counter may be a little behind. */
+    /* Xen may have moved us to a CPU whose counter is a little behind. */
     if ((int64_t)(now - last) > 0)
         last = now;
     return last;

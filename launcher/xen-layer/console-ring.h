@@ -16,12 +16,12 @@ struct pv_console_ring {
     uint32_t out_prod, in_cons;
 };
 
-/* Goes on where the page's indices are. */
+/* Begins with the indices that are in the page. */
 void pv_console_ring_init(struct pv_console_ring *ring, void *page);
 /* As many bytes as there are, or as there is room for; -PV_EPROTO: the backend's index is impossible. */
 long pv_console_ring_read(struct pv_console_ring *ring, void *to, size_t size);
 long pv_console_ring_write(struct pv_console_ring *ring, const void *from, size_t size);
-/* Bytes to read; bytes that the backend has not taken. */
+/* Bytes that can be read; bytes written that the backend has not taken yet. */
 long pv_console_ring_readable(const struct pv_console_ring *ring);
 long pv_console_ring_unsent(const struct pv_console_ring *ring);
 

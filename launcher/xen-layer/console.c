@@ -28,11 +28,11 @@
 #define LOG_PIECE (PV_MS / 2)
 
 enum phase {
-    ABSENT,     /* nobody has asked for it, or it could not be had */
-    STARTING,   /* the backend is to be ready for a ring */
-    OFFERED,    /* it has been told of the ring */
+    ABSENT,     /* nobody has opened it, or it could not be connected */
+    STARTING,   /* until the backend is ready for a ring */
+    OFFERED,    /* the backend has been told of the ring */
     CONNECTED,
-    GONE,       /* it was connected; until it is opened anew */
+    GONE,       /* the connection is over, until the console is opened again */
 };
 
 struct pv_console {
@@ -47,9 +47,9 @@ struct pv_console {
     void *arg;
 
     /* The handshake's. */
-    bool look;                   /* something has changed: the thread is to look */
-    bool restarted;              /* we have asked a backend that was at the end to begin anew */
-    int error;                   /* why it could not be had */
+    bool look;                   /* something has changed: the thread must look at it */
+    bool restarted;              /* we have asked the backend to leave an earlier connection */
+    int error;                   /* why it could not be connected */
     struct pv_queue openers;
     struct pv_watch *watch;      /* of the backend's state */
     char backend[128];
@@ -75,11 +75,11 @@ static void look_soon(struct pv_console *console)
         pv_wake(thread);
 }
 
-/* The backend's index is impossible: it is not spoken to any more. */
+/* The backend's index is impossible. So the connection ends. */
 static long broken(struct pv_console *console)
 {
     if (console->phase != GONE) {
-        console->phase = GONE; /* first: the log may be this console */
+        console->phase = GONE; /* before pv_log(): the log may be this console */
         pv_log("console %u: the backend's ring index is impossible: closed", console->n);
         look_soon(console);
     }
@@ -89,8 +89,8 @@ static long broken(struct pv_console *console)
 /* ---- full rings ---- */
 
 /*
- * Is nobody there? Xen unbinds our port when the other end is closed, by whatever means. The state
- * in xenstore does not tell: a backend that died has not changed it.
+ * Is there no backend? Xen unbinds our port when the backend's end of the channel is closed, by whatever means. The
+ * state in xenstore does not tell: a backend that died has not changed it.
  */
 static bool nobody_there(const struct pv_console *console)
 {
@@ -113,7 +113,7 @@ static long look_for_room(struct pv_console *console)
     } else if (!console->full_since) {
         console->full_since = pv_clock() ?: 1;
         if (thread)
-            pv_wake(thread); /* it has a time to wait for now */
+            pv_wake(thread); /* it has a new deadline now */
     }
     return (long)OUT_SIZE - unsent;
 }
@@ -124,7 +124,7 @@ static void check_deserted(struct pv_console *console)
         pv_clock() < console->full_since + DESERTED_PATIENCE || look_for_room(console))
         return;
     console->deserted = nobody_there(console);
-    console->full_since = pv_clock(); /* a backend that is only slow is asked for again */
+    console->full_since = pv_clock(); /* a backend that is only slow gets the same time once more */
     if (console->deserted)
         tell(console);
 }
@@ -157,7 +157,7 @@ static void stop_watching(struct pv_console *console)
     console->watch = NULL;
 }
 
-/* It cannot be had now; the next opener tries again. */
+/* It cannot be connected now. The next open tries again. */
 static void give_up(struct pv_console *console, int error)
 {
     stop_watching(console);
@@ -179,7 +179,7 @@ static int read_node(struct pv_console *console, const char *name, char *value, 
     return pv_store_read(path, value, size);
 }
 
-/* Nothing there: XenbusStateUnknown, as if it had been closed. */
+/* If there is no such node: XenbusStateUnknown, which is_over() takes for closed. */
 static uint64_t backend_state(struct pv_console *console)
 {
     char path[sizeof(console->backend) + sizeof("/state")];
@@ -201,7 +201,7 @@ static void start(struct pv_console *console)
     console->phase = STARTING;
     console->restarted = false;
     pv_format(path, sizeof(path), "%s/state", console->backend);
-    rc = pv_watch(path, backend_changed, console, &console->watch); /* which calls at once */
+    rc = pv_watch(path, backend_changed, console, &console->watch); /* calls backend_changed() at once */
     if (rc)
         give_up(console, rc);
 }
@@ -240,7 +240,7 @@ static int ring_make(struct pv_console *console, uint16_t remote)
     return 0;
 }
 
-/* An empty ring for this domain: a new one, or that of the last time. */
+/* An empty ring for the backend's domain: a new one, or that of an earlier connection to the same domain. */
 static int ring_prepare(struct pv_console *console)
 {
     char text[8];
@@ -293,15 +293,15 @@ static void starting(struct pv_console *console)
     }
     if (state > XenbusStateInitialised) {
         /*
-         * The backend still has the state of an earlier connection. It begins anew when it sees a frontend that
-         * begins.
+         * The backend still has the state of an earlier connection. It starts again when it sees the frontend's first
+         * state.
          */
         if (!console->restarted)
             write_state(console, XenbusStateInitialising);
         console->restarted = true;
         return;
     }
-    console->phase = OFFERED; /* first: it may answer at once */
+    console->phase = OFFERED; /* before the offer: the backend may answer at once */
     rc = ring_offer(console);
     if (rc) {
         pv_log("console %u: no ring (%d)", console->n, rc);
@@ -350,7 +350,7 @@ static void (*const steps[])(struct pv_console *console) = {
     [ABSENT] = start, [STARTING] = starting, [OFFERED] = offered, [CONNECTED] = connected, [GONE] = gone,
 };
 
-/* When the thread has something to do: 0, now. */
+/* When the thread must look next. 0: now. */
 static uint64_t next_look(void)
 {
     uint64_t next = PV_FOREVER;
@@ -399,7 +399,7 @@ static int connect(struct pv_console *console)
         return console->phase == CONNECTED ? 0 : -PV_ENODEV;
     if (console->phase == GONE) {
         if (console->watch)
-            return -PV_EAGAIN; /* it is not taken down yet */
+            return -PV_EAGAIN; /* gone() has not run yet */
         console->phase = ABSENT;
     }
     console->error = 0;
@@ -428,7 +428,7 @@ int pv_console_open(unsigned int n, void (*changed)(void *arg), void *arg, struc
     if (!thread)
         return -PV_ENOMEM;
     opened->n = n;
-    opened->open = true; /* first: connecting sleeps */
+    opened->open = true; /* before connect(), which sleeps */
     rc = connect(opened);
     if (rc) {
         opened->open = false;
@@ -454,7 +454,7 @@ long pv_console_read(struct pv_console *console, void *to, size_t size)
         return broken(console);
     if (n > 0)
         pv_event_notify(console->port);
-    /* What a backend has left behind is read before its end is seen. */
+    /* First the caller gets all that the backend has written, then the error. */
     return !n && console->phase == GONE ? -PV_EIO : n;
 }
 
@@ -517,10 +517,10 @@ void pv_console_init(void *page, uint32_t port)
     pv_console_ring_init(&console->ring, page);
     console->port = port;
     console->phase = CONNECTED;
-    pv_event_listen(port, happened, console); /* without it, looking now and then still finds what there is */
+    pv_event_listen(port, happened, console); /* if this fails, the ring is still read whenever somebody looks */
 }
 
-/* Nobody else runs meanwhile: a thread cannot write between two pieces of a line. */
+/* No other thread runs meanwhile, so none can write between two pieces of a line. */
 static void pause_log(uint64_t now)
 {
     struct sched_poll poll = { .timeout = pv_clock_to_xen(now + LOG_PIECE) };
@@ -530,7 +530,7 @@ static void pause_log(uint64_t now)
 
 size_t pv_console_log_write(const char *bytes, size_t size)
 {
-    static bool stuck; /* the last line did not get out: the next one does not wait again */
+    static bool stuck; /* the last line did not fit in time: the next one does not wait */
     struct pv_console *console = &consoles[0];
     uint64_t began = 0;
     size_t done = 0;

@@ -6,7 +6,7 @@
 #include "disk-ring.h"
 
 #define DIRECT_MAX ((size_t)BLKIF_MAX_SEGMENTS_PER_REQUEST)
-#define ID_SLOT 0xffU /* of an id: which slot; the rest tells its users apart */
+#define ID_SLOT 0xffU /* these bits of an id are the slot's number; the others differ each time that the slot is used */
 
 _Static_assert(__CONST_RING_SIZE(blkif, PV_PAGE) == DISK_RING_SLOTS, "slots of a ring of one page");
 _Static_assert(sizeof(struct disk_indirect) == PV_PAGE, "segments and frames fill a page");
@@ -51,7 +51,7 @@ static void finish_if_done(struct pv_disk_request *request, struct pv_disk_reque
     *finished = request;
 }
 
-/* The first one of the queue fails: no more of it is begun. */
+/* The first request of the queue fails. No further piece of it goes onto the ring. */
 static void queue_fail_first(struct disk_ring *ring, int result, struct pv_disk_request **finished)
 {
     struct pv_disk_request *request = ring->first;
@@ -114,7 +114,7 @@ struct pv_disk_page *disk_ring_page_get(struct disk_ring *ring)
     if (!ring->persistent)
         return page;
     pv_zero(page->page, PV_PAGE);
-    /* The backend wants to write to all of them. */
+    /* Not read-only: the backend maps each page once, for reads and for writes. */
     if (pv_grant(ring->remote, pv_frame_of(page->page), false, &page->ref)) {
         page_free(page);
         return NULL;
@@ -133,7 +133,7 @@ void disk_ring_page_put(struct disk_ring *ring, struct pv_disk_page *page)
     ring->spare = page;
 }
 
-/* Takes back what the backend has let go of. True: that was all, and nobody uses one. */
+/* Frees the spare pages that the backend has unmapped. True: no page is granted any more. */
 static bool pages_release(struct disk_ring *ring)
 {
     while (ring->spare) {
@@ -160,7 +160,7 @@ static uint64_t slot_frame(const struct disk_slot *slot, size_t i)
     return slot->indirect ? slot->indirect->frames[i] : slot->frames[i];
 }
 
-/* Takes back what the backend has let go of. True: that was all. */
+/* Ends the grants of a slot that the backend does not use any more. True: all of them. */
 static bool slot_release(struct disk_ring *ring, struct disk_slot *slot)
 {
     if (slot->kept)
@@ -205,7 +205,7 @@ static void slot_set_segment(struct disk_slot *slot, blkif_request_t *entry, uin
     slot->grants++;
 }
 
-/* Grants the next segments of a request. 0 when it could be one at least, else the error. */
+/* Grants the next segments of a request. 0 if at least one segment could be granted, else the error. */
 static int slot_grant_segments(struct disk_ring *ring, struct disk_slot *slot, blkif_request_t *entry)
 {
     const struct pv_disk_request *request = slot->request;
@@ -228,7 +228,9 @@ static int slot_grant_segments(struct disk_ring *ring, struct disk_slot *slot, b
     return 0;
 }
 
-/* A page for many segments. False: no memory, or no grant for it; a direct request does, too. */
+/*
+ * A page that lists the segments of an indirect request. False: no memory, or no grant. Then direct requests must do.
+ */
 static bool slot_make_indirect(struct disk_ring *ring, struct disk_slot *slot)
 {
     struct disk_indirect *page;
@@ -253,7 +255,10 @@ static bool slot_make_indirect(struct disk_ring *ring, struct disk_slot *slot)
     return true;
 }
 
-/* The same as one large request, if it is one, the backend can, and there are grants enough. */
+/*
+ * Grants the next segments: as an indirect request if they are many, the backend knows these, and there are grants
+ * enough.
+ */
 static int slot_grant(struct disk_ring *ring, struct disk_slot *slot, blkif_request_t *entry)
 {
     size_t left = slot->request->count - slot->request->issued;
@@ -300,7 +305,7 @@ static void entry_set_direct(blkif_request_t *entry, const struct disk_ring *rin
     entry->sector_number = sector;
 }
 
-/* What does not become a request after all. The backend may have mapped even this by now. */
+/* A slot that got no request after all. The backend may have mapped its pages already: then the slot stays busy. */
 static void slot_give_back(struct disk_ring *ring, struct disk_slot *slot, unsigned int i)
 {
     slot->request = NULL;
@@ -317,7 +322,7 @@ static uint8_t op_of(const struct disk_ring *ring, const struct pv_disk_request 
     return request->op == PV_DISK_WRITE ? BLKIF_OP_WRITE : BLKIF_OP_READ;
 }
 
-/* A piece of the first request becomes the next entry: 0, or there are no grants for it. */
+/* Puts a piece of the queue's first request onto the ring. 0, or the error if there are no grants for it. */
 static int issue_piece(struct disk_ring *ring)
 {
     struct pv_disk_request *request = ring->first;
@@ -350,7 +355,7 @@ static int issue_piece(struct disk_ring *ring)
     return 0;
 }
 
-/* The backend sees what is new. Returns whether it asked to be told. */
+/* Shows the new entries to the backend. Returns whether it asked to be notified. */
 static bool push(struct disk_ring *ring, uint32_t old)
 {
     pv_barrier();
@@ -366,7 +371,7 @@ bool disk_ring_issue(struct disk_ring *ring, struct pv_disk_request **finished)
     while (ring->first && !ring->broken && ring->busy != UINT32_MAX) {
         int rc = issue_piece(ring);
 
-        if (rc && ring->busy) /* what is under way gives grants back */
+        if (rc && ring->busy) /* requests under way will give grants back */
             break;
         if (rc)
             queue_fail_first(ring, rc, finished);
@@ -385,7 +390,7 @@ static int result_of(int16_t status)
     }
 }
 
-/* False: that is no answer to anything, or the backend kept a page. */
+/* False: it answers no request, or the backend still has a page of that request mapped. */
 static bool answer(struct disk_ring *ring, const blkif_response_t *response,
                    struct pv_disk_request **finished)
 {
@@ -421,7 +426,7 @@ void disk_ring_take(struct disk_ring *ring, struct pv_disk_request **finished)
             ring->broken = !answer(ring, &response, finished);
         }
         PV_WRITE_ONCE(ring->shared->rsp_event, ring->consumed + 1);
-        pv_full_barrier(); /* what comes from now on notifies us: look once more */
+        pv_full_barrier(); /* an answer that comes after this notifies us: look once more for one that came before */
     }
 }
 

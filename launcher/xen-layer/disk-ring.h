@@ -3,8 +3,8 @@
  * from it, and the grants of what is under way. Knows nothing of xenstore and event channels.
  *
  * Ownership: while a page is granted, the ring counts as one of its users (pv_pages_get()). So a page that the backend
- * does not let go of stays allocated, whatever became of the request. Where the backend keeps pages mapped
- * (persistent), all are of disk_ring_page_get(), and granted until the ring is buried.
+ * keeps mapped stays allocated, whatever became of the request. On a persistent ring all pages come from
+ * disk_ring_page_get(), and stay granted until disk_ring_bury().
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -20,23 +20,23 @@
 #define DISK_INDIRECT_MAX 256U
 
 /*
- * Segments of a large request, in a page that the backend may read. Their frames are beside them:
- * the ring needs them at the end, and the backend learns nothing that the grants do not say.
+ * Segments of a large request, in a page that the backend may read. The page has their frames, too: the ring needs
+ * these at the end, and the backend knows them from the grants anyway.
  */
 struct disk_indirect {
     struct blkif_request_segment segments[DISK_INDIRECT_MAX];
     uint64_t frames[DISK_INDIRECT_MAX];
 };
 
-/* What one entry of the ring stands for. Only here: the backend writes to the ring's own page. */
+/* What one entry of the ring stands for. It is kept here, because the backend can write to the ring's page. */
 struct disk_slot {
     struct pv_disk_request *request; /* NULL: nobody waits for it any more */
     uint64_t id;
     uint8_t op;                      /* BLKIF_OP_*, of what is to be done: never INDIRECT */
-    uint16_t grants;                 /* how many of the segments' are left */
+    uint16_t grants;                 /* grants of segments that have not been ended */
     uint32_t refs[BLKIF_MAX_SEGMENTS_PER_REQUEST];
     uint64_t frames[BLKIF_MAX_SEGMENTS_PER_REQUEST];
-    struct disk_indirect *indirect;  /* instead of those two; NULL: them */
+    struct disk_indirect *indirect;  /* in place of refs and frames, or NULL */
     uint32_t indirect_ref;
     struct pv_disk_page *kept;       /* the indirect page, where the ring is persistent */
 };
@@ -45,8 +45,8 @@ struct disk_ring {
     struct blkif_sring *shared;
     uint16_t remote, handle;
     unsigned int max_indirect; /* segments; 0: the backend knows no such requests */
-    uint8_t flush_op;          /* BLKIF_OP_*; 0: it cannot */
-    bool broken;               /* the backend broke the rules: nothing it says counts any more */
+    uint8_t flush_op;          /* BLKIF_OP_*; 0: the backend has no flush */
+    bool broken;               /* the backend broke the protocol: its answers are ignored from now on */
     bool stopped;              /* nothing new is put onto it */
     bool persistent;           /* the backend keeps what it has mapped; set before the first request */
     struct pv_disk_page *spare; /* granted, and used by nobody */
@@ -55,7 +55,7 @@ struct disk_ring {
     uint32_t busy;             /* a bit for each slot */
     uint32_t serial;           /* makes ids differ */
     struct disk_slot slots[DISK_RING_SLOTS];
-    /* Not or not completely on the ring, in order; sectors of the first one that are. */
+    /* Requests that are not yet completely on the ring, in order. first_sectors: how much of the first one is on it. */
     struct pv_disk_request *first, **last;
     uint64_t first_sectors;
 };
@@ -72,13 +72,13 @@ void disk_ring_add(struct disk_ring *ring, struct pv_disk_request *request);
  * that cannot be done at all (no grants are left) go to *finished, chained by next, with their result.
  */
 bool disk_ring_issue(struct disk_ring *ring, struct pv_disk_request **finished);
-/* Takes the answers that are there. Sets broken when they cannot be; then none of them is trusted. */
+/* Takes the answers that are there. Sets broken at one that makes no sense, and takes no more then. */
 void disk_ring_take(struct disk_ring *ring, struct pv_disk_request **finished);
-/* From now on nothing is issued: what was not begun fails. */
+/* From now on nothing is issued: requests that were not begun fail. */
 void disk_ring_stop(struct disk_ring *ring, struct pv_disk_request **finished);
 /*
- * The backend has gone, or is not trusted: takes grants back, as far as it let go of them. A request
- * without grants has failed; give_up: so have all others. Returns whether no grant is left, and no page is in use.
+ * The backend has gone, or is not trusted: ends the grants of all pages that it has unmapped. A request whose grants
+ * are all ended fails. give_up: all other requests fail, too. Returns true if no grant is left and no page is in use.
  */
 bool disk_ring_bury(struct disk_ring *ring, bool give_up, struct pv_disk_request **finished);
 

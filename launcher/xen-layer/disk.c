@@ -1,11 +1,11 @@
 /*
  * Block frontends (pv.h; xen-vbd-interface(7), xen/io/blkif.h): which disks xenstore names, the
- * connections to their backends, and what users of a disk see of it. The ring: disk-ring.c.
+ * connections to their backends, and what users of a disk see of it. disk-ring.c has the ring.
  *
  * All of xenstore is done by one thread, which looks at every disk whenever something has
- * changed: watches, event channels and users only wake it. A disk whose connection ended is buried:
- * its requests fail when the backend has let go of their pages, or after some time; its
- * memory goes when it has let go of all of them.
+ * changed: watches, event channels and users only wake it. A disk whose connection ended is buried: its requests fail
+ * when the backend has unmapped their pages, or after some time. The disk's memory is freed when the backend has
+ * unmapped all pages.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -33,27 +33,27 @@ struct pv_disk {
     uint32_t page_ref;
     bool listening;            /* port is open */
     uint32_t port;
-    struct pv_queue page_queue; /* for one of those that are kept */
-    uint64_t bury_until;       /* then its requests fail in any case */
-    bool overdue;              /* that was said */
-    struct pv_disk *next;      /* among those to be buried */
+    struct pv_queue page_queue; /* those who wait for a page */
+    uint64_t bury_until;       /* at this time its requests fail in any case */
+    bool overdue;              /* the log has it that the backend keeps pages */
+    struct pv_disk *next;      /* in the list `buried` */
 };
 
 /* A virtual disk that xenstore names. */
 enum vbd_state {
-    VBD_NONE,       /* it does not */
+    VBD_NONE,       /* xenstore names none */
     VBD_WAITING,    /* for the backend to be ready */
-    VBD_CONNECTING, /* we are, the backend is to answer */
+    VBD_CONNECTING, /* we have offered a ring, the backend has not answered */
     VBD_CONNECTED,
     VBD_CLOSING,    /* the backend wants to go; requests under way come to their end */
-    VBD_CLOSED,     /* until the toolstack makes it anew */
+    VBD_CLOSED,     /* until the toolstack makes a new one */
     VBD_STATES
 };
 struct vbd {
     enum vbd_state state;
     unsigned int devid;
     bool seen;                 /* in this pass over xenstore */
-    uint64_t own_state;        /* what we wrote last; another one: the node is new */
+    uint64_t own_state;        /* what we wrote last; if another state is there, the toolstack has made a new node */
     uint16_t remote;
     char backend[BACKEND_MAX];
     struct pv_watch *watch;    /* of the backend's state */
@@ -63,7 +63,7 @@ struct vbd {
 
 static struct vbd vbds[PV_DISKS];
 static struct pv_disk *buried;
-static struct pv_disk_request *late, **late_last = &late; /* done, but nobody was told */
+static struct pv_disk_request *late, **late_last = &late; /* finished; done() is still to be called */
 static void (*changed)(void *arg, unsigned int n);
 static void *changed_arg;
 static bool want_kept;
@@ -72,7 +72,7 @@ static struct pv_watch *all_watch;
 static struct pv_queue work_queue;
 static bool work;
 
-/* The thread has something to do. */
+/* Wakes the thread. */
 static void work_add(void)
 {
     work = true;
@@ -100,7 +100,7 @@ static void requests_finish(struct pv_disk_request *finished)
     }
 }
 
-/* done() must not be called from pv_disk_submit(): the thread does it. */
+/* pv_disk_submit() must not call done(), so the thread does. */
 static void requests_finish_later(struct pv_disk_request *finished)
 {
     while (finished) {
@@ -123,7 +123,7 @@ static void late_finish(void)
     requests_finish(finished);
 }
 
-/* Whole blocks, each in a page of ours that the ring can have a user of. */
+/* Whole sectors of the backend's, in a page of ours that begins a run: the ring counts as a user of it. */
 static bool segment_is_good(const struct pv_disk *disk, const struct pv_disk_segment *segment)
 {
     unsigned int mask = disk->info.sector_size - 1;
@@ -235,7 +235,7 @@ static void disk_unlisten(struct pv_disk *disk)
     disk->listening = false;
 }
 
-/* Takes over the connection's user of the disk. */
+/* The list `buried` takes over the connection's count in users. */
 static void disk_abandon(struct pv_disk *disk)
 {
     disk_unlisten(disk);
@@ -244,7 +244,7 @@ static void disk_abandon(struct pv_disk *disk)
     buried = disk;
 }
 
-/* True: it is over, nothing is granted any more. */
+/* True: nothing is granted any more. */
 static bool disk_bury(struct pv_disk *disk)
 {
     bool give_up = pv_clock() >= disk->bury_until, clean;
@@ -370,7 +370,7 @@ static int describe_connection(struct vbd *vbd)
     return rc;
 }
 
-/* It went, or will not come: users get -PV_EIO from now on. */
+/* The disk went, or cannot be connected. Users get -PV_EIO from now on. */
 static void vbd_end(struct vbd *vbd, bool say_closed)
 {
     unsigned int n = (unsigned int)(vbd - vbds);
@@ -383,7 +383,7 @@ static void vbd_end(struct vbd *vbd, bool say_closed)
         pv_log("disk xvd%c: gone", letter(n));
         changed(changed_arg, n);
     }
-    /* The backend lets go of everything when it sees this. */
+    /* The backend unmaps all pages when it sees this state. */
     if (say_closed && write_state(vbd, XenbusStateClosed))
         pv_log("disk xvd%c: cannot tell its backend that it is closed", letter(n));
     if (vbd->disk)
@@ -422,7 +422,7 @@ static void read_features(const struct vbd *vbd, struct disk_ring *ring)
     ring->persistent = want_kept && backend_has(vbd, "feature-persistent");
 }
 
-/* 0, or the backend says what cannot be. No sectors: a drive without a medium. */
+/* 0, or -PV_EPROTO: the backend's values make no sense. 0 sectors: a drive without a medium. */
 static int read_geometry(const struct vbd *vbd, struct pv_disk_info *info)
 {
     uint64_t sectors, size, flags;
@@ -483,7 +483,7 @@ static void vbd_connecting(struct vbd *vbd, uint64_t peer)
         vbd_connected(vbd);
 }
 
-/* The backend still does what it was asked for: users get the truth about that. */
+/* The backend still finishes what is under way. So these requests get its answers. */
 static void vbd_begin_closing(struct vbd *vbd)
 {
     struct pv_disk_request *finished = NULL;
@@ -526,7 +526,7 @@ static void (*const vbd_steps[VBD_STATES])(struct vbd *vbd, uint64_t peer) = {
 
 /* ---- what xenstore says ---- */
 
-/* As vbd_disk() of the launcher's has it: hda, sda and xvda are all disk 0. -1: none. */
+/* The disk's number, as in vbd_disk() of the launcher: hda, sda and xvda are all disk 0. -1: it has none. */
 static int vbd_number(unsigned int devid)
 {
     unsigned int major = devid >> 8, minor = devid & 0xff, disk;
@@ -542,7 +542,7 @@ static int vbd_number(unsigned int devid)
     return disk < PV_DISKS ? (int)disk : -1;
 }
 
-/* xenstore does not name it any more, or names another one in its place. */
+/* xenstore does not have this disk any more, or has a new one in its place. */
 static void vbd_forget(struct vbd *vbd)
 {
     vbd_end(vbd, false);

@@ -68,7 +68,7 @@ void pv_panic(const char *format, ...)
     static bool again;
     va_list args;
 
-    /* A fault in here must not come back here. */
+    /* A fault in this block calls pv_panic() again. */
     if (!again) {
         again = true;
         va_start(args, format);
@@ -77,7 +77,7 @@ void pv_panic(const char *format, ...)
         pv_backtrace((uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0) + 16, PV_BACKTRACE);
         crash_guest();
         pv_threads_show();
-        /* Once more: of a log, a person sees the end first. */
+        /* The reason once more, because people look at the end of a log first. */
         va_start(args, format);
         log_line(format, args);
         va_end(args);

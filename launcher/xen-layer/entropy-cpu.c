@@ -14,7 +14,7 @@
 
 struct leaf { uint32_t a, b, c, d; };
 
-/* As Xen wants this domain to see the CPU: the bare instruction may tell of the real one. */
+/* CPUID as Xen emulates it for this domain. Without the prefix a PV domain may see the real CPU. */
 static struct leaf cpuid(uint32_t number)
 {
     struct leaf leaf;

@@ -1,11 +1,11 @@
 /*
- * Random numbers (pv.h): ChaCha20 under a key that everything gathered was mixed into, and that
- * each call replaces, so that no earlier output follows from it. Gathered are words of the
- * CPU's generator, anew in each call, and dom0's seed. A clock is no source: dom0, and the guest,
- * know the time.
+ * Random numbers (pv.h): the output of ChaCha20. Its key is mixed from dom0's seed and from words of the CPU's
+ * generator, new ones in each call. Each call replaces the key, so that nobody can compute earlier output from it. A
+ * clock is no source: dom0, and the guest, know the time.
  *
  * The seed is a node of ours in xenstore, which dom0's daemon writes before we run (launcher/dom0-daemon/both/store.c).
- * It is taken out before any program runs: a program may read xenstore, as it may the command line.
+ * The node is removed before any program runs, because programs may read xenstore. They may read the command line, too,
+ * so the seed is not there.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -18,7 +18,7 @@
 #define KEY_WORDS 8
 
 static uint32_t key[KEY_WORDS];
-static bool seeded; /* something unknown to others is in the key */
+static bool seeded; /* the key contains something that others do not know */
 
 /* ---- ChaCha20 ---- */
 
@@ -64,7 +64,7 @@ static void replace_key(void)
     pv_zero(block, sizeof(block));
 }
 
-/* The next key depends on all of the old one and of the piece. */
+/* The new key depends on all of the old key and on all of the piece. */
 static void mix(const uint32_t piece[KEY_WORDS])
 {
     for (size_t i = 0; i < KEY_WORDS; i++)

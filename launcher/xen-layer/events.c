@@ -1,7 +1,7 @@
 /*
  * Event channels (pv.h). Nothing interrupts the kernel: the mask of upcalls stays set while
- * it runs, and the scheduler looks at the pending bits. So there are no lost wake-ups to
- * close, and no state that an interrupt could find half changed.
+ * it runs, and the scheduler looks at the pending bits. So no wake-up can be lost, and no interrupt can find data half
+ * changed.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -135,7 +135,7 @@ void pv_event_mask(uint32_t port)
     __atomic_fetch_or(&pv_shared_info->evtchn_mask[port / 64], 1UL << (port & 63), __ATOMIC_SEQ_CST);
 }
 
-/* No hypercall: what became pending while it was masked is noted here as Xen would. */
+/* Does without the hypercall: an event that came while the port was masked is marked pending here, as Xen would do. */
 void pv_event_unmask(uint32_t port)
 {
     __atomic_fetch_and(&pv_shared_info->evtchn_mask[port / 64], ~(1UL << (port & 63)), __ATOMIC_SEQ_CST);
@@ -219,7 +219,7 @@ void pv_events_wait(uint64_t until)
     static evtchn_port_t list[POLL_MAX];
     struct sched_poll poll = { .nr_ports = list_unmasked(list, POLL_MAX) };
 
-    /* For the rest, a look now and then has to do. */
+    /* The other ports are looked at once a millisecond. */
     if (poll.nr_ports > POLL_MAX) {
         uint64_t soon = pv_clock() + PV_MS;
 

@@ -13,7 +13,7 @@ struct machine {
     const uint8_t *frame;
     size_t size;
     uint32_t a, x, words[WORDS];
-    bool outside; /* a load was */
+    bool outside; /* a load was outside of the frame */
 };
 
 /* ---- what may be run ---- */

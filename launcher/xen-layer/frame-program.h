@@ -1,6 +1,6 @@
 /*
- * The firewall's programs (common/frame-filter.h), run: the part of classic BPF that
- * frame_filter_build() uses, with the meaning that it has on Linux and NetBSD.
+ * Runs the firewall's programs (common/frame-filter.h). It knows the part of classic BPF that frame_filter_build()
+ * uses. Its instructions do what they do on Linux and NetBSD.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -63,7 +63,7 @@ static size_t extension_size(uint8_t kind, const uint8_t *p, size_t left)
         return left < 2 ? 0 : (p[1] + 1U) * 8;
     case AH:
         return left < 12 ? 0 : (p[1] + 2U) * 4;
-    case FRAGMENT: /* with nothing before or behind it, it is no fragment */
+    case FRAGMENT: /* one whose offset is 0 and that no other follows is the whole datagram */
         return left < 8 || frame_get16(p + 2) & 0xfff9 ? 0 : 8;
     default:
         return 0;
@@ -137,7 +137,10 @@ size_t frame_header(const void *frame, size_t size, const struct frame_layout *l
 
     if (layout->tcp)
         return frame_tcp_header(frame, size, layout);
-    /* Which extension headers each fragment repeats is more than anybody needs. */
+    /*
+     * Datagrams with extension headers are not cut: some of these headers would be repeated in each fragment, others
+     * not.
+     */
     if (gso == FRAME_GSO_FRAGMENTS && layout->v6 && header - layout->network != IP6_SIZE)
         return 0;
     return header < size ? header : 0;
@@ -157,7 +160,7 @@ static uint16_t sum_of(const uint8_t *p, size_t n)
     uint64_t sum = 0;
     uint32_t word;
 
-    /* One's complement sums do not care for the byte order, but that of the result. */
+    /* A one's complement sum can be made in any byte order; only the result has to be swapped. */
     for (; n >= 4; n -= 4, p += 4) {
         __builtin_memcpy(&word, p, 4);
         sum += word;
@@ -177,7 +180,10 @@ void frame_write_checksum(void *p, size_t size, uint16_t start, uint16_t offset)
 
 /* ---- pieces ---- */
 
-/* Fragments: the datagram's checksum is one; in IPv6 each has a header more, for which all moves on. */
+/*
+ * All fragments share the datagram's one checksum. In IPv6 each has a fragment header, so the data moves on to make
+ * room for it.
+ */
 static void prepare_fragments(struct frame_cut *cut)
 {
     uint8_t *network = cut->headers + cut->layout.network;
@@ -261,7 +267,7 @@ static void finish_tcp(const struct frame_cut *cut, size_t before)
         tcp[13] &= (uint8_t)~TCP_CWR;
 }
 
-/* The pseudo header's sum contains the length: all there was goes out, the piece's comes in. */
+/* The pseudo header's sum contains the length: the whole frame's is replaced by the piece's. */
 static void finish_transport(const struct frame_cut *cut, size_t before)
 {
     uint8_t *transport = cut->piece + cut->layout.transport;

@@ -1,7 +1,6 @@
 /*
- * Ethernet frames whose sender left work to the next one: a checksum to be written, a TCP
- * segment or a UDP datagram to be cut into smaller ones. Pure functions over memory of ours: whoever else could
- * change it must not reach it any more.
+ * Ethernet frames whose sender left work to others: a checksum to be written, a TCP segment or a UDP datagram to be cut
+ * into smaller ones. These are pure functions over private memory: no other domain may be able to change it meanwhile.
  *
  * Sources: RFC 768, 791, 1071, 8200, 9293; Linux's skb_checksum_setup(), by which netback finds a
  * checksum's place, tcp_gso_segment(), udp4_ufo_fragment(), __udp_gso_segment().
@@ -48,8 +47,8 @@ int frame_parse(const void *frame, size_t size, bool behind_tags, struct frame_l
 bool frame_is_tagged(const void *frame, size_t size);
 
 /*
- * Completes a checksum: the sum of what is from start on, which has the pseudo header's sum
- * where the checksum goes. start + offset + 2 <= size.
+ * Writes the checksum of all octets from start on, to start + offset, where the pseudo header's sum must be. start +
+ * offset + 2 <= size.
  */
 void frame_write_checksum(void *frame, size_t size, uint16_t start, uint16_t offset);
 
@@ -59,9 +58,15 @@ enum { FRAME_GSO_FRAGMENTS = 0x80, FRAME_GSO_DATAGRAMS = 0x81 };
 
 /* Is this the family and the protocol of such a gso? */
 bool frame_suits(const struct frame_layout *layout, uint8_t gso);
-/* Up to the end of the TCP header and its options; 0: it is not all there, or nothing behind it. */
+/*
+ * How many octets the frame has up to the end of the TCP header with its options. 0: the header is cut off, or no data
+ * follows it.
+ */
 size_t frame_tcp_header(const void *frame, size_t size, const struct frame_layout *layout);
-/* What each piece begins with, likewise: also up to the end of the UDP header, or of the IP header (fragments). */
+/*
+ * How many octets of headers each piece repeats. TCP: as above; datagrams: up to the end of the UDP header; fragments:
+ * of the IP header. 0 as above.
+ */
 size_t frame_header(const void *frame, size_t size, const struct frame_layout *layout, uint8_t gso);
 
 #define FRAME_HEADER_MAX 256U /* headers of a frame that can be cut */
@@ -71,14 +76,14 @@ size_t frame_header(const void *frame, size_t size, const struct frame_layout *l
 struct frame_cut {
     struct frame_layout layout;
     uint8_t gso;
-    bool blank;          /* a piece's checksum is of the pseudo header only */
+    bool blank;          /* a piece's checksum field has the pseudo header's sum only */
     uint8_t *frame;
     size_t size, header;
     size_t next;         /* where the next piece's data begins */
     uint16_t mss, check; /* check: the pseudo header's sum, of all */
     uint32_t count;      /* pieces so far */
     uint32_t ident;      /* of IPv6 fragments: the caller's to choose, before the first piece */
-    uint8_t *piece;      /* the present one: headers and data in a row, within frame */
+    uint8_t *piece;      /* the current piece, within frame: its headers, then its data */
     size_t piece_size;
     uint8_t headers[FRAME_HEADER_MAX];
 };
@@ -91,8 +96,8 @@ struct frame_cut {
  */
 int frame_cut_init(struct frame_cut *cut, void *frame, size_t size, uint8_t gso, uint16_t gso_size);
 /*
- * Makes the next piece the present one: if cut->blank, its checksum is again of the pseudo header only, at
- * layout.transport + layout.checksum. False: there are no more.
+ * Goes on to the next piece. False: there are no more. If cut->blank, its checksum field, at layout.transport +
+ * layout.checksum, has the pseudo header's sum only.
  */
 bool frame_cut_next(struct frame_cut *cut);
 bool frame_cut_at_end(const struct frame_cut *cut);

@@ -19,7 +19,7 @@ static grant_entry_v1_t *table; /* an area of frames_max pages, the first of the
 static unsigned int frames, frames_max;
 static uint32_t first_free; /* 0, which is reserved: none */
 
-/* What Xen says of one operation, by the negative of its GNTST_ number. */
+/* Our error for each of Xen's GNTST_* numbers, which are negative: -GNTST_* is the index. */
 static const uint8_t status_errors[] = {
     [0] = 0,
     [-GNTST_general_error] = PV_EINVAL,
@@ -60,7 +60,7 @@ static void entry_free(uint32_t ref)
     first_free = ref;
 }
 
-/* One frame more. Xen's list is of all frames; those that are mapped already do not move. */
+/* Adds a frame to the table. Xen lists all of its frames; those that we have mapped stay what they were. */
 static int table_grow(void)
 {
     xen_pfn_t list[FRAMES_MAX];
@@ -116,12 +116,12 @@ int pv_grant(uint16_t remote, uint64_t frame, bool readonly, uint32_t *ref)
     first_free = entry->frame;
     entry->domid = remote;
     entry->frame = (uint32_t)frame;
-    pv_barrier(); /* the flags are what makes it valid */
+    pv_barrier(); /* the entry is valid from the moment its flags are set */
     PV_WRITE_ONCE(entry->flags, GTF_permit_access | (readonly ? GTF_readonly : 0));
     return 0;
 }
 
-/* In one step, against the peer that maps it right now: Xen marks it with such a step, too. */
+/* Ends it by compare-and-exchange, as Xen sets "reading" and "writing": the peer may be mapping the page right now. */
 int pv_grant_end(uint32_t ref)
 {
     grant_entry_v1_t *entry = &table[ref];

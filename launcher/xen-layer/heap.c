@@ -1,6 +1,7 @@
 /*
- * Small pieces of memory (pv.h): classes of sizes, a page at a time; whole pages above. What
- * a piece is follows from the head of its page; a run of pages begins at a page's start.
+ * Small pieces of memory (pv.h). Each page is cut into pieces of one size; larger ones are runs of whole pages.
+ * pv_free() tells the two apart by the address: a run begins at a page's start, a piece never does, since its page has
+ * a head.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -40,15 +40,18 @@ void pv_sysrq_init(void);
 /* Runs fn as the first thread; never returns. */
 void pv_threads_begin(pv_thread_fn *fn) __attribute__((noreturn));
 
-/* console.c: for the log; works before there are threads; returns how much was taken. */
+/* console.c: writes to console 0, for the log. Works before there are threads. Returns how many bytes were taken. */
 size_t pv_console_log_write(const char *bytes, size_t size);
 
 /* events.c: waits until something is pending, or the time comes. */
 void pv_events_wait(uint64_t until);
 
-/* backtrace.c: the function at this place of a table of symbols, and how far in it; NULL: none. */
+/*
+ * backtrace.c: the name of the function that `where`, counted from pv_text_begin, is in, and the offset within it.
+ * NULL: there is none.
+ */
 const char *pv_symbol_in(const uint32_t *table, const uint32_t *end, uint64_t where, uint64_t *offset);
-/* thread.c: what the other threads are doing, to the log. */
+/* thread.c: writes the backtraces of the other threads to the log. */
 void pv_threads_show(void);
 
 #endif

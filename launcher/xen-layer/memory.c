@@ -33,9 +33,9 @@ static size_t page_count, free_count;
 
 /* For each page: the length of the run that begins here, and how many use it. */
 struct page { uint32_t run, users; };
-#define INNER UINT32_MAX /* in run: a page of a run, not its first; or never to be given out */
+#define INNER UINT32_MAX /* as `run`: a later page of a run, or a page that is never given out */
 static struct page *pages;
-static size_t lowest_free; /* none below is free */
+static size_t lowest_free; /* no page below this one is free */
 
 static size_t number_of(const void *page)
 {
@@ -68,7 +68,7 @@ static uint64_t *table_of(uint64_t entry)
     return pv_page_of((entry & FRAME_MASK) >> PV_PAGE_SHIFT);
 }
 
-/* An entry by its machine address, whichever tree it is in. */
+/* The update of an entry. Xen finds it by its machine address, whichever tree it is in. */
 static struct mmu_update update_of(const uint64_t *entry, uint64_t value)
 {
     return (struct mmu_update){
@@ -90,7 +90,7 @@ static int protect(void *page, uint64_t flags)
     return (int)HYPERCALL3(update_va_mapping, page, pv_frame_of(page) << PV_PAGE_SHIFT | flags, UVMF_INVLPG);
 }
 
-/* A zeroed page becomes a table below entry. */
+/* Makes a zeroed page the table that entry points to. */
 static int hook(const uint64_t *entry, void *table)
 {
     int rc = protect(table, PRESENT | ACCESSED | NO_EXEC);
@@ -171,7 +171,7 @@ int pv_map(pv_root *root, uintptr_t va, uint64_t frame, unsigned int prot, uint1
     return rc;
 }
 
-/* Xen stops at the first one that it refuses. */
+/* Xen stops at the first update that it refuses, so we go on behind that one. */
 static void update_batch(struct mmu_update *requests, size_t n, uint16_t owner, int *errors)
 {
     for (size_t at = 0; at < n;) {
@@ -216,7 +216,7 @@ void pv_map_batch(pv_root *root, uintptr_t va, const uint64_t *frames, size_t n,
         flush_all();
 }
 
-/* Behind the last address that has no table above va, at the level where it is missing. */
+/* The first address behind the hole that va is in: a table is missing there, at some level. */
 static uintptr_t skip_hole(pv_root *root, uintptr_t va)
 {
     uint64_t *table = root ? root : current_root;
@@ -317,7 +317,9 @@ static void free_table(void *table)
     pv_pages_put(table);
 }
 
-/* A table of this level (3: a whole slot's) that is none to Xen any more, and those below it. */
+/*
+ * Frees a table that Xen does not use as one any more, and those below it. Level 3: the table of a slot of the top one.
+ */
 static void free_tree(uint64_t *table, unsigned int level)
 {
     for (unsigned int i = 0; level > 1 && i < TABLE_ENTRIES; i++)
@@ -400,7 +402,7 @@ static size_t find_free(size_t from, size_t n, size_t align)
             at++;
         if (at == first + n)
             return first;
-        /* Over what is in the way, run by run. */
+        /* Go on behind the runs that are in the way. */
         from = at;
         while (from < page_count && !is_free(from))
             from += pages[from].run == INNER ? 1 : pages[from].run;
@@ -470,7 +472,7 @@ size_t pv_pages_total(void)
     return page_count;
 }
 
-/* Those that the domain's builder had used, and that nobody gave out. */
+/* The entries of n pages that the domain's builder used; nobody can have allocated them. */
 static struct page *reserved(void *first, size_t n)
 {
     size_t number = number_of(first);
@@ -504,7 +506,7 @@ void pv_pages_adopt(void *first, size_t n)
 
 static size_t boot_next; /* the next page for tables, while there is no allocator */
 
-/* What the builder mapped: the image, what it gave us, and at least 512 KiB behind. */
+/* How many pages the builder mapped: the image, ramdisk, page list, tables and stack, and at least 512 KiB more. */
 static size_t mapped_at_start(void)
 {
     size_t number = boot_next;
@@ -523,7 +525,7 @@ static void *boot_table(void)
     return table;
 }
 
-/* Maps up to 512 pages, those of one table; returns behind the last. */
+/* Maps the pages from this one on that share its table, at most 512. Returns the number behind the last. */
 static size_t map_table(size_t number)
 {
     uintptr_t va = PV_BASE + number * PV_PAGE;
@@ -533,7 +535,7 @@ static size_t map_table(size_t number)
 
     if (end > page_count)
         end = page_count;
-    /* The rest of a table that the builder began. */
+    /* The builder made this table, and filled in its beginning. */
     if ((entry = find_entry(NULL, va, false))) {
         for (; number < end; number++, entry++)
             if (update(entry, leaf(p2m[number], PV_PROT_WRITE), DOMID_SELF))
@@ -554,7 +556,7 @@ static size_t map_table(size_t number)
     return end;
 }
 
-/* The table that all trees share for areas must be there before the second tree. */
+/* All trees share one table for areas. It must exist before the second tree is made. */
 static void prepare_areas(void)
 {
     uint64_t *entry = &pv_kernel_root[PV_AREAS_BEGIN >> 39 & (TABLE_ENTRIES - 1)];
@@ -595,7 +597,7 @@ void pv_memory_init(void)
         pages[i].run = i < boot_next ? INNER : 0;
     free_count = page_count - boot_next;
     lowest_free = boot_next;
-    /* Below the image is ordinary memory, but for page 0: on a flavour linked at 0 that is NULL. */
+    /* What lies below the image is ordinary memory, except page 0: where PV_BASE is 0, NULL points there. */
     pv_pages_add(page_at(1), number_of(pv_image_begin) - 1);
     if (HYPERCALL3(update_va_mapping, page_at(0), 0, UVMF_INVLPG))
         pv_panic("page 0 stays");

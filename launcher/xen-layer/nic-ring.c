@@ -16,7 +16,7 @@ _Static_assert(sizeof(struct netif_extra_info) == sizeof(struct netif_rx_respons
                    sizeof(struct netif_extra_info) <= sizeof(struct netif_tx_request),
                "extra information fits into a slot");
 
-/* How a page to send from is used: a bit for the frame in each half, or all of it for one. */
+/* What a page to send from has: a frame in either half or in both (a bit each), or one frame in all of it. */
 enum { TX_FREE = 0, TX_LOWER = 1, TX_UPPER = 2, TX_WHOLE = 4 };
 
 static void break_off(struct nic_ring *ring, const char *why)
@@ -27,7 +27,7 @@ static void break_off(struct nic_ring *ring, const char *why)
 
 /* ---- pages ---- */
 
-/* The backend sees all of it: nothing that was in it before may be left. */
+/* Zeroed, because the backend can read all of it. */
 static int page_init(struct nic_page *page, uint16_t remote, bool readonly)
 {
     int rc;
@@ -112,7 +112,10 @@ unsigned int nic_ring_dispose(struct nic_ring *ring)
 
 /* ---- sending ---- */
 
-/* Nothing but what was sent can be taken back; a lie about it would free a page that is in use. */
+/*
+ * Marks the place of a frame that was sent as free. False: no frame was there. The backend chooses the id, and a wrong
+ * one must not free a page that is in use.
+ */
 static bool tx_release(struct nic_ring *ring, uint16_t id)
 {
     unsigned int page = id / 2U;
@@ -129,7 +132,10 @@ static bool tx_release(struct nic_ring *ring, uint16_t id)
     return true;
 }
 
-/* As long as nobody waits for room, what has been sent is noticed when the next frame is. */
+/*
+ * When the backend is to notify us of frames that it has sent. If nobody waits for room: not at all; the next frame
+ * looks.
+ */
 static void set_tx_event(struct nic_ring *ring)
 {
     uint32_t some = (ring->tx_prod - ring->tx_cons) / 4;
@@ -152,7 +158,7 @@ void nic_ring_reap(struct nic_ring *ring)
     for (; ring->tx_cons != prod; ring->tx_cons++) {
         struct netif_tx_response rsp = PV_READ_ONCE(ring->tx->ring[INDEX(ring->tx_cons)].rsp);
 
-        /* NULL: of extra information. A frame that could not be sent is lost, as anywhere. */
+        /* NETIF_RSP_NULL answers extra information. Other errors are ignored: the frame is lost, as frames may be. */
         if (rsp.status != NETIF_RSP_NULL && !tx_release(ring, rsp.id)) {
             break_off(ring, "it has sent what it did not get");
             return;
@@ -171,7 +177,7 @@ static bool slots_left(const struct nic_ring *ring, size_t size, bool gso)
     return NIC_SLOTS - (ring->tx_prod - ring->tx_cons) >= pages_for(size) + gso;
 }
 
-/* A half of a page: the rest of one that is in use, if there is. The id, or -1. */
+/* Finds half a page, if possible the other half of one that is in use. Its id, or -1. */
 static int place_small(struct nic_ring *ring)
 {
     int free = -1;
@@ -187,7 +193,7 @@ static int place_small(struct nic_ring *ring)
     return free;
 }
 
-/* count whole pages: true, and their numbers. */
+/* Finds `count` whole pages. True: their numbers are in pages. */
 static bool place_large(struct nic_ring *ring, unsigned int count, uint8_t *pages)
 {
     unsigned int n = 0;
@@ -211,14 +217,14 @@ bool nic_ring_await_room(struct nic_ring *ring, size_t size, bool gso)
 {
     ring->tx_event = true;
     nic_ring_reap(ring);
-    /* What came before the backend could see the event index makes no event. */
+    /* Answers that came before the backend saw the event index make no event. So look once more. */
     pv_full_barrier();
     nic_ring_reap(ring);
     ring->tx_event = ring->broken || !fits(ring, size, gso);
     return !ring->tx_event;
 }
 
-/* The backend finds a checksum's place by the frame's headers: they must say the same as info. */
+/* The backend finds the place of the checksum by the frame's headers. So info must agree with the headers. */
 static int check_offloads(const struct nic_ring *ring, const struct pv_frame_info *info,
                           const void *frame, size_t size)
 {
@@ -283,7 +289,7 @@ static unsigned int first_flags(const struct pv_frame_info *info)
     return info->csum_valid ? flags | NETTXF_data_validated : flags;
 }
 
-/* The first request has the size of all, the extra information follows it. */
+/* The first request has the size of the whole frame. The extra information follows behind it. */
 static void put_first(struct nic_ring *ring, const struct pv_frame_info *info, unsigned int id,
                       const uint8_t *frame, size_t piece, size_t size, unsigned int flags)
 {
@@ -384,10 +390,10 @@ struct arrival {
     unsigned int flags;       /* of the first slot */
     uint8_t gso;
     uint16_t gso_size;
-    bool unfit;               /* it is looked at to its end, but not passed on */
+    bool unfit;               /* it is taken off the ring, but not passed on */
 };
 
-/* The next of its slots: 1; 0: it is not there yet; -PV_EPROTO. */
+/* 1: the frame's next slot has been answered; 0: not yet; -PV_EPROTO. */
 static int next_slot(struct nic_ring *ring, const struct arrival *frame)
 {
     if (frame->at != ring->rx_seen)
@@ -415,7 +421,7 @@ static int take_extra(struct nic_ring *ring, struct arrival *frame)
             frame->gso_size = extra.u.gso.size;
             frame->unfit |= !frame->gso || !frame->gso_size;
         } else {
-            frame->unfit = true; /* nothing else was asked for */
+            frame->unfit = true; /* we have asked for no other type */
         }
     } while (extra.flags & XEN_NETIF_EXTRA_FLAG_MORE);
     return 1;
@@ -466,7 +472,7 @@ static int take_slots(struct nic_ring *ring, struct arrival *frame)
     return rc;
 }
 
-/* What is promised about the frame has to be true: who gets it relies on it. */
+/* Fills in info. Its receiver relies on it, so what the backend says is checked against the frame's headers. */
 static int describe(const struct arrival *frame, struct pv_frame_info *info)
 {
     struct frame_layout layout;

@@ -3,9 +3,8 @@
  * frames onto one, frames from the other, and the buffers behind both. Knows nothing of
  * xenstore and event channels.
  *
- * Buffers stay granted for as long as the connection lives: nobody but this backend ever sees
- * what is in them, and a grant a frame would cost more than copying it. What the
- * backend does not let go of at the end is never used again.
+ * Buffers stay granted as long as the connection lives: only this backend ever sees what is in them, and granting each
+ * frame would cost more than copying it. Pages that the backend still has mapped at the end are never used again.
  *
  * Memory of a NIC, in pages: 2 of rings, 32 to receive, 16 to 64 to send: 200 to 392 KiB.
  *   Receiving: netback does not begin a frame before there is room for all of it, which is 17
@@ -42,19 +41,19 @@ struct nic_ring {
     uint16_t remote;
     unsigned int offloads;   /* PV_OFFLOAD_*, and: */
     bool scatter;            /* the backend takes frames of several pages */
-    const char *broken;      /* how the backend broke the rules: nothing it says counts any more */
+    const char *broken;      /* how the backend broke the protocol: the ring is not used any more; or NULL */
     uint32_t tx_prod, tx_cons;
     uint32_t rx_prod, rx_cons, rx_seen;
-    bool tx_event;           /* the backend is to say when it has sent some */
+    bool tx_event;           /* the backend is to notify us when it has sent some frames */
     struct nic_page rx_pages[NIC_RX_PAGES];
     struct nic_page tx_pages[NIC_TX_PAGES];
     unsigned int tx_count;   /* how many of them there are */
     uint8_t tx_used[NIC_TX_PAGES]; /* TX_* of nic-ring.c */
 };
 
-/* Zeroed memory becomes rings, all requests to receive posted. 0, or an error: nothing is left. */
+/* *ring is zeroed. Makes both rings, and posts all requests to receive. 0, or an error: nothing stays allocated. */
 int nic_ring_init(struct nic_ring *ring, uint16_t remote);
-/* Takes back the grants, frees the pages. How many pages the backend still has: those are lost. */
+/* Ends the grants, frees the pages. Returns how many pages the backend still has mapped: these are lost. */
 unsigned int nic_ring_dispose(struct nic_ring *ring);
 
 /*
@@ -63,19 +62,19 @@ unsigned int nic_ring_dispose(struct nic_ring *ring);
  */
 int nic_ring_send(struct nic_ring *ring, const struct pv_frame_info *info, const void *frame,
                   size_t size, bool *notify);
-/* Takes back what has been sent. Sets broken when that makes no sense. */
+/* Takes the answers to frames that were sent. Sets broken if one makes no sense. */
 void nic_ring_reap(struct nic_ring *ring);
 /* After -PV_EAGAIN: asks to be notified. Returns whether the frame fits by now. */
 bool nic_ring_await_room(struct nic_ring *ring, size_t size, bool gso);
 
 /*
- * The next frame, copied to `to` (PV_FRAME_MAX octets): 1; 0: there is no complete one;
- * -PV_EINVAL: there was one, and it was not fit to be passed on; -PV_EPROTO: broken.
+ * Copies the next frame to `to` (PV_FRAME_MAX octets). 1; 0: there is no complete frame; -PV_EINVAL: the frame was
+ * faulty and is dropped; -PV_EPROTO: broken.
  */
 int nic_ring_take(struct nic_ring *ring, uint8_t *to, struct pv_frame_info *info, size_t *size);
-/* Posts requests for what has been taken. Returns whether the backend wants to know. */
+/* Posts new requests in place of the frames taken. Returns whether the backend wants to be notified. */
 bool nic_ring_refill(struct nic_ring *ring);
-/* Asks to be notified of the next frame. Returns false when there is something by now. */
+/* Asks to be notified of the next frame. False: there is one already. */
 bool nic_ring_rest(struct nic_ring *ring);
 
 #endif

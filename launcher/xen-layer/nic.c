@@ -16,20 +16,20 @@
 
 #define THREAD_STACK 4                  /* pages */
 #define PATH_MAX 160
-#define BACKEND_WAIT (5 * PV_SECOND)    /* for it to appear, and for it to let go */
+#define BACKEND_WAIT (5 * PV_SECOND)    /* for the backend to appear, and for it to unmap the rings */
 #define RX_BUDGET 256U                  /* frames in one go, before others get the CPU */
 /*
- * When nobody has taken a frame for so long (the guest's NIC is down), those in the ring are lost:
- * netback takes a vif's carrier off when it cannot put one there for 60 s, and a bridge may
- * need 15 s after that to use it again.
+ * If nobody has taken a frame for so long (the guest's NIC is down), the frames in the ring are dropped. Otherwise
+ * netback, which cannot put a frame there for 60 s, would take the vif's carrier off, and a bridge may need 15 s after
+ * that to use the vif again.
  */
 #define STALE_AFTER (10 * PV_SECOND)
 #define SCRATCH_PAGES ((PV_FRAME_MAX + PV_PAGE - 1) / PV_PAGE)
 
 enum nic_state {
-    NIC_OPENING,   /* its opener's alone */
+    NIC_OPENING,   /* only pv_nic_open() uses it */
     NIC_CONNECTED,
-    NIC_LEAVING,   /* the backend is to let go */
+    NIC_LEAVING,   /* until the backend has unmapped the rings */
     NIC_CLOSED,    /* nothing is shared any more */
 };
 
@@ -38,8 +38,8 @@ struct pv_nic {
     unsigned int n;
     enum nic_state state;
     bool published;    /* the backend was told of rings */
-    bool closed;       /* it has no owner any more */
-    bool changed;      /* the backend's state, maybe */
+    bool closed;       /* its owner has closed it */
+    bool changed;      /* the backend's state may have changed */
     bool accept, more; /* more: there are frames that the budget did not allow */
     size_t refused;    /* size of the frame that did not fit; 0: none */
     bool refused_gso;
@@ -61,8 +61,8 @@ static uint64_t thread_until; /* when the thread looks by itself */
 static struct pv_queue queue; /* the thread, and who opens one */
 
 /*
- * Frames are put together here, where no backend can change them any more. One for all NICs:
- * nobody sleeps while it is in use.
+ * Received frames are put together here, where no backend can change them. All NICs share it, because nobody sleeps
+ * while using it.
  */
 static uint8_t *scratch;
 static unsigned int scratch_users;
@@ -93,7 +93,7 @@ static void refill(struct pv_nic *nic)
         pv_event_notify(nic->port);
 }
 
-/* Returns false when there is nothing left to do now. */
+/* False: there is no frame left, or the ring is broken. */
 static bool receive_one(struct pv_nic *nic)
 {
     struct pv_frame_info info;
@@ -185,7 +185,7 @@ static void discard(struct pv_nic *nic)
     expect_stale(nic);
 }
 
-/* Refused frames are tried again: room may have come before the backend was asked to tell. */
+/* A refused frame is tried once more: there may have been room before the backend was asked for a notification. */
 static int send(struct pv_nic *nic, const struct pv_frame_info *info, const void *frame,
                 size_t size, bool *notify)
 {
@@ -203,8 +203,8 @@ static void tell(struct pv_nic *nic)
 }
 
 /*
- * On a machine with few CPUs a backend that is told at once runs at once, and gets one frame at a time. So frames are
- * gathered.
+ * On a machine with few CPUs a backend that is notified at once runs at once, and gets one frame at a time. So the
+ * notification waits until several frames are there.
  */
 static void sent(struct pv_nic *nic, size_t size)
 {
@@ -289,7 +289,7 @@ static uint64_t backend_state(const struct pv_nic *nic)
     return read_backend(nic, "state", XenbusStateUnknown);
 }
 
-/* A vif that the toolstack has removed gets no new nodes. */
+/* Writes the state, unless the toolstack has removed the vif: its nodes must not come back. */
 static void set_state(const struct pv_nic *nic, enum xenbus_state state)
 {
     char value[8];
@@ -333,7 +333,7 @@ static void store_changed(void *arg, const char *path)
 
 /* ---- opening ---- */
 
-/* 0 or -PV_EAGAIN: the toolstack writes all of a vif at once. */
+/* 0, -PV_EAGAIN (the vif is not in xenstore; the toolstack writes all of its nodes at once), or -PV_ENODEV. */
 static int read_peer(struct pv_nic *nic)
 {
     char id[8];
@@ -363,7 +363,7 @@ static bool backend_waits(const struct pv_nic *nic)
     return state == XenbusStateInitWait || state == XenbusStateInitialised;
 }
 
-/* One that has served an earlier connection starts anew when it sees our first state. */
+/* A backend that has served an earlier connection starts again when it sees our first state. */
 static int wait_for_backend(struct pv_nic *nic)
 {
     uint64_t until = pv_clock() + BACKEND_WAIT;
@@ -400,7 +400,7 @@ static int read_offloads(struct pv_nic *nic)
     return 0;
 }
 
-/* What netback reads when it sees the state, which is therefore written last. */
+/* Writes what netback reads. The state is last, since netback reads the others when it sees it. */
 static int publish(struct pv_nic *nic)
 {
     const struct { const char *key; uint32_t value; } nodes[] = {
@@ -521,7 +521,7 @@ void pv_nic_close(struct pv_nic *nic)
     wake();
 }
 
-/* Nothing of it is shared any more, and nothing arrives. */
+/* Ends what it shares with its backend: rings, event channel, watch. */
 static void release(struct pv_nic *nic)
 {
     unsigned int held = nic_ring_dispose(&nic->ring);
@@ -551,7 +551,7 @@ static void leave(struct pv_nic *nic)
     set_state(nic, XenbusStateClosing);
 }
 
-/* The backend has unmapped what it had before it says that it is closing. */
+/* netback unmaps the rings before it writes Closing. */
 static void visit_leaving(struct pv_nic *nic)
 {
     nic->changed = false;
@@ -560,7 +560,7 @@ static void visit_leaving(struct pv_nic *nic)
     set_state(nic, XenbusStateClosed);
     release(nic);
     nic->state = NIC_CLOSED;
-    /* Who waits for room learns that there is no NIC. */
+    /* An owner that waits for room tries again, and gets -PV_ENODEV. */
     if (!nic->closed)
         nic->room(nic->arg);
 }
@@ -597,7 +597,7 @@ static void visit(struct pv_nic *nic)
         release(nic);
 }
 
-/* Only here is anything taken out of the list, and without a sleep: walks over it may sleep. */
+/* Only this function takes NICs out of the list, and it does not sleep. So a walk over the list may sleep. */
 static void sweep(void)
 {
     struct pv_nic **at = &nics, *nic;

@@ -9,11 +9,11 @@
 
 #include <xen/io/netif.h>
 
-#define GSO_BY_FRAGS 0xffffU /* Linux's own use of that size */
+#define GSO_BY_FRAGS 0xffffU /* Linux's own special value of gso_size */
 
 /*
- * The segmentation that there is. Octets of the smallest headers: network, transport; check: of the transport
- * header, where its checksum is; cut: of it, what each piece begins with.
+ * The kinds of segmentation. In octets: network and transport, the smallest such headers; check, where the checksum is
+ * in the transport header; cut, how much of the transport header each piece repeats.
  */
 static const struct { uint8_t type, gso, network, transport, check, cut; } kinds[] = {
     { TAP_GSO_TCP4, XEN_NETIF_GSO_TYPE_TCPV4, 20, 20, 16, 20 },
@@ -33,7 +33,7 @@ static bool needs_checksum(const struct tap_header *header)
     return header->flags & TAP_NEEDS_CSUM;
 }
 
-/* How much of the frame is headers: a hint on Linux, but one that is checked. */
+/* Checks hdr_len. Linux takes it as a hint, and checks it nevertheless. */
 static int check_length(const struct tap_header *header, size_t size)
 {
     size_t length = header->header_size, checksum = header->csum_start + header->csum_offset + 2U;
@@ -43,7 +43,10 @@ static int check_length(const struct tap_header *header, size_t size)
     return length > size || (length && length < FRAME_ETH) ? -PV_EINVAL : 0;
 }
 
-/* kind: of kinds, or KINDS when there is no segmentation. 0 or an error; *data: where data begins at the earliest. */
+/*
+ * Checks where the checksum is said to be. kind: an index of kinds, or KINDS if there is no segmentation. 0 or an
+ * error; *data: where the data can begin at the earliest.
+ */
 static int check_place(const struct tap_header *header, size_t size, size_t kind, size_t *data)
 {
     size_t network = kind < KINDS ? kinds[kind].network : kinds[0].network;
@@ -58,7 +61,7 @@ static int check_place(const struct tap_header *header, size_t size, size_t kind
     return transport && header->csum_offset != kinds[kind].check ? -PV_EINVAL : 0;
 }
 
-/* The segmentation asked for: *gso stays 0 when the frame is one segment anyway. */
+/* Which segmentation is asked for. *gso stays 0 if the frame is no longer than one segment. */
 static int check_gso(const struct tap_header *header, size_t size, uint8_t *gso)
 {
     uint8_t type = header->gso_type & (uint8_t)~TAP_GSO_ECN;
@@ -146,7 +149,7 @@ void tap_describe(const struct pv_frame_info *info, struct tap_header *header)
 
 /* ---- pieces ---- */
 
-/* VLAN tags, and frames that are too long for the ring, are beyond backends. */
+/* Whether the backend can do the rest. It cannot with a VLAN tag, nor with a frame that is too long for the ring. */
 static bool backend_does(unsigned int offloads, const struct pv_frame_info *info, const uint8_t *frame, size_t size)
 {
     struct frame_layout layout;
@@ -171,7 +174,7 @@ static void write_checksum(struct tap_pieces *pieces)
     info->csum_blank = false;
 }
 
-/* A backend does the checksums of one family or of both. */
+/* A piece's checksum may still have to be written: not every backend does both IPv4's and IPv6's. */
 static void finish_out(struct tap_pieces *pieces, unsigned int offloads)
 {
     if (pieces->info.csum_blank && !backend_does(offloads, &pieces->info, pieces->bytes, pieces->size))
@@ -208,7 +211,7 @@ static bool next(struct tap_pieces *pieces)
     return true;
 }
 
-/* Of a datagram's fragments: not the same as of others of late, and nobody's to guess. */
+/* The identification of a datagram's fragments: none that was used lately, and none that others can guess. */
 static uint32_t new_ident(void)
 {
     static uint32_t ident;

@@ -1,5 +1,5 @@
 /*
- * Frames that wait to be read from a tap: in a fixed piece of memory, each in one piece.
+ * Frames that wait to be read from a tap, in a ring buffer of fixed size. No frame wraps around its end.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -9,8 +9,8 @@
 #include "pv.h"
 
 /*
- * 128 KiB: there must be room for the largest frame (64 KiB) before a NIC is asked for any,
- * and as much again to read from meanwhile: 42 ordinary ones.
+ * 128 KiB. A NIC is asked for frames only while there is room for the largest one (64 KiB). The other half holds 42
+ * ordinary frames, which can be read meanwhile.
  */
 #define TAP_QUEUE_PAGES 32U
 
@@ -20,7 +20,7 @@ struct tap_frame {
     uint8_t octets[];
 };
 
-/* [head, end) comes before [0, tail) when it is wrapped; else there is [head, tail) only. */
+/* The frames are in [head, tail), or, when the queue has wrapped, in [head, end) and then in [0, tail). */
 struct tap_queue {
     uint8_t *memory;
     size_t head, tail, end;

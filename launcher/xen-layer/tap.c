@@ -8,8 +8,8 @@
 #define FRAME_PAGES ((PV_FRAME_MAX + FRAME_GROWTH + PV_PAGE - 1) / PV_PAGE)
 
 /*
- * What is written is copied here before anybody looks at it. One for all taps, as writing does not
- * sleep; a tap whose frame does not leave at once keeps it, and the next writer gets another.
+ * A written frame is copied here before anybody looks at it. One buffer does for all taps, because writing does not
+ * sleep. A tap whose frame cannot leave at once keeps the buffer; then the next writer gets a new one.
  */
 static uint8_t *spare_frame;
 static unsigned int taps;
@@ -34,7 +34,7 @@ static void frame_give(uint8_t *frame)
 
 /* ---- from the writer ---- */
 
-/* As many pieces as there is room for. A NIC that has gone loses the rest. */
+/* Sends as many pieces as there is room for. If the NIC has gone, the rest is lost. */
 static void send_pieces(struct pv_tap *tap)
 {
     const struct tap_pieces *out = &tap->out;
@@ -50,7 +50,7 @@ static void send_pieces(struct pv_tap *tap)
     tap->out_frame = NULL;
 }
 
-/* A burst of a writer's that does not wait is kept, as far as there is room. False: the frame is lost. */
+/* Keeps a frame of a writer that does not wait for room. False: there is no room here either, and the frame is lost. */
 static bool keep(struct pv_tap *tap, const struct pv_frame_info *info, const uint8_t *frame, size_t size)
 {
     if (!tap->kept.memory && tap_queue_init(&tap->kept))
@@ -74,7 +74,7 @@ static void send_kept(struct pv_tap *tap)
     }
 }
 
-/* Takes the frame over. 0, also when it is lost; -PV_EAGAIN; -PV_EINVAL. */
+/* Takes the frame over. 0: it was sent, or is lost; -PV_EAGAIN; -PV_EINVAL. */
 static int send_whole(struct pv_tap *tap, uint8_t *frame)
 {
     const struct tap_pieces *out = &tap->out;
@@ -130,7 +130,7 @@ static int gather(const struct pv_tap *tap, const struct source *from, struct ta
     return rc ? rc : from->get(from->arg, frame, size);
 }
 
-/* 0: it has left, or was not to. */
+/* 0: it was sent or kept, or the firewall dropped it. */
 static int write_frame(struct pv_tap *tap, const struct source *from, size_t size)
 {
     struct tap_header header;
@@ -147,7 +147,7 @@ static int write_frame(struct pv_tap *tap, const struct source *from, size_t siz
     pass = !rc && frame_program_passes(tap->program, frame, size);
     if (pass && !tap->blocked)
         return send_frame(tap, &info, frame, size);
-    /* What leaves work to others is virtio-net's, which waits. */
+    /* Only virtio-net leaves work to others, and it waits for room. */
     if (pass && !info.gso && !info.csum_blank)
         keep(tap, &info, frame, size);
     frame_give(frame);
@@ -196,8 +196,8 @@ static void drop_first(struct pv_tap *tap)
 }
 
 /*
- * What the next read gets becomes the present piece; false: nothing is there. A frame that was begun in pieces ends
- * so, whatever the reader says meanwhile.
+ * Makes what the next read gets the current piece. False: there is nothing. A frame that was begun in pieces is read to
+ * its end in pieces, even if the reader takes more offloads by then.
  */
 static bool next_piece(struct pv_tap *tap)
 {
@@ -212,7 +212,7 @@ static bool next_piece(struct pv_tap *tap)
     return false;
 }
 
-/* The piece has been read, or is lost. Its memory may be used anew from here on. */
+/* The piece has been read, or is lost. From here on its memory may be used for new frames. */
 static void piece_done(struct pv_tap *tap)
 {
     tap->cutting = !tap_pieces_at_end(&tap->in);
@@ -222,7 +222,7 @@ static void piece_done(struct pv_tap *tap)
         pv_nic_accept(tap->nic, true);
 }
 
-/* Octets, or an error. */
+/* How many octets were put, or an error. */
 static long put_piece(const struct pv_tap *tap, size_t space, pv_tap_put_fn *put, void *arg)
 {
     union { struct tap_header header; uint8_t octets[PV_TAP_HEADER_MAX]; } head = { .octets = { 0 } };
@@ -259,7 +259,7 @@ bool pv_tap_readable(const struct pv_tap *tap)
 
 /* ---- opening ---- */
 
-/* There is a frame to write into, or none could ever be written. */
+/* Allocates spare_frame for the first tap. Without it no frame could be written. */
 static int reserve_frame(void)
 {
     frame_give(frame_take());

@@ -48,7 +48,7 @@ int pv_parse_uint(const char *text, uint64_t max, uint64_t *value)
 #define SANITIZED 0
 #endif
 
-#if SANITIZED /* tests: the sanitizer does not see what instructions in assembler touch */
+#if SANITIZED /* tests: the sanitizer does not see memory accesses of inline assembly */
 void pv_copy(void *to, const void *from, size_t n)
 {
     if (n)
@@ -206,7 +206,7 @@ int pv_vformat(char *to, size_t size, const char *format, va_list args)
             put(&out, '%');
             break;
         default:
-            put(&out, '?'); /* a mistake of ours, which the compiler finds first */
+            put(&out, '?'); /* an unknown conversion: the compiler warns of it (attribute format) */
             format -= !*format;
         }
     }

@@ -10,7 +10,7 @@ enum state { READY, SLEEPING, DEAD };
 struct pv_thread {
     void *sp;
     enum state state;
-    bool late;                  /* the time came before anybody woke it */
+    bool late;                  /* its time came before anybody woke it */
     uint64_t until;
     struct pv_thread *next, *previous; /* in the list of its state */
     struct pv_thread *other, **link;   /* in the list of all */
@@ -27,7 +27,7 @@ struct list { struct pv_thread *first, *last; };
 void (*pv_on_switch)(struct pv_thread *from, struct pv_thread *to);
 static struct pv_thread boot_thread = { .name = "boot" };
 static struct pv_thread *current, *corpse, *all;
-static struct list ready, timed; /* timed: sleepers with a time, in its order */
+static struct list ready, timed; /* timed: sleepers with a deadline, earliest first */
 void pv_context_switch(void **save_sp, void *load_sp);
 void pv_thread_entry(void);
 
@@ -76,7 +76,7 @@ static void free_stack(struct pv_thread *thread)
     pv_area_free(thread->area);
 }
 
-/* Whoever runs next frees the stack that nobody stands on any more. */
+/* The thread that runs next frees a dead thread: nobody runs on its stack any more. */
 static void bury(void)
 {
     struct pv_thread *thread = corpse;
@@ -105,7 +105,7 @@ static void wake_late(void)
     }
 }
 
-/* Reading the clock may trap: with something to run, every 16th time will do. */
+/* While a thread is ready, the clock is read only every 16th time, because rdtsc may trap to Xen. */
 static void look_around(void)
 {
     static unsigned int calls;
@@ -163,7 +163,7 @@ uint64_t pv_next_deadline(void)
     return timed.first ? timed.first->until : PV_FOREVER;
 }
 
-/* The hole that every area has behind it is the guard of the next; the first one's is below all. */
+/* The stack's guard page is the hole behind the area below it; below the first area nothing is mapped. */
 static int make_stack(struct pv_thread *thread, size_t count)
 {
     thread->area = pv_area_alloc(count);
@@ -240,14 +240,14 @@ struct pv_thread *pv_thread_create_on(const char *name, pv_thread_fn *fn, void *
 
 void pv_thread_exit(void)
 {
-    bury(); /* the one before, if nobody has yet */
+    bury(); /* an earlier dead thread that is not freed yet */
     corpse = current;
     current->state = DEAD;
     schedule();
     pv_panic("a dead thread runs");
 }
 
-/* Each at most so many return addresses: it is the end, and the log is slow. */
+/* Return addresses of each thread. The domain may be about to end, and the log is slow. */
 #define SHOWN 8
 
 void pv_threads_show(void)
@@ -265,7 +265,7 @@ void pv_threads_begin(pv_thread_fn *fn)
     current = &boot_thread;
     if (!pv_thread_create("first", (pv_thread_fn *)fn, NULL, 4))
         pv_panic("no memory for the first thread");
-    boot_thread.state = DEAD; /* its stack is the image's; nothing of it is freed */
+    boot_thread.state = DEAD; /* its stack is part of the image: nothing of it is freed */
     schedule();
     pv_panic("the boot stack runs again");
 }

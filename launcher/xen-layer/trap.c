@@ -61,7 +61,7 @@ void pv_trap_kernel(struct pv_frame *frame)
 {
     uint64_t cr2 = pv_shared_info->vcpu_info[0].arch.cr2;
 
-    /* The mask is set while the kernel runs; Xen may still hold one that it had decided on. */
+    /* Events are masked while the kernel runs. But Xen may deliver one that it had decided on before. */
     if (frame->number == PV_TRAP_EVENT)
         return;
     if (frame->number == PV_TRAP_PAGE_FAULT) {

@@ -20,13 +20,13 @@ struct pv_frame {
 };
 
 /*
- * The flavour's, for what interrupted user mode: called on the thread's own stack, events
- * masked; returning continues the program with *frame. cr2 is the address of a page fault.
+ * The flavour's handler of whatever interrupted user mode. It is called on the thread's kernel stack, with events
+ * masked. When it returns, the program goes on with *frame. cr2 is the address of a page fault.
  */
 extern void (*pv_on_user)(struct pv_frame *frame, uint64_t cr2);
 /*
- * The flavour's last word on a fault in the kernel: true, it has changed the frame (a
- * copy from user memory that ends with an error).
+ * The flavour's handler of page faults in the kernel that pv_on_fault did not solve. True: it has changed the frame, so
+ * that a copy from user memory ends with an error.
  */
 extern bool (*pv_on_kernel_fault)(struct pv_frame *frame, uint64_t cr2);
 

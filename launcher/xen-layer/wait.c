@@ -1,6 +1,6 @@
 /*
- * Who waits for what (pv.h). A waiter's entry is on its own stack; it is taken out by who wakes
- * it, or by itself.
+ * Who waits for what (pv.h). A waiter's entry is on the waiter's stack. Who wakes it takes it out of the queue; after a
+ * timeout the waiter does so itself.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -24,7 +24,7 @@ static void take_out(struct pv_queue *queue, const struct pv_wait *wait)
     *at = wait->next;
 }
 
-/* One sleep only: a plain pv_wake() (a signal for the thread, say) ends it as well. */
+/* Sleeps once, without a loop: pv_wake(), for a signal to the thread, say, ends the wait as well. */
 bool pv_queue_wait(struct pv_queue *queue, uint64_t until)
 {
     struct pv_wait wait = { .thread = pv_thread_self() };

@@ -3,8 +3,8 @@
  * the kernel: its request numbers and watch tokens are translated, it may use only the
  * transactions that it began, and when it goes so does what it left behind.
  *
- * A client that goes needs no memory and no waiting: the requests that clean up behind it
- * were made when the watch or the transaction was.
+ * Closing a client allocates nothing and does not wait: the requests that clean up were allocated together with the
+ * watch or the transaction.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -21,8 +21,8 @@ struct pv_store_client {
     pv_store_got_fn *got;
     void *arg;
     unsigned int under_way;
-    unsigned int transactions;        /* that it has, or that are beginning or ending */
-    struct pv_store_request *aborts;  /* one for each that it has: the request that aborts it */
+    unsigned int transactions;        /* open ones, and those that are being begun or ended */
+    struct pv_store_request *aborts;  /* for each open transaction the request that aborts it */
 };
 
 static unsigned int client_count, watch_count;
@@ -69,12 +69,12 @@ static bool begin(struct pv_store_request *request, const char *body)
         abort->next = client->aborts;
         client->aborts = abort;
     } else {
-        pv_store_submit(abort); /* nobody is left who could end it */
+        pv_store_submit(abort); /* the client has gone meanwhile */
     }
     return true;
 }
 
-/* What an answer means for what we know. False: it makes no sense. */
+/* Notes what the answer has changed. False: it makes no sense. */
 static bool take_note(struct pv_store_request *request, bool failed, const char *body)
 {
     uint32_t type = request->header.type;
@@ -105,7 +105,7 @@ static void answered(struct pv_store_request *request, int error, const char *bo
         size = body ? size : sizeof("EIO");
         body = body ? body : "EIO";
     }
-    /* The last thing: the client may go in it. */
+    /* Last, because the client may close itself in it. */
     tell(client, type, request->client_id, request->header.tx_id, body, size);
 }
 
@@ -151,13 +151,13 @@ static void watch_fired(void *arg, const char *path)
     size_t length = pv_strlen(path) + 1, token = pv_strlen(watch->token) + 1;
 
     if (length + token > sizeof(body))
-        return; /* no path of xenstored's is so long */
+        return; /* xenstored has no such long paths */
     pv_copy(body, path, length);
     pv_copy(body + length, watch->token, token);
     tell(watch->client, XS_WATCH_EVENT, 0, 0, body, length + token);
 }
 
-/* The body is a path and a token, each ended by NUL. The token; NULL: it is something else. */
+/* The token in a body that has a path and a token, each ended by NUL. NULL: it has something else. */
 static const char *find_token(const struct xsd_sockmsg *message, const char *body)
 {
     size_t ends[2], strings = 0;
@@ -171,7 +171,7 @@ static const char *find_token(const struct xsd_sockmsg *message, const char *bod
     return strings == 2 && ends[1] == message->len - 1 ? body + ends[0] + 1 : NULL;
 }
 
-/* What the client knows as this path and token, and has not removed already. */
+/* The client's watch with this path and token, unless its removal is under way. */
 static struct pv_watch *find_watch(const struct pv_store_client *client, const char *path, const char *token)
 {
     struct pv_watch *watch = pv_store_watch_first();
@@ -230,7 +230,7 @@ static int send_unwatch(struct pv_store_client *client, const struct xsd_sockmsg
     watch = find_watch(client, body, token);
     if (!watch)
         return refuse(client, message, "ENOENT");
-    /* Events go on until the answer: it removes the watch, whatever it says. */
+    /* Events are passed on until the answer comes. The answer, even an error, removes the watch. */
     request = watch->unwatch;
     watch->unwatch = NULL;
     request->header.tx_id = message->tx_id;
@@ -261,7 +261,7 @@ static int send_begin(struct pv_store_client *client, const struct xsd_sockmsg *
     return rc;
 }
 
-/* Where the abort request of this transaction hangs; NULL: it is not the client's. */
+/* The link in client->aborts to the abort request of this transaction. NULL: the client has no such transaction. */
 static struct pv_store_request **find_transaction(struct pv_store_client *client, uint32_t id)
 {
     struct pv_store_request **at = &client->aborts;
@@ -295,8 +295,7 @@ static int send_end(struct pv_store_client *client, const struct xsd_sockmsg *me
 /* ---- clients ---- */
 
 /*
- * What a client may ask for. The rest is for dom0, or would reach beyond the client
- * (XS_RESET_WATCHES removes everybody's).
+ * What a client may ask for. The other requests are dom0's, or would affect other clients, too (XS_RESET_WATCHES).
  */
 static int (*const senders[XS_TYPE_COUNT])(struct pv_store_client *client, const struct xsd_sockmsg *message,
                                            const char *body) = {
@@ -354,7 +353,7 @@ static void remove_watches(const struct pv_store_client *client)
 {
     struct pv_watch *watch;
 
-    /* From the start each time: what is submitted may find that xenstore is dead, and remove others. */
+    /* Starts over each time, because pv_store_submit() may find that xenstore is dead, and remove other watches. */
     while ((watch = any_watch(client))) {
         struct pv_store_request *unwatch = watch->unwatch;
 
@@ -367,7 +366,7 @@ static void remove_watches(const struct pv_store_client *client)
 
 void pv_store_client_close(struct pv_store_client *client)
 {
-    pv_store_orphan(client); /* before anything is submitted: that may answer them */
+    pv_store_orphan(client); /* before any pv_store_submit(), which may call done() of these requests */
     while (client->aborts) {
         struct pv_store_request *abort = client->aborts;
 

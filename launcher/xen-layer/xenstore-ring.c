@@ -17,7 +17,7 @@ void pv_store_ring_init(struct pv_store_ring *ring, void *page)
 /* 0: the ring may be used; 1: not now; or an error. */
 static int ring_state(const struct pv_store_ring *ring)
 {
-    /* Where xenstored does not announce the field, it may hold anything. */
+    /* The field means something only if xenstored announces it. */
     if (PV_READ_ONCE(ring->page->server_features) & XENSTORE_SERVER_FEATURE_ERROR &&
         PV_READ_ONCE(ring->page->error) != XENSTORE_ERROR_NONE)
         return -PV_EIO;

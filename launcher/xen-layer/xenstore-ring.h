@@ -16,8 +16,8 @@ struct pv_store_ring {
 
 void pv_store_ring_init(struct pv_store_ring *ring, void *page);
 /*
- * As many bytes as there is room for, or as there are; 0 as well while xenstored makes the
- * ring anew. -PV_EPROTO: its index is impossible; -PV_EIO: it says that it has given up.
+ * Puts or gets as many bytes as possible, maybe 0: also while xenstored resets the ring. -PV_EPROTO: its index is
+ * impossible; -PV_EIO: it says that it has given up.
  */
 long pv_store_ring_put(struct pv_store_ring *ring, const void *from, size_t size);
 long pv_store_ring_get(struct pv_store_ring *ring, void *to, size_t size);

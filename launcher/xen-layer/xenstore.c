@@ -1,8 +1,8 @@
 /*
- * xenstore (pv.h): one ring for everybody. Requests carry numbers of ours, watches tokens of
- * ours; what comes with any other is dropped. Messages are put together in the event
- * channel's function, so nobody has to wait for room: what does not fit into the ring stays in a
- * list. Senders bound that list: threads wait for their answers, clients have quotas.
+ * xenstore (pv.h): one ring for all users. We choose the numbers of requests and the tokens of watches; an answer or
+ * event with any other is dropped. What does not fit into the ring waits in a list, and the event channel's function
+ * goes on with it, so no sender sleeps for room. The list is bounded: a thread waits for its answer before it sends the
+ * next request, clients have quotas.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -19,9 +19,9 @@ static struct {
     uint32_t port;
     bool dead;
     uint32_t last_id, last_watch;
-    struct request_list out, waiting; /* not sent completely; for their answer */
+    struct request_list out, waiting; /* out: not yet sent completely; waiting: for their answer */
     struct pv_watch *watches;
-    /* What arrives: this much of a message. */
+    /* The message that is arriving. got: how much of it is there. */
     size_t got;
     struct xsd_sockmsg header;
     char body[XENSTORE_PAYLOAD_MAX + 1];
@@ -52,7 +52,7 @@ static void list_append(struct request_list *list, struct pv_store_request *requ
     list->last = request;
 }
 
-/* The first one with this number, out of the list; NULL: there is none. */
+/* Takes the first request with this number out of the list. NULL: there is none. */
 static struct pv_store_request *list_take(struct request_list *list, uint32_t id)
 {
     struct pv_store_request *before = NULL, *request = list->first;
@@ -82,7 +82,7 @@ static void finish_all(struct request_list *list)
         finish(list_take(list, list->first->header.req_id), -PV_EIO, NULL, 0);
 }
 
-/* Nothing that xenstored says is believed any more: every request fails, now and from now on. */
+/* xenstore is dead from now on: all requests fail, those under way and later ones. */
 static void die(long error)
 {
     store.dead = true;
@@ -92,7 +92,7 @@ static void die(long error)
     finish_all(&store.out);
 }
 
-/* More of the request into the ring: what the ring says. */
+/* Puts the next bytes of the request into the ring. Returns what pv_store_ring_put() does. */
 static long send_piece(struct pv_store_request *request)
 {
     const char *bytes = (const char *)request + offsetof(struct pv_store_request, header);
@@ -267,7 +267,7 @@ static void answer_arrived(const struct xsd_sockmsg *header, const char *body)
     struct pv_store_request *request = list_take(&store.waiting, header->req_id);
 
     if (!request)
-        return; /* nobody waits for it, or nobody ever asked */
+        return; /* the client has gone, or there was no such request */
     if (header->type == XS_ERROR)
         finish(request, -error_number(body), body, header->len);
     else if (header->type == request->header.type)
@@ -286,7 +286,7 @@ static void message_arrived(void)
         answer_arrived(&store.header, store.body);
 }
 
-/* False: there is nothing more now. */
+/* False: no more bytes are there. */
 static bool receive_piece(void)
 {
     size_t header = sizeof(store.header);
@@ -335,7 +335,7 @@ void pv_store_init(void *page, uint32_t port)
 struct answer {
     struct pv_queue queue;
     bool there;
-    int result;   /* how many bytes, or an error */
+    int result;   /* the answer's length, or an error */
     char *to;
     size_t size;
 };
@@ -354,7 +354,7 @@ static void answered(struct pv_store_request *request, int error, const char *bo
     pv_queue_wake(&answer->queue);
 }
 
-/* Sends the request (NULL: there was no memory for it) and waits. to NULL: what is answered does not matter. */
+/* Sends the request and waits for the answer. request NULL: -PV_ENOMEM. to NULL: the answer's bytes are not wanted. */
 static int ask(struct pv_store_request *request, char *to, size_t size)
 {
     struct answer answer = { .to = to, .size = size };
@@ -455,7 +455,7 @@ int pv_watch(const char *path, pv_watch_fn *fn, void *arg, struct pv_watch **wat
 
     if (rc)
         return rc;
-    /* Its first call may come before the answer is looked at, and may end it. */
+    /* fn may be called, and end the watch, before ask() returns. So only the id is used after that. */
     id = (*watch)->id;
     rc = ask(request, NULL, 0);
     if (rc >= 0)
@@ -472,5 +472,5 @@ void pv_unwatch(struct pv_watch *watch)
 
     watch->unwatch = NULL;
     pv_store_watch_free(watch);
-    pv_store_submit(unwatch); /* nobody waits for the answer; of a dead xenstore, nothing comes */
+    pv_store_submit(unwatch); /* the answer is dropped; if xenstore is dead, no events come anyway */
 }
