@@ -1,10 +1,9 @@
 /*
- * Linux's asynchronous I/O: io_setup() and its kin. Requests to disks opened with O_DIRECT go on by
- * themselves; everything else is done before io_submit() returns, as on Linux.
+ * Linux's asynchronous I/O: io_setup() and its kin. Requests to disks opened with O_DIRECT are asynchronous; all others
+ * are done before io_submit() returns, as on Linux.
  *
- * The ring of events is memory of the program's, which libaio and QEMU read without a call; the
- * kernel keeps its own tail, holds the pages, and uses nothing of what is in them but the
- * program's head, to see how much room there is.
+ * The ring of events is in the program's memory: libaio and QEMU read it without a system call. The kernel keeps its
+ * own tail, and holds the pages. All that it reads from them is the program's head, to know how much room there is.
  *
  * Source: linux/aio_abi.h; the ring's layout, which no header has, from Linux's fs/aio.c.
  *
@@ -22,7 +21,7 @@
 
 struct aio_ring {
     uint32_t id, nr;
-    uint32_t head; /* the program's, and io_getevents()'s */
+    uint32_t head; /* moved by the program, and by io_getevents() */
     uint32_t tail;
     uint32_t magic, compat, incompat, header_length;
 };
@@ -36,7 +35,7 @@ struct aio_context {
     uintptr_t id;                 /* where the program has the ring */
     unsigned int events;          /* the ring's size: one more than can be in it */
     unsigned int tail, under_way;
-    unsigned int users;           /* the list, requests under way, calls that sleep */
+    unsigned int users;           /* the list is one, each request under way and each call that sleeps another */
     bool dead;                    /* not in the list any more */
     struct pv_queue queue;        /* events came, or the last request ended */
     size_t page_count;
@@ -59,7 +58,7 @@ static struct aio_ring *ring_of(const struct aio_context *context)
     return context->pages[0];
 }
 
-/* Behind the head, which has the size of an event. */
+/* The events begin behind the head of the ring, which is as large as one event. */
 static struct io_event *event_at(const struct aio_context *context, unsigned int i)
 {
     size_t at = (i + 1) * EVENT_SIZE;
@@ -87,7 +86,7 @@ static void context_put(struct aio_context *context)
     pv_free(context);
 }
 
-/* Nobody finds it any more; who sleeps in a call sees that it is dead. */
+/* Takes the context out of the list. A call that sleeps on it sees `dead`. */
 static void context_kill(struct aio_context *context)
 {
     struct aio_context **at = &contexts;
@@ -117,7 +116,7 @@ static int ring_pin(struct aio_context *context, size_t pages)
         size_t i = context->page_count;
 
         if (user_pin(context->id + i * PV_PAGE, true, &context->pages[i]))
-            return -ENOMEM; /* it is new memory: there is no page for it */
+            return -ENOMEM; /* nothing else can fail: the memory was mapped just now */
         context->page_count++;
     }
     return 0;
@@ -130,7 +129,7 @@ static void ring_init(struct aio_context *context)
     };
 }
 
-/* Its size is a whole number of pages; at least one event more than asked for, as on Linux. */
+/* The ring is a whole number of pages, and has at least one event more than asked for, as on Linux. */
 static int context_create(unsigned int wanted, struct aio_context **created)
 {
     size_t pages = ((wanted + 3) * EVENT_SIZE + PV_PAGE - 1) / PV_PAGE;
@@ -187,7 +186,7 @@ long sys_io_setup(const unsigned long a[6])
     return -EFAULT;
 }
 
-/* Afterwards nothing touches the program's memory any more. */
+/* When it returns, the kernel does not touch the program's memory any more. */
 long sys_io_destroy(const unsigned long a[6])
 {
     struct aio_context *context = context_get(a[0]);
@@ -204,7 +203,7 @@ long sys_io_destroy(const unsigned long a[6])
 
 /* ---- events ---- */
 
-/* Each request that is taken on needs its place in the ring: those under way, and those whose event is unread. */
+/* Whether another request can be taken. Each one under way needs a place in the ring, as does each unread event. */
 static bool has_room(const struct aio_context *context)
 {
     unsigned int head = PV_READ_ONCE(ring_of(context)->head) % context->events;
@@ -229,7 +228,7 @@ static void request_free(struct aio_request *request)
     pv_free(request);
 }
 
-/* In place of the result of each request that was taken on; also from disk_io's done(). */
+/* Called once for each request that was accepted, with its result; also as done() of disk_io_begin(). */
 static void request_complete(void *data, long result)
 {
     struct aio_request *request = data;
@@ -302,7 +301,7 @@ long sys_io_getevents(const unsigned long a[6])
 
 /* ---- requests ---- */
 
-/* What moves bytes now, or begins to. The result, or DISK_IO_QUEUED. */
+/* Reads or writes now, or begins to. The result, or DISK_IO_QUEUED. */
 static long move(struct aio_request *request, const struct iocb *iocb, bool write, struct user_iter *iter)
 {
     uint64_t pos = (uint64_t)iocb->aio_offset;
@@ -327,7 +326,7 @@ static int check_move(const struct file *file, const struct iocb *iocb, bool wri
 {
     if (!(write ? file_writable(file) : file_readable(file)))
         return -EBADF;
-    /* What has no position would wait for its peer in io_submit(). */
+    /* A file without a position, a pipe for example, could make io_submit() wait. */
     if (!file->ops->seekable || !(write ? (void *)file->ops->write : (void *)file->ops->read))
         return -EINVAL;
     if ((iocb->aio_rw_flags & ~(RWF_DSYNC | RWF_SYNC | RWF_HIPRI)) || (write && (file->flags & O_APPEND)))
@@ -335,7 +334,7 @@ static int check_move(const struct file *file, const struct iocb *iocb, bool wri
     return iocb->aio_offset < 0 ? -EINVAL : 0;
 }
 
-/* These three: 0, request_complete() was called or will be; or an error, nothing was begun. */
+/* start_*(): 0: request_complete() was called or will be; or an error: nothing was begun. */
 static int start_move(struct aio_request *request, const struct iocb *iocb, bool write, bool vector)
 {
     struct io_buffers buffers;
@@ -400,7 +399,7 @@ static int take_event_file(struct aio_request *request, const struct iocb *iocb)
 
 static int request_create(const struct iocb *iocb, uintptr_t at, struct aio_request **created)
 {
-    const uint32_t key = 0; /* io_cancel() wants to see it */
+    const uint32_t key = 0; /* io_cancel() checks it */
     struct file *file = fd_file(iocb->aio_fildes);
     struct aio_request *request;
     int rc;

@@ -1,5 +1,5 @@
 /*
- * What the rest of the kernel has to do about asynchronous I/O (aio.c).
+ * Asynchronous I/O (aio.c), as far as the rest of the kernel has to know of it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -7,8 +7,8 @@
 #define AIO_H
 
 /*
- * The calling process ends, or gets another program: its contexts go. Requests under way end by
- * themselves; their memory stays pinned until then. Before its descriptors and memory go.
+ * The calling process ends, or gets another program: removes its contexts. Requests under way finish later; their
+ * memory stays pinned until then. Call this before the process's descriptors and memory are freed.
  */
 void aio_process_end(void);
 

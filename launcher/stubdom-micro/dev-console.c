@@ -23,12 +23,12 @@ struct hvc_file {
     struct hvc *hvc;
     struct file *file;
     struct hvc_file *next;
-    bool hung_up;              /* its backend went, and others may have opened the console anew */
+    bool hung_up;              /* the backend has gone; another file may have connected the console again */
 };
 
 struct hvc {
     unsigned int n;
-    struct pv_console *console; /* while a file that is not hung up is open */
+    struct pv_console *console; /* NULL: no file is open, or all of them are hung up */
     struct hvc_file *files;
     struct termios termios;
     bool connecting;
@@ -53,7 +53,7 @@ static void console_changed(void *arg)
 
 /* ---- opening and closing ---- */
 
-/* The backend has gone: what is open has come to its end, and does not keep the console any more. */
+/* The backend has gone: all open files are at their end, and do not hold the console any more. */
 static void hang_up(struct hvc *hvc)
 {
     for (struct hvc_file *open = hvc->files; open; open = open->next)
@@ -63,7 +63,7 @@ static void hang_up(struct hvc *hvc)
     console_changed(hvc);
 }
 
-/* Sleeps; whoever else opens it meanwhile waits. */
+/* Connects the console unless it is connected. Sleeps. A second opener waits for the first. */
 static int connect(struct hvc *hvc)
 {
     int rc = 0;
@@ -117,7 +117,7 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* The end, 0, comes when all that the backend has left is read. */
+/* If the backend has gone: first what it has written, then 0. */
 static long hvc_read(struct file *file, struct user_iter *to, uint64_t pos)
 {
     struct pv_console *console = console_of(file);
@@ -137,7 +137,7 @@ static long hvc_read(struct file *file, struct user_iter *to, uint64_t pos)
     return done;
 }
 
-/* One call's bytes are not torn apart by others', as far as there is room. */
+/* As long as there is room, the bytes of one call stay together. */
 static long hvc_write(struct file *file, struct user_iter *from, uint64_t pos)
 {
     struct pv_console *console = console_of(file);
@@ -155,8 +155,8 @@ static long hvc_write(struct file *file, struct user_iter *from, uint64_t pos)
         if (iter_get(from, piece, n))
             return done ? done : -EFAULT;
         /*
-         * Less was taken than there was room for: the backend had gone, so that all was to be dropped, and has just
-         * come back.
+         * pv_console_write() may take less than n: pv_console_writable() says that all can be written when a backend
+         * has gone, since it is dropped then, and this backend may have come back meanwhile.
          */
         if (pv_console_write(console, piece, n) < 0)
             break;
@@ -186,7 +186,7 @@ static long get_termios(struct hvc *hvc, uintptr_t arg)
     return user_write(arg, &hvc->termios, sizeof(hvc->termios));
 }
 
-/* Speeds and the like are kept, as for any line without wires; processing there is none. */
+/* Keeps the settings, but the line stays raw, and speeds mean nothing. */
 static long set_termios(struct hvc *hvc, uintptr_t arg)
 {
     struct termios wanted;
@@ -203,7 +203,7 @@ static long discard_input(struct hvc *hvc)
 {
     char piece[PIECE];
 
-    /* At most what a ring holds: the backend may go on. */
+    /* At most as much as is there now: the backend may go on writing. */
     for (size_t left = pv_console_readable(hvc->console); left;) {
         long n = pv_console_read(hvc->console, piece, least(left, PIECE));
 
@@ -221,7 +221,7 @@ static long set_termios_and_flush(struct hvc *hvc, uintptr_t arg)
     return rc ? rc : discard_input(hvc);
 }
 
-/* Of what was written, nothing can be taken back from the ring. */
+/* TCOFLUSH cannot take back what is in the ring already. */
 static long flush(struct hvc *hvc, uintptr_t arg)
 {
     if (arg == TCOFLUSH)
@@ -246,7 +246,7 @@ static long get_unread(struct hvc *hvc, uintptr_t arg)
     return put_number(arg, pv_console_readable(hvc->console));
 }
 
-/* Nobody knows it. */
+/* 0 by 0: nobody knows the size. */
 static long get_size(struct hvc *hvc, uintptr_t arg)
 {
     struct winsize size = { 0 };
@@ -254,13 +254,13 @@ static long get_size(struct hvc *hvc, uintptr_t arg)
     return user_write(arg, &size, sizeof(size));
 }
 
-/* There is no break on this line, and what was written is with the backend: nothing to wait for. */
+/* Sending a break does nothing on this line. Draining does not wait: what was written is in the ring. */
 static long do_nothing(struct hvc *hvc, uintptr_t arg)
 {
     return 0;
 }
 
-/* Nor modem lines: what Linux's driver says then. */
+/* There are no modem lines. This is the error of Linux's driver. */
 static long no_lines(struct hvc *hvc, uintptr_t arg)
 {
     return -EINVAL;
@@ -333,8 +333,7 @@ static bool ends_with(const char *text, const char *end)
 }
 
 /*
- * A console that comes: libxl writes where its backend is, and then our own state changes
- * when it is connected.
+ * Looks for new consoles. A console's nodes change when libxl adds it, and again when it connects.
  */
 static void devices_changed(void *arg, const char *path)
 {
@@ -344,7 +343,7 @@ static void devices_changed(void *arg, const char *path)
 
 int dev_console_init(void)
 {
-    static struct pv_watch *watch; /* for ever */
+    static struct pv_watch *watch; /* never removed */
 
     for (unsigned int n = 0; n < CONSOLES; n++) {
         char path[16];

@@ -13,8 +13,8 @@
 #include <linux/stat.h>
 
 #define XVD_MAJOR 202UL
-#define XVD_MINORS 16UL /* of each disk: itself and its partitions, which nobody makes here */
-#ifndef S_IFBLK /* Linux's header has it only where there is no libc of the host's */
+#define XVD_MINORS 16UL /* of each disk: one for itself, 15 for partitions, which do not exist here */
+#ifndef S_IFBLK /* linux/stat.h does not define it where there is a libc, in the unit tests */
 #define S_IFBLK 0060000
 #endif
 #define MODE (S_IFBLK | 0600)
@@ -39,7 +39,7 @@ static long disk_write(struct file *file, struct user_iter *from, uint64_t pos)
     return disk_io_move(file, true, from, pos);
 }
 
-/* The size is for lseek(): the node's, which fstat() shows, has none, as on Linux. */
+/* The size is for lseek(). fstat() shows the node, which has no size, as on Linux. */
 static void disk_stat(struct file *file, struct stat *st)
 {
     const struct disk_file *disk = file->data;
@@ -58,7 +58,7 @@ static uint64_t get_page(const struct pv_disk_info *info) { (void)info; return P
 static uint64_t get_zero(const struct pv_disk_info *info) { (void)info; return 0; }
 static uint64_t get_max_sectors(const struct pv_disk_info *info) { (void)info; return MAX_SECTORS; }
 
-/* What can be asked for with a pointer to a number. */
+/* The ioctls that write a number to the program. */
 static const struct {
     unsigned int command;
     uint8_t size;
@@ -95,7 +95,7 @@ static long disk_ioctl(struct file *file, unsigned int command, uintptr_t arg)
     case BLKSECDISCARD:
     case BLKZEROOUT:
         return -EOPNOTSUPP;
-    default: /* CD drives' and SCSI's, too */
+    default: /* also those of CD drives and SCSI */
         return -ENOTTY;
     }
 }
@@ -146,7 +146,7 @@ static int disk_open(void *arg, int flags, struct file **file)
     return 0;
 }
 
-/* Whoever listens looks for the nodes that it wants: the names are all that an event says. */
+/* The uevent has the disk's name only. Programs look themselves whether the node is there. */
 static void disk_changed(void *arg, unsigned int n)
 {
     struct pv_disk *disk = pv_disk_get(n);

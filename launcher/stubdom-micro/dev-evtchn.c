@@ -1,7 +1,7 @@
 /*
  * /dev/xen/evtchn: event channels of programs. A port that has had an event is masked and
- * stands in its file's queue, once, until a program has read it and written it back. The
- * queue goes through the ports themselves: it cannot overflow.
+ * stands in its file's queue, once, until a program has read it and written it back. The queue is linked through the
+ * ports, so it cannot overflow.
  *
  * Source: Linux's xen/evtchn.h.
  *
@@ -14,7 +14,7 @@
 #include <xen/event_channel.h>
 #include <xen/evtchn.h>
 
-/* Of all programs together: a guest with 128 CPUs needs 129. The other ports are the kernel's. */
+/* Ports of all programs together: a guest with 128 CPUs needs 129. The other ports are left to the kernel. */
 #define BINDINGS_MAX 1024
 #define BUCKETS 64
 
@@ -23,7 +23,7 @@ struct evtchn;
 struct binding {
     struct binding *next;      /* in its bucket */
     struct binding *next_due;  /* in its owner's queue */
-    struct evtchn *owner;      /* NULL: unbound, but held */
+    struct evtchn *owner;      /* NULL: its file has unbound it, but somebody holds it (evtchn_hold()) */
     uint32_t port;
     unsigned int holders;
     bool due;
@@ -33,7 +33,7 @@ struct binding {
 struct evtchn {
     struct file *file;
     struct binding *due, **due_end;
-    uint16_t restricted; /* DOMID_INVALID: not */
+    uint16_t restricted; /* DOMID_INVALID: not restricted */
 };
 
 static struct binding *buckets[BUCKETS];
@@ -53,7 +53,7 @@ static struct binding *binding_find(uint32_t port)
     return binding;
 }
 
-/* The port, if it is this file's. */
+/* The binding of this port, if it is this file's. */
 static struct binding *binding_of(struct evtchn *evtchn, uint32_t port)
 {
     struct binding *binding = binding_find(port);
@@ -151,7 +151,7 @@ static struct binding *binding_new(struct evtchn *evtchn, int *rc)
     return binding;
 }
 
-/* What the layer said when it was asked for binding->port: the port, or its error. */
+/* Finishes a new binding. rc: what the layer returned for binding->port. The port, or the error. */
 static long binding_made(struct binding *binding, int rc)
 {
     if (rc) {
@@ -249,7 +249,7 @@ static long notify(struct evtchn *evtchn, uintptr_t arg)
     return 0;
 }
 
-/* Forgets what was not read. Those ports stay masked until they are written back, as on Linux. */
+/* Forgets the unread ports. They stay masked until a program writes them back, as on Linux. */
 static long reset(struct evtchn *evtchn, uintptr_t arg)
 {
     while (evtchn->due)
@@ -314,7 +314,9 @@ static long evtchn_read(struct file *file, struct user_iter *to, uint64_t pos)
     return got;
 }
 
-/* A page of ports at most: nobody else runs meanwhile. What is not ours to unmask is skipped. */
+/*
+ * At most a page of ports in one call, because nobody else runs meanwhile. Ports that are not this file's are skipped.
+ */
 static long evtchn_write(struct file *file, struct user_iter *from, uint64_t pos)
 {
     size_t count = (from->left < PV_PAGE ? from->left : PV_PAGE) / sizeof(uint32_t);

@@ -3,9 +3,8 @@
  * them. What one call allocated is mapped, notified and freed as a whole: libxengnttab
  * wants nothing else.
  *
- * A page is used again only when its grant has ended, which cannot be while the peer has it
- * mapped. Such pages are kept, and tried again whenever a program allocates or frees some;
- * they count in the limit.
+ * A page is used again only when its grant has ended. That fails while the peer has it mapped. Such pages are kept and
+ * count in the limit. Each time that a program allocates or frees pages their grants are tried again.
  *
  * Source: Linux's xen/gntalloc.h.
  *
@@ -18,17 +17,17 @@
 #include <linux/mman.h>
 #include <xen/sys/gntalloc.h>
 
-/* Pages of all programs together, with those that a peer keeps; as on Linux. */
+/* Pages of all programs together, including those that a peer keeps mapped. Linux has the same limit. */
 #define PAGES_MAX 1024
 
 /* What one call allocated. */
 struct share {
-    struct share *next;     /* of its file, or kept */
-    uint64_t index;         /* in its file */
-    unsigned int users;     /* the file, mappings; 0: kept for the peer's sake */
+    struct share *next;     /* in the list of its file, or of those that are kept */
+    uint64_t index;         /* its offset in the file */
+    unsigned int users;     /* the file is one, each mapping another; 0: kept, because the peer has a page mapped */
     uint32_t count;
     struct unmap_notify notify;
-    struct { void *page; uint32_t ref; } pages[]; /* page NULL: ended */
+    struct { void *page; uint32_t ref; } pages[]; /* page NULL: this grant has ended */
 };
 
 /* An open file. */
@@ -40,7 +39,7 @@ struct gntalloc {
 static struct share *kept;
 static uint32_t pages_used;
 
-/* Ends what can be ended. True: that was all of it. */
+/* Ends the grants that the peer does not use. True: all have ended. */
 static bool share_end(struct share *share)
 {
     bool all = true;
@@ -111,7 +110,10 @@ static int share_add_page(struct share *share, uint16_t domid, bool readonly)
     return 0;
 }
 
-/* With one user. After a failure a peer that guesses references may have some of it mapped. */
+/*
+ * A new share with one user. If it fails half-way, the peer may have guessed a reference and mapped a page: then the
+ * share is kept.
+ */
 static struct share *share_new(uint16_t domid, bool readonly, uint32_t count, int *rc)
 {
     struct share *share = pv_alloc(sizeof(*share) + count * sizeof(share->pages[0]));
@@ -129,7 +131,7 @@ static struct share *share_new(uint16_t domid, bool readonly, uint32_t count, in
     return share;
 }
 
-/* The link of the share that holds this offset of the file, or of NULL. */
+/* The link to the share that has this offset of the file; at the list's end if there is none. */
 static struct share **share_find(struct gntalloc *gntalloc, uint64_t index)
 {
     struct share **at = &gntalloc->shares;

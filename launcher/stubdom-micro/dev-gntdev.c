@@ -2,13 +2,13 @@
  * /dev/xen/gntdev: pages that other domains grant, mapped into a program. What one call
  * named is mapped and unmapped as a whole.
  *
- * Xen itself writes and clears the entries of the page tables, and finds them through the current root. That is the
- * root of the mapping's own process, except when a process ends or gets another program: then the root is changed for
- * the unmapping.
+ * Xen itself writes and clears the entries in the page tables. It finds them through the current root. That is mostly
+ * the root of the process that has the mapping. When a process ends or gets another program it is not, so the root is
+ * changed for the unmapping.
  *
- * SET_MAX_GRANTS is not here. Linux does not have it any more either, and libxengnttab does without. GRANT_COPY is
- * what QEMU asks for at its start, and would use for disks that it serves itself; in a stub domain it serves none. So
- * it copies piece by piece, a hypercall each.
+ * SET_MAX_GRANTS is missing, as in today's Linux; libxengnttab does without. QEMU asks at its start whether there is
+ * GRANT_COPY, and would use it for disks that it serves itself. In a stub domain it serves none, so speed does not
+ * matter: each piece is a hypercall.
  *
  * Source: Linux's xen/gntdev.h.
  *
@@ -29,8 +29,8 @@
 /* What one call named. */
 struct grants {
     struct grants *next;    /* of its file */
-    uint64_t index;         /* in its file */
-    unsigned int users;     /* the file, the mapping */
+    uint64_t index;         /* its offset in the file */
+    unsigned int users;     /* the file is one, the mapping another */
     bool mapped, readonly;
     uint32_t count;
     struct unmap_notify notify;
@@ -40,7 +40,7 @@ struct grants {
 /* An open file. */
 struct gntdev {
     struct grants *grants;
-    uint64_t index;         /* of the next */
+    uint64_t index;         /* of the next call's grants */
 };
 
 static uint32_t grants_used;
@@ -66,7 +66,7 @@ static void grants_put(struct grants *grants)
     pv_free(grants);
 }
 
-/* The link of what holds this offset of the file, or of NULL. */
+/* The link to the grants that have this offset of the file; at the list's end if there are none. */
 static struct grants **grants_find(struct gntdev *gntdev, uint64_t index)
 {
     struct grants **at = &gntdev->grants;
@@ -76,7 +76,7 @@ static struct grants **grants_find(struct gntdev *gntdev, uint64_t index)
     return at;
 }
 
-/* The link of exactly this one, or of NULL. */
+/* The link to the grants with exactly this offset and count; at the list's end if there are none. */
 static struct grants **grants_find_whole(struct gntdev *gntdev, uint64_t index, uint64_t count)
 {
     static struct grants *none;
@@ -205,7 +205,7 @@ static int copy_piece(const struct ioctl_gntdev_grant_copy_segment *segment, uin
     return rc;
 }
 
-/* What Xen refuses is the segment's status; what is wrong with the segment is the call's error. */
+/* Xen's error becomes the segment's status. A segment that makes no sense is an error of the call. */
 static long copy_segment(uintptr_t at)
 {
     struct ioctl_gntdev_grant_copy_segment segment;
@@ -262,7 +262,7 @@ static long gntdev_ioctl(struct file *file, unsigned int command, uintptr_t arg)
 
 /* ---- mappings ---- */
 
-/* Not by user_write(): the process may be gone. A page that may not be written is left alone. */
+/* Not user_write(): the process may have ended. A page that is mapped read-only is left alone. */
 static void clear_byte(struct vma *vma, uint64_t offset)
 {
     unsigned int prot;
@@ -273,7 +273,10 @@ static void clear_byte(struct vma *vma, uint64_t offset)
         *(volatile char *)(vma->start + offset) = 0;
 }
 
-/* Xen refuses when the page table's entry is not as Xen made it. Then the page must at least become unreachable. */
+/*
+ * Xen refuses if the page table's entry is not as Xen made it. Then the page must at least be unmapped from the
+ * program.
+ */
 static void unmap_page(struct vma *vma, uintptr_t va, uint32_t handle)
 {
     int rc = pv_grant_unmap(va, handle);

@@ -7,7 +7,7 @@
 
 #include <xen/sys/gntdev.h>
 
-/* The new port is held before the old one is released: they may be the same. */
+/* Holds the new port before it releases the old one, because they may be the same. */
 int notify_set(struct unmap_notify *notify, uint32_t action, uint64_t offset, uint32_t port)
 {
     if (action & ~(uint32_t)(UNMAP_NOTIFY_CLEAR_BYTE | UNMAP_NOTIFY_SEND_EVENT))

@@ -79,7 +79,7 @@ static long random_read(struct file *file, struct user_iter *to, uint64_t pos)
 SIMPLE_OPS(null_ops, null_read, null_write);
 SIMPLE_OPS(zero_ops, zero_read, null_write);
 SIMPLE_OPS(full_ops, zero_read, full_write);
-/* What is written to it is not taken as entropy: nobody may influence it. */
+/* Writes are ignored: no program may influence the random numbers. */
 SIMPLE_OPS(random_ops, random_read, null_write);
 
 static int simple_open(void *arg, int flags, struct file **file)
@@ -134,7 +134,7 @@ static const struct file_ops text_ops = {
     .seekable = true,
 };
 
-/* A knob that is what it is: writing is taken, and changes nothing. */
+/* A setting that cannot be changed: a write succeeds, and does nothing. */
 static const struct file_ops knob_ops = {
     .read = text_read,
     .write = null_write,
@@ -164,7 +164,7 @@ static int cmdline_text(char *to, size_t size)
     return pv_format(to, size, "%s\n", pv_command_line());
 }
 
-/* Nothing here is a cache: what is free is available. */
+/* There is no cache, so free memory is all that is available. */
 static int meminfo_text(char *to, size_t size)
 {
     unsigned long free = pv_pages_free() * (PV_PAGE / 1024);
@@ -176,7 +176,7 @@ static int meminfo_text(char *to, size_t size)
                      "MemAvailable:   %8lu kB\n", total, free, free);
 }
 
-/* Address space is not memory here: nothing is promised before it is touched. */
+/* Memory is overcommitted: a page is allocated when it is touched. */
 static int overcommit_text(char *to, size_t size)
 {
     return pv_format(to, size, "1\n");
@@ -243,7 +243,7 @@ static const struct device devices[] = {
     { "/dev/urandom", DEVICE(1, 9), &random_ops },
 };
 
-/* These two folders are mounts of their own: the root's being read-only is nothing to them. */
+/* Marks a folder as a mount of its own, which stays writable when the root becomes read-only. */
 static void mark_mount(const char *path_in_it)
 {
     const char *name;

@@ -2,13 +2,12 @@
  * /dev/xen/privcmd: the guest's memory, the operations of its device model, and the few
  * hypercalls that QEMU makes at its start.
  *
- * Which hypercalls: those in the table below, for another domain than ours, through a handle
- * that is not restricted. QEMU opens its handles as its own user and restricts them before
- * the guest runs, so it is the handle that decides and not the user. With all hypercalls a
- * program could change the kernel's own page tables, grants and event channels. Which domain
- * it may be is Xen's matter: our guest, and nobody else.
+ * Hypercalls are allowed if they are in the table below, name another domain than ours, and come through a handle that
+ * is not restricted. The handle decides, not the user, because QEMU opens its handles as its own user and restricts
+ * them before the guest runs. Other hypercalls could change the kernel's own page tables, grants and event channels.
+ * Xen itself allows no other domain than our guest.
  *
- * No user address goes to Xen: arguments are copied, both ways.
+ * Xen gets no user addresses: arguments are copied in both directions.
  *
  * Source: Linux's xen/privcmd.h, as libxen-dev has it.
  *
@@ -31,7 +30,7 @@
 /* As on Linux: buffers of one dm_op, and bytes of each. */
 #define DM_BUFFERS_MAX 16
 #define DM_BUFFER_SIZE_MAX 4096U
-/* dm_ops of up to so many bytes need no allocation: all that set an interrupt line do. */
+/* A dm_op of up to so many bytes needs no allocation. That covers all that set an interrupt line. */
 #define DM_SMALL 256
 
 /* An open file; DOMID_INVALID: not restricted. */
@@ -110,7 +109,7 @@ static long run_hypercall(uint64_t call, unsigned long op, uintptr_t arg)
     return -PV_EPERM;
 }
 
-/* libxenctrl packs one call into this where the result may not fit into an int. */
+/* libxenctrl puts a single call into a multicall if its result may not fit into an int. */
 static long multicall_of_one(uintptr_t list, unsigned long count)
 {
     struct multicall_entry entry;
@@ -138,7 +137,10 @@ static long hypercall(struct privcmd *privcmd, uintptr_t arg)
 
 /* ---- operations of the device model ---- */
 
-/* The program's buffers, one after another in memory; to Xen's: their addresses there. */
+/*
+ * Copies the program's buffers to memory, one behind another. to: Xen's description of them, with their addresses
+ * there.
+ */
 static int dm_buffers_read(const struct privcmd_dm_op_buf *from, unsigned int n, char *memory,
                            struct xen_dm_op_buf *to)
 {
@@ -213,10 +215,10 @@ static long dm_op(struct privcmd *privcmd, uintptr_t arg)
 
 /* ---- the guest's memory ---- */
 
-/* All of it is as for ordinary mappings; being here says that the pages are not ours. */
+/* The same as for ordinary mappings. That a vma has these ops says that its pages are not ours. */
 static const struct vma_ops privcmd_vma_ops = { .unmap = NULL };
 
-/* Without pages at first: those come by MMAPBATCH_V2. Nobody runs what a guest wrote. */
+/* Maps nothing yet: MMAPBATCH_V2 does. Never executable, since the guest writes there. */
 static int privcmd_mmap(struct file *file, struct vma *vma)
 {
     if (!(vma->flags & MAP_SHARED))
@@ -227,10 +229,10 @@ static int privcmd_mmap(struct file *file, struct vma *vma)
     return 0;
 }
 
-/* A number beyond the address bits of a page table's entry would change the entry's other bits. */
+/* A larger frame number would reach into other bits of the page table's entry. */
 #define FRAME_MAX ((1UL << 40) - 1)
 
-/* One piece: frames in, errors out. A frame number that cannot be becomes one that Xen refuses. */
+/* Maps up to PIECE frames, with an error for each. An impossible frame number becomes one that Xen refuses. */
 static void map_piece(struct vma *vma, uintptr_t va, uint16_t domid, uint64_t *frames, size_t n,
                       int *errors)
 {
@@ -241,7 +243,7 @@ static void map_piece(struct vma *vma, uintptr_t va, uint16_t domid, uint64_t *f
                  PV_PROT_USER | (vma->prot & PROT_WRITE ? PV_PROT_WRITE : 0), domid, errors);
 }
 
-/* The mapping of ours that has room for n pages at va; NULL: there is none. */
+/* The program's mapping of this device that has n pages at va. NULL: there is none. */
 static struct vma *vma_for(uintptr_t va, size_t n)
 {
     struct vma *vma = va % PV_PAGE ? NULL : vma_find(va);
@@ -249,7 +251,10 @@ static struct vma *vma_for(uintptr_t va, size_t n)
     return vma && vma->ops == &privcmd_vma_ops && n <= (vma->end - va) / PV_PAGE ? vma : NULL;
 }
 
-/* As Linux: each frame has its error in the program's array; -ENOENT if one is this (paged out). */
+/*
+ * As on Linux: each frame's error goes to the program's array. The call's result is -ENOENT if one of them is that
+ * (paged out).
+ */
 static long map_batch(struct privcmd *privcmd, uintptr_t arg)
 {
     static uint64_t frames[PIECE]; /* nothing below sleeps */
@@ -281,7 +286,7 @@ static long map_batch(struct privcmd *privcmd, uintptr_t arg)
     return rc;
 }
 
-/* For good. Who is restricted to a guest is that guest's device model, which makes it ours. */
+/* Restricts the handle for good. The guest that it names is the one whose device model we are. */
 static long restrict_to(struct privcmd *privcmd, uintptr_t arg)
 {
     uint16_t domid;
@@ -297,8 +302,8 @@ static long restrict_to(struct privcmd *privcmd, uintptr_t arg)
 }
 
 /*
- * The most frequent one first. Not here, because the libraries do without: MMAP and MMAPBATCH
- * (version 2 comes first), MMAP_RESOURCE (QEMU then maps the frames that Xen names for it).
+ * The most frequent one first. Three are missing, because the libraries do without: MMAP and MMAPBATCH (they try
+ * MMAPBATCH_V2 first), and MMAP_RESOURCE (without it QEMU maps the frames that Xen names).
  */
 static const struct {
     unsigned int command;
@@ -343,8 +348,8 @@ static int privcmd_open(void *arg, int flags, struct file **file)
 }
 
 /*
- * /dev/xen/hypercall is a name that the launcher may give to QEMU, and no more: to libxencall
- * this answer means that ordinary memory will do for the arguments of hypercalls, and it does.
+ * /dev/xen/hypercall exists so that the launcher can give it to QEMU. Opening it fails, from which libxencall knows
+ * that ordinary memory does for the arguments of hypercalls. That is so here, since they are copied.
  */
 static int hypercall_open(void *arg, int flags, struct file **file)
 {

@@ -27,7 +27,7 @@
 struct tap_request { char name[NAME_SIZE]; int16_t flags; };
 
 struct tap {
-    struct pv_tap tap;               /* first; offloads, header_size: as the reader said */
+    struct pv_tap tap;               /* must be first; the reader sets its offloads and header_size */
     struct file *file;
     char name[NAME_SIZE];
     unsigned int flags;              /* IFF_*; 0: it is not a tap yet */
@@ -127,8 +127,9 @@ static long get_interface(struct tap *tap, uintptr_t arg)
 }
 
 /*
- * A reader that takes segments takes blank checksums, too. UDP segments never come from a backend; but a reader that
- * takes them is one that may write them. By asking for an offload that is not here QEMU learns that it is not.
+ * As on Linux, segments are taken only together with blank checksums. UFO and USO are accepted, although no backend
+ * sends UDP segments: a reader that takes them may also write them. An unknown offload is refused: that is how QEMU
+ * learns that it is missing.
  */
 static long set_offloads(struct tap *tap, uintptr_t arg)
 {
@@ -182,13 +183,13 @@ static long set_header_size(struct tap *tap, uintptr_t arg)
     return rc;
 }
 
-/* Nothing follows from it: what is under way is bounded by the NIC. */
+/* The value is kept and not used: the NIC bounds what is under way. */
 static long set_send_buffer(struct tap *tap, uintptr_t arg)
 {
     return set_int(&tap->send_buffer, arg, 1, INT32_MAX);
 }
 
-/* Nor from this: so is the machine. */
+/* The value is kept and not used: the machine is little-endian. */
 static long set_little_endian(struct tap *tap, uintptr_t arg)
 {
     return set_int(&tap->little_endian, arg, INT32_MIN, INT32_MAX);
@@ -223,7 +224,7 @@ static void disconnect(struct tap *tap)
     tap->program = NULL;
 }
 
-/* Sleeps: of two callers the second one is refused. */
+/* Sleeps. A second caller is refused meanwhile. */
 static long join(struct tap *tap, uintptr_t arg)
 {
     struct micro_tap_join request;
@@ -247,7 +248,7 @@ static long join(struct tap *tap, uintptr_t arg)
 
 static const struct {
     unsigned int command;
-    bool early; /* before TUNSETIFF, too */
+    bool early; /* allowed before TUNSETIFF, too */
     long (*run)(struct tap *tap, uintptr_t arg);
 } commands[] = {
     { TUNGETFEATURES, true, get_features },
@@ -316,7 +317,7 @@ static int tap_open(void *arg, int flags, struct file **file)
     return 0;
 }
 
-/* A vif came or went: the launcher waits for those that its guest has. */
+/* A vif came or went. The launcher waits for the uevent. */
 static void vifs_changed(void *arg, const char *path)
 {
     static const char end[] = "/backend";
@@ -328,7 +329,7 @@ static void vifs_changed(void *arg, const char *path)
 
 int dev_tap_init(void)
 {
-    static struct pv_watch *watch; /* for ever */
+    static struct pv_watch *watch; /* never removed */
     int rc = device_add("/dev/net/tun", S_IFCHR | 0600, TUN_DEVICE, tap_open, NULL);
 
     return rc ? rc : pv_watch("device/vif", vifs_changed, NULL, &watch);

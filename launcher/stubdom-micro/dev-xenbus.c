@@ -1,8 +1,7 @@
 /*
- * /dev/xen/xenbus: xenstore's protocol, for libxenstore. A program writes requests, in pieces as it
- * likes, and reads answers and watch events. Requests of its own are held back while it
- * has many under way or does not read their answers. Events cannot be held back: who lets too
- * many of them wait has lost the connection.
+ * /dev/xen/xenbus: xenstore's protocol, for libxenstore. A program writes requests, in pieces of any size, and reads
+ * answers and watch events. A program with many requests or unread answers cannot write more for now. Events cannot be
+ * held back, so a program with too many unread events loses the connection.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -27,7 +26,7 @@ struct xenbus {
     unsigned int under_way;
     struct unread *first, *last;
     size_t unread;                  /* bytes that they take */
-    /* What is being written. */
+    /* The request that is being written. */
     size_t got;
     struct xsd_sockmsg header;
     char *body;                     /* NULL: the header is not complete */
@@ -97,7 +96,7 @@ static long xenbus_read(struct file *file, struct user_iter *to, uint64_t pos)
             drop_first(xenbus);
     }
     if (done)
-        file_changed(file); /* maybe it may be written to again */
+        file_changed(file); /* the program may be able to write again */
     else if (to->left)
         return xenbus->client ? -EAGAIN : -EIO;
     return done;
@@ -110,7 +109,7 @@ static bool is_paused(const struct xenbus *xenbus)
     return xenbus->under_way >= UNDER_WAY_MAX || xenbus->unread > UNREAD_PAUSE;
 }
 
-/* What was written so far of a message is forgotten. */
+/* Forgets the part of a message that was written so far. */
 static void forget_message(struct xenbus *xenbus)
 {
     pv_free(xenbus->body);
@@ -122,7 +121,7 @@ static int header_complete(struct xenbus *xenbus)
 {
     if (xenbus->header.len > XENSTORE_PAYLOAD_MAX)
         return -EINVAL;
-    xenbus->body = pv_alloc(xenbus->header.len + 1); /* one more: maybe there are none */
+    xenbus->body = pv_alloc(xenbus->header.len + 1); /* never 0 bytes, for which NULL might be the answer */
     return xenbus->body ? 0 : -ENOMEM;
 }
 
@@ -130,14 +129,14 @@ static int message_complete(struct xenbus *xenbus)
 {
     int rc;
 
-    xenbus->under_way++; /* first: the answer may come from within */
+    xenbus->under_way++; /* before the call, which may answer at once */
     rc = pv_store_client_send(xenbus->client, &xenbus->header, xenbus->body);
     if (rc)
         xenbus->under_way--;
     return rc;
 }
 
-/* As much as belongs to one part, header or body. How much, or an error. */
+/* Takes what belongs to the header, or else to the body. How many bytes, or an error. */
 static long write_part(struct xenbus *xenbus, struct user_iter *from)
 {
     size_t header = sizeof(xenbus->header);
@@ -148,7 +147,7 @@ static long write_part(struct xenbus *xenbus, struct user_iter *from)
 
     size = least(size, from->left);
     if (iter_get(from, to, size))
-        return -EFAULT; /* what was there before still is */
+        return -EFAULT; /* what was written before stays */
     xenbus->got += size;
     rc = in_header && xenbus->got == header ? header_complete(xenbus) : 0;
     if (!rc && xenbus->got >= header && xenbus->got == header + xenbus->header.len) {
@@ -171,7 +170,10 @@ static long xenbus_write(struct file *file, struct user_iter *from, uint64_t pos
             break;
         done += n;
     }
-    /* With nobody to be told of the error, a request would go missing. */
+    /*
+     * Earlier parts were taken, so this call cannot return the error. The connection ends, rather than lose a request
+     * silently.
+     */
     if (done && n < 0 && n != -EFAULT && xenbus->client)
         lose(xenbus, "a request cannot be");
     if (done)

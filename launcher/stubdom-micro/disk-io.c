@@ -1,16 +1,16 @@
 /*
- * Moving bytes between disks and programs (dev-disk.h): directly from and to the program's
- * pages for O_DIRECT, by way of a few pages of the kernel's for everybody else. Nothing is cached.
+ * Moving bytes between disks and programs (dev-disk.h): for O_DIRECT directly from and to the program's pages, for all
+ * others through a few pages of the kernel's. Nothing is cached.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "dev-disk.h"
 
-/* Of one request: it is a small piece of the heap then, not a run of pages. */
+/* Segments of one request. With so many it still fits into a small piece of the heap. */
 #define DIRECT_SEGMENTS 112U
 #define BOUNCE_PAGES 16U
 
-/* How far an iterator goes within the disk: what is left of it is cut. 0, or what the caller gets. */
+/* Cuts the iterator at the disk's end. 0, or what the call returns. */
 static long clip(const struct disk_file *disk, bool write, struct user_iter *iter, uint64_t pos)
 {
     uint64_t size = disk->info.sectors * 512;
@@ -34,11 +34,11 @@ struct disk_io {
     disk_io_done_fn *done;
     void *data;
     long bytes;
-    bool sync;                    /* a flush is to follow */
+    bool sync;                    /* a flush must follow */
     struct pv_disk_segment segments[];
 };
 
-/* What of buffer i the iterator has not moved yet, at most left bytes. */
+/* The part of buffer i that has not been moved yet, at most `left` bytes. */
 static struct user_vec vec_rest(const struct user_iter *iter, size_t i, size_t left)
 {
     struct user_vec vec = iter->vecs[i];
@@ -52,7 +52,7 @@ static struct user_vec vec_rest(const struct user_iter *iter, size_t i, size_t l
     return vec;
 }
 
-/* How many pieces within one page the buffers are, at most max. */
+/* How many pieces, each within one page, the buffers have; at most max. */
 static size_t pieces_count(const struct user_iter *iter, size_t max)
 {
     size_t count = 0, left = iter->left;
@@ -67,7 +67,7 @@ static size_t pieces_count(const struct user_iter *iter, size_t max)
     return count < max ? count : max;
 }
 
-/* Linux looks at all buffers before it begins with the first. */
+/* As Linux does, looks at all buffers before the first one is moved. */
 static bool is_aligned(const struct user_iter *iter, uint64_t pos, unsigned int sector_size)
 {
     uint64_t bits = pos;
@@ -115,7 +115,7 @@ static void io_submit(struct disk_io *io)
     pv_disk_submit(disk_file_of(io->file)->disk, &io->request);
 }
 
-/* A disk without a flush has nothing to be flushed, as far as anybody knows: Linux says 0 then. */
+/* For a disk that cannot flush, Linux says that all is well. */
 static long result_of_flush(int result)
 {
     return result == -PV_EOPNOTSUPP ? 0 : result;
@@ -156,7 +156,7 @@ static void io_moved(struct pv_disk_request *request, int result)
         io_end(io, result ? result : io->bytes);
 }
 
-/* The program's pages become segments. The first -PV_EFAULT is the end of all of it. */
+/* Pins the program's pages, and makes them segments. -PV_EFAULT: the whole request fails. */
 static int io_pin(struct disk_io *io, struct user_iter *iter, size_t segments)
 {
     bool from_disk = io->request.op == PV_DISK_READ;
@@ -169,7 +169,7 @@ static int io_pin(struct disk_io *io, struct user_iter *iter, size_t segments)
 
         if (rc)
             return rc;
-        /* The last piece: what is wanted may end within its buffer. */
+        /* The last piece: the bytes wanted may end within its buffer. */
         size = size < limit ? size : limit;
         iter->left = limit - size;
         *segment = (struct pv_disk_segment){ pv_frame_of(page), (uint16_t)offset, (uint16_t)size, 0 };
@@ -221,7 +221,7 @@ long disk_io_begin_flush(struct file *file, disk_io_done_fn *done, void *data)
 
 /* ---- waiting ---- */
 
-/* Signals do not end it, as on Linux: the disk writes to the program's memory until then. */
+/* As on Linux, signals do not end the wait: the disk may write to the program's memory until the request is done. */
 struct waiter { struct pv_queue queue; bool done; long result; };
 
 static void waiter_done(void *data, long result)
@@ -266,9 +266,9 @@ int disk_io_flush(struct file *file)
     return (int)(rc == DISK_IO_QUEUED ? waiter_wait(&waiter) : rc);
 }
 
-/* ---- by way of pages of the kernel's ---- */
+/* ---- through pages of the kernel's ---- */
 
-/* Part of the disk, in whole sectors. */
+/* A part of the disk, in whole sectors, and the pages for it. */
 struct bounce {
     struct pv_disk *disk;
     void *pages[BOUNCE_PAGES];
@@ -300,7 +300,7 @@ static void bounce_moved(struct pv_disk_request *request, int result)
     waiter_done(request->data, result);
 }
 
-/* Sleeps. 0 or an error; then a page may still be the backend's (pv.h): it is new or forgotten. */
+/* Sleeps. 0 or an error. After an error the backend may still have the pages (pv.h), so they must not be used again. */
 static int bounce_transfer(const struct bounce *bounce, enum pv_disk_op op)
 {
     struct pv_disk_segment segments[BOUNCE_PAGES];
@@ -343,7 +343,7 @@ static int bounce_copy(const struct bounce *bounce, bool write, struct user_iter
     return 0;
 }
 
-/* Moves as much as the pages hold: bytes or an error. */
+/* Moves as much as the pages can hold. How many bytes, or an error. */
 static long bounce_step(struct bounce *bounce, const struct disk_file *disk, bool write,
                         struct user_iter *iter, uint64_t pos)
 {
@@ -358,7 +358,7 @@ static long bounce_step(struct bounce *bounce, const struct disk_file *disk, boo
     }
     bounce->start = start;
     bounce->size = end - start;
-    if (!write || start != pos || end != pos + n) /* parts of sectors: the rest of them stays */
+    if (!write || start != pos || end != pos + n) /* a write of parts of sectors: the other parts must stay */
         rc = bounce_transfer(bounce, PV_DISK_READ);
     if (!rc)
         rc = bounce_copy(bounce, write, iter, pos, n);
@@ -367,7 +367,7 @@ static long bounce_step(struct bounce *bounce, const struct disk_file *disk, boo
     return rc ? rc : (long)n;
 }
 
-/* Two that each change a part of the same sector must not do it at the same time. */
+/* One writer at a time: two that change parts of the same sector would undo each other's. */
 static struct turn { bool taken; struct pv_queue queue; } turns[PV_DISKS];
 
 static void turn_take(struct turn *turn)

@@ -1,8 +1,8 @@
 /*
  * epoll: a list of files that is kept in the kernel. Level-triggered only, as QEMU uses it
  * (util/fdmon-epoll.c); EPOLLET, EPOLLONESHOT and EPOLLEXCLUSIVE are refused, and so is an epoll in another.
- * The files of a list are asked each time: a list is short, and nothing has to be kept up to date.
- * An entry is no user of its file: it goes when the file is closed for good.
+ * Each wait asks all files of the list. The list is short, and so no state of the files has to be kept. An entry does
+ * not keep its file open: it is removed when the file's last descriptor is closed.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -19,10 +19,10 @@ _Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR &
 struct epoll;
 struct epoll_item {
     struct file *file;
-    unsigned int fd;              /* as which it was added: the same file may be there as another one, too */
+    unsigned int fd;              /* the descriptor that was added; one file can be there with several */
     struct epoll_event event;
     struct epoll *epoll;
-    struct epoll_item *next;      /* of the same list; who was reported goes to its end */
+    struct epoll_item *next;      /* of the same list; an entry that was reported goes to its end */
     struct epoll_item *of_file;   /* of the same file */
 };
 struct epoll { struct file *file; struct epoll_item *items; unsigned int count; };
@@ -51,7 +51,7 @@ static void item_append(struct epoll *epoll, struct epoll_item *item)
     *at = item;
 }
 
-/* at: where the list has it. */
+/* at: the link in the list. */
 static void item_remove(struct epoll_item **at)
 {
     struct epoll_item *item = *at, **of_file = &item->file->epolls;
@@ -151,7 +151,7 @@ static long epoll_add(struct epoll *epoll, struct file *file, unsigned int fd, c
     file->epolls = item;
     item_append(epoll, item);
     epoll->count++;
-    file_changed(epoll->file); /* who sleeps looks at it, too */
+    file_changed(epoll->file); /* wakes those who wait for the list, so that they look at this file, too */
     return 0;
 }
 
@@ -189,19 +189,22 @@ long sys_epoll_ctl(const unsigned long a[6])
     if (!list || !file)
         return -EBADF;
     if (!file->ops->poll)
-        return -EPERM; /* always ready: Linux says so of files and of devices without poll(), too */
+        return -EPERM; /* it has no poll(): Linux refuses such files, too */
     if (list == file || list->ops != &epoll_ops)
         return -EINVAL;
     if (event.events & ~(unsigned int)EPOLL_SERVED)
         return -EINVAL;
     if (file->ops == &epoll_ops)
-        return -ELOOP; /* Linux: five deep */
+        return -ELOOP; /* Linux allows five levels */
     return epoll_change(list->data, file, (unsigned int)a[2], what, &event);
 }
 
 /* ---- waiting ---- */
 
-/* How many were written, at most max. Who is reported goes behind those that were not. */
+/*
+ * Writes the events of files that are ready, at most max. How many. An entry that is reported goes to the end of the
+ * list, so that the others have their turn.
+ */
 static long epoll_collect(struct epoll *epoll, uintptr_t to, int max)
 {
     struct epoll_item **at = &epoll->items;

@@ -25,7 +25,7 @@ static long eventfd_read(struct file *file, struct user_iter *to, uint64_t pos)
     if (rc)
         return rc;
     event->count -= value;
-    file_changed(file); /* who waits to add */
+    file_changed(file); /* wakes those who wait to add */
     return sizeof(value);
 }
 
@@ -34,7 +34,7 @@ static void eventfd_count(struct file *file, uint64_t n)
     struct eventfd *event = file->data;
 
     event->count += n;
-    /* Also when it was not 0: of several readers, each takes one of a semaphore. */
+    /* Even if the count was not 0: several readers may each take one of a semaphore. */
     file_changed(file);
 }
 
@@ -53,7 +53,7 @@ static long eventfd_write(struct file *file, struct user_iter *from, uint64_t po
     if (n == UINT64_MAX)
         return -EINVAL;
     if (n > EVENTFD_MAX - event->count)
-        return -EAGAIN; /* from is as it was: the caller comes again */
+        return -EAGAIN; /* *from is unchanged: the caller waits and tries again */
     from->left = 0;
     if (n)
         eventfd_count(file, n);

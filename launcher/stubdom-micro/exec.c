@@ -24,7 +24,7 @@ struct program {
     uintptr_t base, entry, headers_at;
 };
 
-/* From a file's pages, as mapping it will see them. */
+/* Reads from the file's pages, the same that will be mapped. */
 static int read_at(struct file *file, void *to, uint64_t at, size_t n)
 {
     while (n) {
@@ -69,7 +69,7 @@ static int zero_tail(struct program *p, uintptr_t from, uintptr_t end)
 {
     static const char zeros[256];
 
-    /* The space is not in use: by way of its pages. */
+    /* The space is not in use, so it is written through its pages. */
     while (from < end) {
         uint64_t frame;
         size_t piece = end - from < sizeof(zeros) ? end - from : sizeof(zeros);
@@ -84,7 +84,7 @@ static int zero_tail(struct program *p, uintptr_t from, uintptr_t end)
     return 0;
 }
 
-/* What follows the file's part within its last page is zero; further pages are anonymous. */
+/* Behind the file's part the last page is zeroed. The pages that follow are anonymous. */
 static int map_segment(struct program *p, const Elf64_Phdr *h)
 {
     uintptr_t start = p->base + h->p_vaddr, page = start & ~(PV_PAGE - 1);

@@ -1,6 +1,5 @@
 /*
- * Bytes on their way through a pipe or a socket: a ring of pages, each there only while it
- * holds some.
+ * Bytes on their way through a pipe or a socket: a ring of pages. A page is allocated only while it holds bytes.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -25,7 +24,7 @@ static void page_drop(char **page)
     *page = NULL;
 }
 
-/* A page that was made for bytes that then could not be read must not stay in an empty ring. */
+/* Frees the page of an empty ring: it was allocated for bytes that then could not be read from the program. */
 static void drop_if_empty(struct fifo *fifo)
 {
     if (fifo->in == fifo->out)
@@ -56,8 +55,8 @@ long fifo_write(struct fifo *fifo, struct user_iter *from, size_t n)
 }
 
 /*
- * out goes over n bytes. The page that it leaves behind goes, unless the ring is so full that
- * its other end lies in the same one.
+ * Moves `out` over n bytes. A page that it leaves behind is freed, unless the ring is so full that its other end is in
+ * the same page.
  */
 static void fifo_skip(struct fifo *fifo, size_t n)
 {

@@ -74,7 +74,7 @@ int fd_install(struct file *file, unsigned int from, bool cloexec)
     return -EMFILE;
 }
 
-/* The slot first: closing may look at the table. */
+/* Empties the slot first, because file_put() may look at the table. */
 static void slot_close(struct fd_slot *slot)
 {
     struct file *file = slot->file;
@@ -198,7 +198,7 @@ void io_buffers_one(struct io_buffers *buffers, uintptr_t base, size_t size)
     buffers->iter = (struct user_iter){ .vecs = buffers->few, .count = 1, .left = size };
 }
 
-/* Their sum must be a positive number, as on Linux; more than IO_MAX is not moved. */
+/* As on Linux the sum must fit into a signed long. At most IO_MAX bytes are moved. */
 static int vecs_count(const struct user_vec *vecs, size_t count, size_t *sum)
 {
     *sum = 0;
@@ -270,8 +270,8 @@ static long file_read(struct file *file, struct user_iter *to, uint64_t pos)
 }
 
 /*
- * A blocking write ends when all is written, or with an error if nothing was written. A file with a position that did
- * not take all is full: the rest is not offered again.
+ * A blocking write ends when all is written, or with an error if nothing was written. If a file with a position takes
+ * only a part, it is full, and the write ends.
  */
 static long file_write(struct file *file, struct user_iter *from, uint64_t pos)
 {
@@ -300,7 +300,7 @@ static long file_write(struct file *file, struct user_iter *from, uint64_t pos)
     }
 }
 
-/* at NULL: at the file's own position, which moves. */
+/* at NULL: uses the file's own position, and moves it. */
 static long file_move(struct file *file, bool write, struct user_iter *iter, const uint64_t *at)
 {
     uint64_t pos = at ? *at : file->pos;
@@ -320,7 +320,7 @@ static long file_move(struct file *file, bool write, struct user_iter *iter, con
     return done;
 }
 
-/* The file of a call that moves bytes, and whether it may: a user of it, or an error. */
+/* Begins a call that moves bytes: takes a user of the file, or returns an error if the file does not allow it. */
 static int io_begin(unsigned long fd, bool write, bool at, struct file **file)
 {
     *file = fd_file(fd);
@@ -389,7 +389,7 @@ long sys_pwrite64(const unsigned long a[6])
     return io_one(a, true, &at);
 }
 
-/* a[4], the upper half of the position, is for 32 bits. */
+/* a[4], the upper half of the position, is for 32-bit programs only. */
 long sys_preadv(const unsigned long a[6])
 {
     uint64_t at = a[3];
@@ -499,7 +499,7 @@ long sys_fdatasync(const unsigned long a[6])
     return sys_fsync(a);
 }
 
-/* Of a file with a name, the node knows all; a device's size is not in it, as on Linux. */
+/* If the file has a node, all comes from there. A device's node has no size, as on Linux. */
 long sys_fstat(const unsigned long a[6])
 {
     struct file *file = fd_file(a[0]);
@@ -526,8 +526,8 @@ static long fcntl_dup(struct file *file, unsigned long from, bool cloexec)
 }
 
 /*
- * Record locks. All programs here that lock are one, QEMU, which does so against others:
- * there are none, so that every lock is free, and nothing has to be remembered.
+ * Record locks. Only QEMU uses them, to keep other programs away. There are none here, so every lock is free, and none
+ * has to be remembered.
  */
 static long fcntl_lock(struct file *file, unsigned int command, uintptr_t at)
 {
@@ -560,7 +560,7 @@ static void set_flags(struct file *file, unsigned long flags)
     file->flags = (file->flags & ~may) | ((int)flags & may);
 }
 
-/* What open() gave says O_LARGEFILE, as Linux's does in 64 bits. */
+/* Files that open() made have O_LARGEFILE, as on 64-bit Linux. */
 static long get_flags(const struct file *file)
 {
     return file->flags | (file->node ? O_LARGEFILE : 0);
@@ -630,14 +630,14 @@ long sys_ioctl(const unsigned long a[6])
     file = slot->file;
     if (command == FIONBIO)
         return set_nonblock(file, a[2]);
-    file_get(file); /* it may sleep */
+    file_get(file); /* because the ioctl may sleep */
     if (file->ops->ioctl)
         rc = file->ops->ioctl(file, command, a[2]);
     file_put(file);
     return rc;
 }
 
-/* Advice about a cache that is not there. */
+/* There is no cache to advise. */
 long sys_fadvise64(const unsigned long a[6])
 {
     return fd_file(a[0]) ? 0 : -EBADF;

@@ -1,6 +1,6 @@
 /*
- * Futexes: who waits at an address of a process. One process has no memory in common with
- * another that a futex could be in, so an address and its space tell them apart.
+ * Futexes: which tasks wait at which address. Processes share no memory that a futex could be in, so a futex is named
+ * by its address and the process's space.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -87,7 +87,7 @@ static long requeue(uintptr_t from, long wakes, uintptr_t to, long moves)
     return woken + moved;
 }
 
-/* An absolute time of one of the two clocks as one of pv_clock(). */
+/* Turns an absolute time of either clock into one of pv_clock(). */
 static uint64_t absolute(uintptr_t timespec, bool realtime, int *rc)
 {
     int64_t at[2];

@@ -6,7 +6,7 @@
  */
 #include "task.h"
 
-/* In the image itself (micro.lds): Xen's builder unpacks a kernel, but not every version a ramdisk. */
+/* The archive is in the image itself (micro.lds): every Xen's builder unpacks a kernel, but not every one a ramdisk. */
 extern char micro_archive[], micro_archive_end[];
 
 static const struct { const char *name; int (*init)(void); } devices[] = {
@@ -15,7 +15,7 @@ static const struct { const char *name; int (*init)(void); } devices[] = {
     { "tap", dev_tap_init },       { "disk", dev_disk_init },
 };
 
-/* An archive given as a ramdisk takes the place of the image's: for tests, and for a look around. */
+/* An archive that is given as a ramdisk replaces the image's. This is for tests and debugging. */
 static int unpack(void)
 {
     size_t size, own = (size_t)(micro_archive_end - micro_archive);
@@ -27,7 +27,7 @@ static int unpack(void)
     return nodes_unpack(ramdisk, size);
 }
 
-#define WORDS 8 /* as many of the command line are handed on */
+#define WORDS 8 /* how many words of the command line are passed on */
 
 static char *end_of_word(char *word)
 {
@@ -36,7 +36,7 @@ static char *end_of_word(char *word)
     return word;
 }
 
-/* As Linux has it: NAME=VALUE is the first program's, unless a dot says whose it is. */
+/* As on Linux: NAME=VALUE goes to the first program, unless NAME has a dot: then it is a kernel module's. */
 static bool is_variable(const char *word)
 {
     const char *at = word;
@@ -46,7 +46,7 @@ static bool is_variable(const char *word)
     return *at == '=' && at > word;
 }
 
-#define FIRST_PROGRAM "rdinit=" /* Linux's word, too: not for the environment */
+#define FIRST_PROGRAM "rdinit=" /* as on Linux; does not go into the environment */
 
 /* Words of the kernel's command line become variables of the first program's environment. */
 static const char *const *environment(char *text, const char **first)
@@ -84,7 +84,7 @@ void pv_main(void)
     int rc;
 
     pv_log("micro: %lu KiB of memory, %lu free", pv_pages_total() * 4, pv_pages_free() * 4);
-    pv_log("micro: domain %u", pv_domid()); /* asked for now: later nobody has to sleep for it */
+    pv_log("micro: domain %u", pv_domid()); /* read from xenstore here, so that later calls do not sleep */
     task_init();
     rc = unpack();
     if (rc)

@@ -1,6 +1,6 @@
 /*
- * Regular files: pages in memory, found through a table of two levels. What was never written has no page, and reads
- * as zero.
+ * Regular files: pages in memory, found through a table of two levels. A part that was never written has no page, and
+ * reads as zeros.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -80,7 +80,7 @@ static void *page_make(struct node *node, uint64_t index)
     return page ? page : memory_page_set(node, index, NULL);
 }
 
-/* The pages from first on, and leaves that are empty then. */
+/* Drops the pages from `first` on, and tables that are empty then. */
 static void pages_drop(struct node *node, uint64_t first)
 {
     for (uint64_t leaf = first / NODE_LEAF; leaf < node->leaf_count; leaf++) {
@@ -126,7 +126,7 @@ static size_t piece_at(uint64_t pos, uint64_t n)
     return (size_t)(n < left ? n : left);
 }
 
-/* User memory is no place to copy from page to page without an end: a page of zeros is shared. */
+/* Holes are read from this page. */
 static const char zeros[PV_PAGE] __attribute__((aligned(4096)));
 
 static long memory_read(struct file *file, struct user_iter *to, uint64_t pos)
@@ -182,7 +182,7 @@ static long memory_write(struct file *file, struct user_iter *from, uint64_t pos
     return done ? (long)done : rc;
 }
 
-/* Pages that somebody has mapped stay with the mapping, but do not belong to the file any more. */
+/* Pages that are mapped stay in the mapping, but are not the file's any more. */
 int memory_truncate(struct node *node, uint64_t size)
 {
     char *last;
@@ -203,7 +203,7 @@ int memory_truncate(struct node *node, uint64_t size)
     return 0;
 }
 
-/* A hole is a page that is not there; the end of the file is the last one. */
+/* A hole is a page that does not exist. The end of the file counts as a hole, too. */
 long memory_seek(const struct node *node, uint64_t offset, bool hole)
 {
     uint64_t index = offset / PV_PAGE;
@@ -231,7 +231,7 @@ static void *mapped_page(struct file *file, uint64_t index, bool write)
     struct node *node = file->data;
     void *page;
 
-    /* A hole, too, gets its page: others may write to it by another mapping. */
+    /* A hole gets a page even for reading: the file may be written through another mapping. */
     if (index >= (node->size + PV_PAGE - 1) / PV_PAGE)
         return NULL;
     page = page_make(node, index);
@@ -259,7 +259,7 @@ static void memory_stat(struct file *file, struct stat *st)
     node_stat(file->data, st);
 }
 
-/* file->node has the user of the node that data is. */
+/* file->data is the node; file->node holds the user for it. */
 const struct file_ops memory_file_ops = {
     .read = memory_read,
     .write = memory_write,
@@ -289,7 +289,7 @@ long sys_memfd_create(const unsigned long a[6])
     if (n < 0)
         return n == -ENAMETOOLONG ? -EINVAL : n;
     if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC))
-        return -EINVAL; /* no large pages */
+        return -EINVAL; /* huge pages do not exist here */
     node = node_new(S_IFREG | (flags & MFD_NOEXEC_SEAL ? 0666 : 0777));
     if (!node)
         return -ENOMEM;
@@ -303,7 +303,7 @@ long sys_memfd_create(const unsigned long a[6])
     return fd_install(file, 0, flags & MFD_CLOEXEC);
 }
 
-/* Seals against writing would have to look at every mapping: not here. */
+/* Seals against writing are not supported: all mappings would have to be checked. */
 long memory_seals(struct file *file, bool add, unsigned long seals)
 {
     struct node *node = memory_node(file);
@@ -324,7 +324,7 @@ long memory_seals(struct file *file, bool add, unsigned long seals)
 
 #define FALLOC_FL_KEEP_SIZE 1U
 
-/* What was got before the memory ended stays: it is zeros in the file, or behind its end. */
+/* Allocates pages. If memory runs out the pages so far stay; they read as zeros, or are behind the end. */
 static int memory_fill(struct node *node, uint64_t from, uint64_t end)
 {
     for (uint64_t index = from / PV_PAGE; index * PV_PAGE < end; index++)

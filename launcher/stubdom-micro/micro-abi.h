@@ -11,14 +11,12 @@
 #include <linux/ioctl.h>
 
 /*
- * Joins a tap (/dev/net/tun, after TUNSETIFF) to the domain's vif: what is written to it leaves
- * by the vif if the program returns other than 0 for it, what arrives there can be read.
- * For user 0, once for each tap. The program sees whole frames, VLAN tags included
- * (frame_filter_build() without tag_aside).
+ * Joins a tap (/dev/net/tun, after TUNSETIFF) to a vif of the domain. A frame that is written leaves by the vif if the
+ * BPF program returns other than 0 for it; a frame that arrives there can be read. Only user 0 may do this, once for
+ * each tap. The program sees whole frames, including VLAN tags (frame_filter_build() without tag_aside).
  *
- * EAGAIN: that vif is not there yet; a uevent comes when one is. ENODEV: its backend has gone,
- * or does not answer (waits up to 5 s). EBUSY: the tap, or the vif, is joined already. EINVAL:
- * not a program that frame_filter_build() makes.
+ * EAGAIN: the vif is not in xenstore yet; a uevent comes with each new vif. ENODEV: its backend has gone, or has not
+ * answered for 5 s. EBUSY: the tap, or the vif, is joined already. EINVAL: frame_filter_build() makes no such program.
  */
 struct micro_tap_join {
     uint32_t vif;     /* N of device/vif/N */

@@ -1,6 +1,6 @@
 /*
- * mount() and umount2() as the launcher uses them. There is one tree in one memory, so that
- * a mount is a mark: what lies below is not the root's file system.
+ * mount() and umount2() as the launcher uses them. There is only one tree, so a mount is just a mark on a folder: what
+ * is below does not belong to the root's file system.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -30,7 +30,7 @@ static long remount(struct node *folder, unsigned long flags)
     return 0;
 }
 
-/* Its limit is the one that all files have. What it would hide must not be there. */
+/* A tmpfs has no limit of its own. The folder must be empty, because a mark does not hide anything. */
 static long mount_tmpfs(struct node *folder)
 {
     if (folder->mounted || folder->children)
@@ -39,14 +39,16 @@ static long mount_tmpfs(struct node *folder)
     return 0;
 }
 
-/* /dev and /proc: the kernel's own, from the start (dev_misc_init()). */
+/* /dev and /proc are the kernel's own, and marked from the start (dev_misc_init()). */
 static bool is_own(const struct node *folder)
 {
     return folder->parent == node_root() &&
            (pv_streq(folder->name, "dev") || pv_streq(folder->name, "proc"));
 }
 
-/* No file system on a device or in a file is known. That the source is missing is the error that comes first. */
+/*
+ * File systems on a device or in a file are not supported. As on Linux a source that does not exist is reported first.
+ */
 static long mount_source(uintptr_t source)
 {
     struct found found;
@@ -80,7 +82,10 @@ long sys_mount(const unsigned long a[6])
     return mount_source(a[0]);
 }
 
-/* Names only: what is open or mapped lives on. Bottom up, without recursion: it may be deep. */
+/*
+ * Removes the names; open and mapped files live on. From the bottom up and without recursion, because the tree may be
+ * deep.
+ */
 static void empty_folder(struct node *folder)
 {
     struct node *at = folder;

@@ -264,7 +264,7 @@ static int remove_allowed(const struct found *found)
     return 0;
 }
 
-/* "." and ".." name something, but are not the name of it. */
+/* "." and ".." lead to a folder, but are no names that could be removed. */
 static bool is_dots(const struct found *found)
 {
     return pv_streq(found->last, ".") || pv_streq(found->last, "..");
@@ -325,7 +325,7 @@ static bool lies_in(const struct node *node, const struct node *folder)
     return false;
 }
 
-/* What is in the way must be of the same kind, and a folder empty. */
+/* Whether `to`, if it exists, may be replaced: it must be of the same kind, and a folder must be empty. */
 static int replace_allowed(const struct found *from, const struct found *to)
 {
     int rc = remove_allowed(to);
@@ -361,7 +361,7 @@ static int rename_allowed(const struct found *from, const struct found *to)
     return rc;
 }
 
-/* The nearest one above; the root is one. */
+/* The mount that a node is in: the nearest marked folder above it, or the root. */
 static const struct node *mount_of(const struct node *node)
 {
     while (!node->mounted && node->parent)
@@ -369,7 +369,7 @@ static const struct node *mount_of(const struct node *node)
     return node;
 }
 
-/* The memory for the name first: nothing is lost when there is none. */
+/* Allocates the new name first, so that nothing has changed if there is no memory. */
 static int rename_found(const struct found *from, const struct found *to)
 {
     struct node *node = from->node;
@@ -431,7 +431,7 @@ static long node_chmod(struct node *node, unsigned int mode)
     return 0;
 }
 
-/* Nobody but root gives anything away; an owner may name himself. */
+/* Only root can change the owner. An owner may "change" it to himself. */
 static long node_chown(struct node *node, unsigned int uid, unsigned int gid)
 {
     int rc = node ? change_allowed(node) : -EPERM;
@@ -545,7 +545,7 @@ long sys_fchdir(const unsigned long a[6])
     return file ? change_folder(file->node) : -EBADF;
 }
 
-/* Written from its end. */
+/* Builds the path from its end. */
 long sys_getcwd(const unsigned long a[6])
 {
     char path[MICRO_PATH];

@@ -36,7 +36,7 @@ static const struct file_ops folder_ops = {
     .seekable = true,
 };
 
-/* struct linux_dirent64 is the kernel's own. */
+/* struct linux_dirent64, which Linux's headers for programs do not have. */
 struct entry {
     uint64_t ino;
     int64_t next;
@@ -48,7 +48,7 @@ struct entry {
 
 struct entries { uintptr_t to; size_t left, done; };
 
-/* One entry: 0; -EINVAL: no room; -EFAULT. next: the position behind it. */
+/* Writes one entry: 0; -EINVAL: no room; -EFAULT. next: the position behind it. */
 static int entry_put(struct entries *entries, const char *name, const struct node *node,
                      uint64_t next)
 {
@@ -73,8 +73,8 @@ static int entry_put(struct entries *entries, const char *name, const struct nod
 }
 
 /*
- * A position is the order of the entry that was given last, which stays right whatever
- * comes and goes; 1 and 2 are "." and "..".
+ * The position is the `order` of the entry that was returned last. It stays right when entries come and go. 1 and 2 are
+ * "." and "..".
  */
 static int entries_fill(struct entries *entries, struct file *folder)
 {
@@ -130,7 +130,7 @@ static int device_file(struct node *node, int flags, struct file **file)
 {
     int rc;
 
-    node_get(node); /* opening may sleep, and the device go meanwhile */
+    node_get(node); /* opening may sleep, and the device may be removed meanwhile */
     rc = node->open(node->open_arg, flags, file);
     if (!rc)
         (*file)->node = node_get(node);
@@ -181,7 +181,7 @@ int node_make(const struct found *found, unsigned int mode, struct node **node)
     int rc;
 
     if (found->folder != node_root() && !found->folder->parent)
-        return -ENOENT; /* it was removed */
+        return -ENOENT; /* the folder was removed */
     rc = node_frozen(found->folder);
     if (!rc)
         rc = node_may(found->folder, MAY_WRITE | MAY_EXEC);
@@ -193,11 +193,11 @@ int node_make(const struct found *found, unsigned int mode, struct node **node)
     if (!*node)
         return -ENOMEM;
     rc = node_link(found->folder, found->last, found->length, *node);
-    node_put(*node); /* the folder has one */
+    node_put(*node); /* its name in the folder is a user */
     return rc;
 }
 
-/* A new file may be written by who makes it, whatever its mode. */
+/* Whoever creates a file may write to it, whatever its mode. */
 static int open_new(const struct found *found, int flags, unsigned int mode, struct file **file)
 {
     struct node *node;
@@ -230,7 +230,7 @@ static int open_found(struct node *node, int flags, struct file **file)
     return rc ? rc : node_file(node, flags, file);
 }
 
-/* Flags that would need more than is here: what is refused must not be taken for done. */
+/* Flags that are not supported. To ignore them would tell the program that they work. */
 #define OPEN_REFUSED (O_PATH | (O_TMPFILE & ~O_DIRECTORY) | FASYNC)
 
 static long do_open(int dirfd, uintptr_t path, int flags, unsigned int mode)

@@ -1,10 +1,8 @@
 /*
- * The ramdisk, a cpio archive (newc), becomes the tree. Whole pages of a file that begins at
- * a page stay where they are; the rest is copied, and what of the archive is
- * done with becomes free memory on the way.
+ * The ramdisk, a cpio archive (newc), becomes the tree. If a file's contents begin at a page, its whole pages stay
+ * where they are. All else is copied. Pages of the archive that are not needed any more are freed on the way.
  *
- * The archive is part of our image, as the kernel is. It is checked all the same: a broken one
- * shall say so.
+ * The archive is part of our image, like the kernel. It is checked nevertheless, so that a broken one is reported.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -19,7 +17,7 @@ enum {
 struct archive {
     char *start;
     size_t size, at;
-    size_t done;            /* whole pages up to here are given away */
+    size_t done;            /* whole pages up to here are freed, or a file's */
 };
 
 struct member { uint32_t fields[FIELDS]; const char *name; char *data; size_t size; };
@@ -62,7 +60,7 @@ static size_t padded(size_t n)
     return (n + 3) & ~(size_t)3;
 }
 
-/* The member at the current position, and the position behind it. Offsets are of 32 bits each. */
+/* Reads the member at the current position, and moves behind it. Sizes have 32 bits, so 64-bit sums cannot overflow. */
 static int next_member(struct archive *archive, struct member *member)
 {
     char *text = archive->start + archive->at;
@@ -79,7 +77,7 @@ static int next_member(struct archive *archive, struct member *member)
     member->name = text + HEADER;
     member->data = text + data;
     archive->at += data + padded(member->size);
-    if (archive->at > archive->size) /* the last one's padding may be missing */
+    if (archive->at > archive->size) /* the last member's padding may be missing */
         archive->at = archive->size;
     return 0;
 }
@@ -100,7 +98,7 @@ static int copy_page(struct node *node, uint64_t index, const char *data, size_t
     return -ENOMEM;
 }
 
-/* The archive's pages before this address hold nothing any more that is needed. */
+/* Frees the archive's pages before this address, except those that have become a file's. */
 static void archive_free(struct archive *archive, size_t end)
 {
     if (end > archive->done)
@@ -124,7 +122,7 @@ static int adopt_pages(struct archive *archive, struct node *node, char *data, s
     return 0;
 }
 
-/* The name lies before the data: it must not be used any more after this. */
+/* Frees what lies before the data, the member's name too: do not use it after this. */
 static int unpack_data(struct archive *archive, struct node *node, const struct member *member)
 {
     size_t whole = 0;
@@ -190,7 +188,7 @@ static int unpack_file(struct archive *archive, struct node *parent, const char 
     if (node_child(parent, name, pv_strlen(name)))
         return -EEXIST;
     if (!link && member->fields[NLINK] > 1)
-        return -EOPNOTSUPP; /* which of its names has the data? */
+        return -EOPNOTSUPP; /* a file with several names: cpio does not say which one has the data */
     node = node_new(S_IFREG);
     if (!node)
         return -ENOMEM;
@@ -202,7 +200,7 @@ static int unpack_file(struct archive *archive, struct node *parent, const char 
     return rc;
 }
 
-/* Device nodes are not taken: the devices bring their own. */
+/* Device nodes are skipped: the drivers make their own. */
 static int unpack_member(struct archive *archive, const struct member *member)
 {
     const char *name;
@@ -223,7 +221,7 @@ static int unpack_member(struct archive *archive, const struct member *member)
     }
 }
 
-/* Archives may follow each other, with zeros between them. */
+/* Several archives may follow one another, with zeros between them. */
 static void skip_zeros(struct archive *archive)
 {
     while (archive->at < archive->size && !archive->start[archive->at])

@@ -8,7 +8,7 @@
 #define SYMLINKS_MAX 8
 
 static struct node root = { .refs = 1, .mode = S_IFDIR | 0755, .ino = 1, .mounted = true };
-static uint64_t last_number = 2; /* of inodes and orders; 1 and 2 are "." and ".." */
+static uint64_t last_number = 2; /* of inodes and of `order`; 1 and 2 are "." and ".." */
 static bool frozen;
 
 struct node *node_root(void)
@@ -54,7 +54,7 @@ void node_put(struct node *node)
     pv_free(node);
 }
 
-/* name: of the heap, taken over. */
+/* name: from pv_alloc(), taken over. */
 void node_link_as(struct node *folder, char *name, struct node *node)
 {
     struct node **end = &folder->children;
@@ -96,7 +96,7 @@ void node_unlink(struct node *node)
 static bool name_is(const char *name, const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++)
-        if (name[i] != text[i]) /* also at its end: text has no NUL up to there */
+        if (name[i] != text[i]) /* also unequal at name's end, since text has no NUL there */
             return false;
     return !name[length];
 }
@@ -133,8 +133,8 @@ void node_stat(const struct node *node, struct stat *st)
 /* ---- permissions ---- */
 
 /*
- * Groups are the users' own here: the owner's bits, or everybody's. Root may all but run
- * what nobody may.
+ * Each user has a group of his own, so the bits of the owner or of others count. Root may do all, except run a file
+ * that nobody may.
  */
 int node_may(const struct node *node, unsigned int what)
 {
@@ -155,7 +155,7 @@ void nodes_freeze(bool readonly)
     frozen = readonly;
 }
 
-/* A node without a name is in no file system (memfd), or was opened before. */
+/* A node without a name is a memfd, which is in no file system, or was removed after it was opened. */
 int node_frozen(const struct node *node)
 {
     if (!frozen)
@@ -174,11 +174,11 @@ int node_frozen(const struct node *node)
 struct walk {
     struct node *at;
     const char *rest;
-    char *text;            /* what rest points into, if it is ours */
+    char *text;            /* from pv_alloc(), if `rest` points into it; else NULL */
     unsigned int links;
 };
 
-/* The target of a symbolic link comes in its place, before the rest of the path. */
+/* Replaces a symbolic link by its target: the path is now the target, followed by the rest. */
 static int walk_link(struct walk *walk, const struct node *link)
 {
     size_t n = pv_strlen(link->target), rest = pv_strlen(walk->rest);
@@ -224,7 +224,7 @@ static int walk_name(struct walk *walk, struct found *found)
     return 0;
 }
 
-/* No name at all: a path that ended with the slash of a link's target. */
+/* An empty name: the path ended with the slash of a link's target. */
 static struct node *walk_child(struct node *folder, const struct found *found)
 {
     if (!found->length || pv_streq(found->last, "."))
@@ -234,7 +234,7 @@ static struct node *walk_child(struct node *folder, const struct found *found)
     return node_child(folder, found->last, found->length);
 }
 
-/* One name further. *done: it was the last. */
+/* Goes on by one name. *done: it was the last. */
 static int walk_step(struct walk *walk, unsigned int flags, struct found *found, bool *done)
 {
     struct node *node;
@@ -292,7 +292,7 @@ int node_walk(int dirfd, const char *path, unsigned int flags, struct found *fou
         return rc;
     *found = (struct found){ .folder = walk.at, .node = walk.at };
     if (*path == '/' && !*after_slashes(path)) {
-        found->slash = true; /* the root itself: no name, no folder that it is in */
+        found->slash = true; /* the path is the root, which has no name and no folder that it is in */
         return 0;
     }
     while (!rc && !done)

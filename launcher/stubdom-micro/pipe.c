@@ -155,7 +155,7 @@ static int pipe_new(int flags, struct file **reader, struct file **writer)
     return 0;
 }
 
-/* O_DIRECT, packets instead of bytes, nobody here asks for. */
+/* O_DIRECT, a pipe of packets, is refused: no program here asks for it. */
 long sys_pipe2(const unsigned long a[6])
 {
     int flags = (int)a[1], rc;

@@ -1,8 +1,7 @@
 /*
- * Waiting until files are ready. Who sleeps is a poller with its list of files; a file
- * that changes wakes the pollers that have it, and nobody else. Nothing can be lost between
- * looking and sleeping: the kernel is cooperative, and a wake in the sleep is remembered
- * by the queue.
+ * Waiting until files are ready. A task that sleeps is a poller, with its list of files. A file that changes wakes only
+ * the pollers that have it in their list. No wake can be lost between looking and sleeping, because the kernel is
+ * cooperative: nothing else runs between the two.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -95,7 +94,7 @@ int file_wait(struct file *file, unsigned int events, uint64_t until)
 
 /* ---- poll ---- */
 
-/* Lists up to here need no heap: QEMU's own. */
+/* Lists of up to so many files need no allocation. QEMU's are no longer. */
 #define POLL_FEW 24U
 _Static_assert(sizeof(struct pollfd) == 8, "struct pollfd is Linux's");
 
@@ -141,7 +140,7 @@ static int list_get(struct poll_list *list, uintptr_t fds, size_t count)
 
         list->files[i] = fd < 0 ? NULL : fd_file((unsigned int)fd);
         if (list->files[i])
-            file_get(list->files[i]); /* others may close it while this one sleeps */
+            file_get(list->files[i]); /* another task may close it while this one sleeps */
     }
     list->count = count;
     return 0;
@@ -157,8 +156,8 @@ static unsigned int entry_ready(const struct poll_list *list, size_t i)
 }
 
 /*
- * How many are ready. The program is told what differs from what it has there, and only the
- * answers: another thread of it may write its part of the list.
+ * How many are ready. Writes only revents to the program, and only those that differ: another thread may change the
+ * rest of the list meanwhile.
  */
 static long list_scan(struct poll_list *list, uintptr_t fds)
 {
@@ -191,7 +190,7 @@ static long list_poll(struct poll_list *list, uintptr_t fds, uint64_t until)
             return -EINTR;
         if (until != PV_FOREVER && until <= pv_clock())
             return 0;
-        /* A signal or the time: the files are looked at once more first. */
+        /* After a signal or a timeout the files are looked at once more. */
         if (poller_sleep(list->files, list->count, until) == -ETIMEDOUT)
             until = 0;
     }
@@ -241,7 +240,7 @@ long poll_mask_end(long done, uint64_t old)
     return done;
 }
 
-/* What is left of the time is not written back: C libraries hide that, musl too. */
+/* The time left is not written back as on Linux: no C library shows it to programs. */
 long sys_ppoll(const unsigned long a[6])
 {
     uint64_t old, until = PV_FOREVER;

@@ -1,6 +1,6 @@
 /*
- * Where a program's tasks are when a signal ends it: addresses as its file has them, from which addr2line and the file
- * with symbols make names and lines. The names are not in the image: QEMU's alone are 20000.
+ * When a signal ends a program, logs where its tasks are. The addresses are those of the program's file: addr2line
+ * finds names and lines in the file with symbols. The image has no names, since QEMU alone has 20000.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -9,11 +9,11 @@
 #include <linux/mman.h>
 
 #define WORDS_MAX 512
-/* How far above an address without memory the stack may begin. */
+/* How far above an unmapped stack pointer the stack is looked for. */
 #define OVERFLOW_MAX (64 * PV_PAGE)
 #define SHOWN 16
 
-/* Of the program's own code, behind a call? */
+/* Is it an address in the program's code, behind a call? */
 static bool is_return_address(struct space *space, uint64_t value)
 {
     const struct vma *vma = value < PV_USER_END ? space_vma(space, value) : NULL;
@@ -23,7 +23,7 @@ static bool is_return_address(struct space *space, uint64_t value)
         !user_read(before, value - sizeof(before), sizeof(before)) && pv_follows_call(before);
 }
 
-/* Of a stack that has overflowed: where it is above what is not mapped, or is there only as a guard. */
+/* If the stack has overflowed, sp is in an unmapped or guard page: the first address above it that can be read. */
 static uintptr_t stack_above(const struct space *space, uintptr_t sp)
 {
     uintptr_t at = sp & ~(PV_PAGE - 1), end = at + OVERFLOW_MAX;

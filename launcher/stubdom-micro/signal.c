@@ -1,6 +1,6 @@
 /*
- * Signals, as far as programs here use them: those that a task sends to itself or another one, those that a fault
- * raises, and waiting for them. Frames on the user's stack are Linux's for x86-64.
+ * Signals, as far as programs here use them: sent by a task to itself or to another one, raised by a fault, and waited
+ * for. The frames on the program's stack are those of Linux on x86-64.
  *
  * Source: arch/x86/include/uapi/asm/sigcontext.h and ucontext.h.
  *
@@ -48,7 +48,7 @@ bool signal_pending(struct task *task)
     return (task->pending | task->process->pending) & ~task->blocked;
 }
 
-/* Blocked ones are kept even if they are ignored: somebody may wait for them (signalfd). */
+/* A blocked signal is kept even if it is ignored: a signalfd may wait for it. */
 void signal_send_task(struct task *task, const struct signal_info *info)
 {
     if (is_ignored(task->process, info->number) && !(task->blocked & SIGNAL_BIT(info->number)))
@@ -98,7 +98,7 @@ void task_raise(int number)
     signal_send_task(task, &info);
 }
 
-/* What Linux writes a core file for. */
+/* The signals for which Linux writes a core file. */
 #define TRACED \
     (SIGNAL_BIT(MICRO_SIGQUIT) | SIGNAL_BIT(MICRO_SIGILL) | SIGNAL_BIT(MICRO_SIGTRAP) | SIGNAL_BIT(MICRO_SIGABRT) | \
      SIGNAL_BIT(MICRO_SIGBUS) | SIGNAL_BIT(MICRO_SIGFPE) | SIGNAL_BIT(MICRO_SIGSEGV) | SIGNAL_BIT(MICRO_SIGSYS))
@@ -114,7 +114,7 @@ static void kill_process(struct task *task, int number)
     process_end(task->process, number);
 }
 
-/* Blocked or ignored, it would come again for ever. */
+/* If the signal is blocked or ignored, the process ends: the fault would come again for ever. */
 void signal_fault(int number, int code, uintptr_t address)
 {
     struct task *task = task_self();
@@ -149,7 +149,10 @@ static uint64_t mask_to_save(const struct task *task)
     return task->restore_blocked ? task->restore_mask : task->blocked;
 }
 
-/* Below what is in use: the red zone too. False: the stack is not to be written. */
+/*
+ * Pushes the handler's frame below the part of the stack in use, which includes the red zone. False: the stack cannot
+ * be written.
+ */
 static bool push_frame(struct task *task, struct pv_frame *frame, const struct signal_action *action,
                        const struct signal_info *info, uintptr_t *sp, uintptr_t *fpu)
 {
@@ -189,7 +192,7 @@ static bool run_handler(struct task *task, struct pv_frame *frame, const struct 
     frame->rdx = sp + __builtin_offsetof(struct sig_frame, flags);
     frame->rax = 0;
     frame->rflags &= ~0x400UL; /* DF, as the ABI wants it */
-    frame->number = PV_TRAP_EVENT; /* all registers count from here on */
+    frame->number = PV_TRAP_EVENT; /* not a system call any more: all registers are restored */
     task->restore_blocked = false;
     task->blocked |= action->mask & ~UNBLOCKABLE;
     if (!(action->flags & NO_DEFER))
@@ -197,7 +200,7 @@ static bool run_handler(struct task *task, struct pv_frame *frame, const struct 
     return true;
 }
 
-/* A call that a handler's flag says is to be started again. poll() and sleeps never are. */
+/* Whether SA_RESTART applies to this call. It never does to poll() and sleeps. */
 static bool is_restartable(uint64_t number)
 {
     switch (number) {
@@ -214,7 +217,7 @@ static void restart_call(struct pv_frame *frame, const struct signal_action *act
 {
     if (frame->number != PV_TRAP_SYSCALL || (int64_t)frame->rax != -PV_EINTR)
         return;
-    /* error is the call's number while a call is under way (syscall_dispatch) */
+    /* frame->error is the call's number (syscall_dispatch()) */
     if (action->flags & RESTART && is_restartable(frame->error)) {
         frame->rax = frame->error;
         frame->rip -= 2;
@@ -254,7 +257,7 @@ static bool restore_fpu(uintptr_t from)
     pv_copy(&mask, state + 28, sizeof(mask));
     if (user_read(state, from, sizeof(state)))
         return false;
-    /* A reserved bit in MXCSR would be a fault of the kernel's. */
+    /* FXRSTOR would fault in the kernel if MXCSR had a reserved bit set. */
     *(uint32_t *)(state + 24) &= mask ? mask : 0xffbf;
     __asm__ volatile("fxrstor64 %0" :: "m"(state));
     return true;
@@ -338,7 +341,7 @@ int task_swap_sigmask(const uint64_t *mask, uint64_t *old)
     return 0;
 }
 
-/* The signal's handler still sees the mask that was waited with, and returns to the old one. */
+/* The handler runs with the mask of the wait, and returns to the old mask. */
 void task_restore_sigmask_later(uint64_t old)
 {
     struct task *task = task_self();

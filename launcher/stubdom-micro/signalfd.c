@@ -1,5 +1,5 @@
 /*
- * signalfd: signals of a process as bytes.
+ * signalfd: signals that a process reads from a file.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

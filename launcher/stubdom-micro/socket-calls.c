@@ -1,5 +1,5 @@
 /*
- * Sending and receiving with all that the calls can say: flags, descriptors, addresses.
+ * The calls that send and receive, with their flags, descriptors and addresses.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -7,7 +7,7 @@
 
 #include <linux/signal.h>
 
-/* struct msghdr and struct cmsghdr are the C library's; the kernel's own have these shapes. */
+/* struct msghdr and struct cmsghdr as the kernel sees them: Linux's headers leave both to the C library. */
 struct user_message {
     uintptr_t name;
     int name_size, pad;
@@ -34,7 +34,7 @@ static bool may_wait(const struct file *file, const struct message *message)
     return !(file->flags & O_NONBLOCK) && !(message->flags & MSG_DONTWAIT);
 }
 
-/* A blocking stream takes everything, a datagram is whole anyway. */
+/* A blocking stream sends all bytes, however long it takes. A datagram is sent as a whole in any case. */
 static long send_loop(struct file *file, struct message *message)
 {
     long all = 0;
@@ -62,7 +62,7 @@ static long send_loop(struct file *file, struct message *message)
     }
 }
 
-/* Nothing at all goes through a stream as nothing. */
+/* An empty message on a stream does nothing. */
 static long send_message(struct file *file, struct message *message)
 {
     struct socket *socket = file->data;
@@ -72,7 +72,7 @@ static long send_message(struct file *file, struct message *message)
     return send_loop(file, message);
 }
 
-/* An address in sendto() is an error: a connected stream knows its peer, and nothing else may be sent to an address. */
+/* An address in sendto() is an error. Streams have a peer, and datagrams to an address are not supported. */
 static int target_check(const struct socket *socket, uintptr_t name, int size)
 {
     if (!name || !size || socket->family == AF_NETLINK)
@@ -176,7 +176,7 @@ long sys_sendto(const unsigned long a[6])
 
 /* ---- receiving ---- */
 
-/* With MSG_WAITALL, until all is there; a look (MSG_PEEK) is one only. */
+/* With MSG_WAITALL a stream waits until all bytes are there; but not with MSG_PEEK. */
 static bool wants_more(const struct socket *socket, const struct message *message)
 {
     return socket->type == SOCK_STREAM && (message->flags & MSG_WAITALL) &&
@@ -208,7 +208,7 @@ static long receive_loop(struct file *file, struct message *message)
     }
 }
 
-/* Descriptors for the program: as many as its buffer and its table have room for. */
+/* Installs descriptors that came with the message: as many as the program's buffer and its table have room for. */
 static int rights_put(struct user_message *user, struct message *message)
 {
     struct control control = { .level = SOL_SOCKET, .type = SCM_RIGHTS };
@@ -229,7 +229,7 @@ static int rights_put(struct user_message *user, struct message *message)
             break;
         rc = user_write(user->control + sizeof(control) + n * sizeof(int), &fd, sizeof(fd));
         if (rc)
-            return rc; /* the descriptor stays: the program's list of them is its own fault */
+            return rc; /* the new descriptor stays, though the program does not learn its number */
     }
     if (n < rights->count)
         message->said |= MSG_CTRUNC;
@@ -240,7 +240,7 @@ static int rights_put(struct user_message *user, struct message *message)
     return user_write(user->control, &control, sizeof(control));
 }
 
-/* The sender's address: streams' senders are known, uevents come from the kernel. */
+/* Writes the sender's address: a uevent's is the kernel; all others have none. */
 static int sender_put(const struct socket *socket, uintptr_t to, int room, int *size)
 {
     struct sockaddr_nl nl = { .nl_family = AF_NETLINK, .nl_groups = 1 };
@@ -276,7 +276,7 @@ static long do_recvmsg(struct file *file, struct user_message *user, unsigned in
     return rc ? rc : done;
 }
 
-/* The answers' places in the program's structure; the rest of it stays as it is. */
+/* Writes only those fields of the program's structure that are answers. */
 static int message_answer(uintptr_t at, const struct user_message *user)
 {
     int rc = 0;

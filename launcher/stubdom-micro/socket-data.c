@@ -63,7 +63,7 @@ long stream_send(struct socket *socket, struct message *message)
     return done;
 }
 
-/* The first descriptors of the queue: out of it, or a copy. */
+/* Takes the first descriptors out of the queue; with MSG_PEEK a copy of them. */
 static void rights_deliver(struct rights **from, struct message *message)
 {
     struct rights *rights = *from;
@@ -79,7 +79,7 @@ static void rights_deliver(struct rights **from, struct message *message)
     message->rights = rights;
 }
 
-/* Bytes that came with descriptors are the last ones of a call that gets those. */
+/* A call that receives descriptors does not read beyond the bytes that these came with. */
 long stream_receive(struct socket *socket, struct message *message)
 {
     struct fifo *bytes = &socket->bytes;
@@ -172,7 +172,7 @@ long datagram_send(struct socket *socket, struct message *message)
     return (long)size;
 }
 
-/* What does not fit is lost. */
+/* The part of a datagram that does not fit is lost. */
 long datagram_receive(struct socket *socket, struct message *message)
 {
     struct datagram *datagram = socket->datagrams;
@@ -217,7 +217,7 @@ bool socket_writable(const struct socket *socket)
 
     if (socket->listening)
         return false;
-    /* Nothing to wait for: writing says why. */
+    /* A write would not wait, but fail. */
     if (!to || (socket->shut & SHUT_SEND) || (to->shut & SHUT_RECEIVE))
         return true;
     if (socket->type == SOCK_STREAM)
@@ -260,7 +260,7 @@ void netlink_forget(struct socket *socket)
         *link = socket->next_listener;
 }
 
-/* Who does not keep up is told that something is missing. */
+/* A listener whose queue is full gets ENOBUFS: something is missing. */
 static void uevent_deliver(struct socket *to, const char *text, size_t size)
 {
     struct datagram *datagram = has_room(to, size) ? datagram_new(size) : NULL;

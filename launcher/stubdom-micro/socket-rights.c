@@ -1,15 +1,15 @@
 /*
  * Descriptors that are on their way through a socket (SCM_RIGHTS).
  *
- * A socket that waits in its own queue, or two that wait in each other's, would never be closed by anybody. Linux
- * collects such garbage. Here it cannot come about: a socket that is on its way takes no descriptors, and one in which
- * descriptors wait cannot be sent. So no chain is longer than one, which also bounds how deep closing recurses.
+ * A socket that waits in its own queue, or two that wait in each other's, would never be closed. Linux collects such
+ * garbage. Here it cannot arise: a socket that is on its way accepts no descriptors, and a socket in whose queue
+ * descriptors wait cannot be sent. So no chain is longer than one, and closing does not recurse deeper.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "socket.h"
 
-static unsigned int in_flight[2]; /* of everybody but root, of root */
+static unsigned int in_flight[2]; /* [0]: of all users but root, [1]: of root */
 
 static struct socket *socket_in(const struct file *file)
 {
@@ -99,7 +99,7 @@ static bool has_rights(const struct socket *socket)
     return socket->rights;
 }
 
-/* A socket that is not accepted yet has no file that could be closed: it takes no descriptors either. */
+/* A socket that is not accepted yet takes no descriptors either, since it has no file that could be closed. */
 int rights_allowed(const struct rights *rights, const struct socket *receiver)
 {
     if (receiver->in_flight || !receiver->file)

@@ -32,7 +32,7 @@ int socket_find(unsigned long fd, struct file **file, struct socket **socket)
 
 static struct credentials own_credentials(void)
 {
-    /* Groups are the users' own here. */
+    /* Each user has a group of his own number. */
     return (struct credentials){ .pid = task_pid(), .uid = task_uid(), .gid = task_uid() };
 }
 
@@ -59,7 +59,7 @@ static void socket_join(struct socket *a, struct socket *b)
     b->peer_address = a->address;
 }
 
-/* What was sent to us and not read is lost: the peer hears of that. */
+/* Separates a socket from its peer. If unread bytes are lost, the peer gets an error. */
 static void socket_part(struct socket *socket)
 {
     struct socket *peer = socket->peer;
@@ -202,7 +202,7 @@ static int family_check(int family, int type, int protocol)
     return type == SOCK_STREAM || type == SOCK_DGRAM ? 0 : -ESOCKTNOSUPPORT;
 }
 
-/* The type without its flags, and those as open()'s. */
+/* Splits the argument into the type, and the flags as open() has them. */
 static int split_type(unsigned long argument, int *type, int *flags)
 {
     *type = (int)argument & SOCK_TYPE_MASK;
@@ -257,7 +257,7 @@ long sys_socketpair(const unsigned long a[6])
 
 /* ---- names ---- */
 
-/* The path of an AF_UNIX address, ended by NUL. Names without a file (abstract) are not here. */
+/* The path of an AF_UNIX address, ended by NUL. Abstract names, which have no file, are not supported. */
 static int path_get(uintptr_t address, unsigned long length, char path[UNIX_PATH_MAX + 1])
 {
     struct sockaddr_un un;
@@ -331,7 +331,7 @@ long sys_bind(const unsigned long a[6])
     if (rc)
         return rc;
     if (socket->type != SOCK_STREAM)
-        return -EOPNOTSUPP; /* nobody could send to it */
+        return -EOPNOTSUPP; /* datagrams to an address are not supported */
     return bind_path(socket, path);
 }
 
@@ -376,7 +376,7 @@ static int listener_find(const struct socket *socket, const char *path, struct s
     return (*listener)->listening && !((*listener)->shut & SHUT_RECEIVE) ? 0 : -ECONNREFUSED;
 }
 
-/* Makes the other end; it waits at the listener until somebody accepts it. */
+/* Makes the socket's peer, which waits in the listener's queue until it is accepted. */
 static int connect_to(struct socket *socket, struct socket *listener)
 {
     struct socket *other = socket_new(AF_UNIX, SOCK_STREAM), **end = &listener->queue;
@@ -396,7 +396,7 @@ static int connect_to(struct socket *socket, struct socket *listener)
     return 0;
 }
 
-/* The socket is looked at anew after each wait: it may be connected by another thread. */
+/* After each wait the socket is checked again: another thread may have connected it. */
 static long do_connect(struct file *file, struct socket *socket, const char *path)
 {
     for (;;) {
@@ -440,7 +440,7 @@ long sys_connect(const unsigned long a[6])
     return rc;
 }
 
-/* Tells the program an address: as much of it as there is room for, and how long it is. */
+/* Writes an address to the program: as much of it as there is room for, and its full length. */
 static int address_put(const void *address, unsigned int size, uintptr_t to, uintptr_t length)
 {
     int room, rc = user_read(&room, length, sizeof(room));
@@ -630,7 +630,7 @@ long sys_getsockopt(const unsigned long a[6])
     return rc ? rc : address_put(&value, sizeof(value), a[3], a[4]);
 }
 
-/* Advice: sizes are what they are, and addresses of files cannot be used twice. */
+/* Options that are accepted and ignored: sizes of buffers, which are fixed, and the reuse of addresses. */
 static bool is_advice(int name)
 {
     return name == SO_SNDBUF || name == SO_RCVBUF || name == SO_SNDBUFFORCE ||

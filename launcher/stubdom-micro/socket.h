@@ -1,9 +1,8 @@
 /*
- * Sockets: what socket.c (their life, addresses, options), socket-stream.c,
- * socket-datagram.c and socket-calls.c share.
+ * Sockets: what socket.c (their life, addresses, options), socket-data.c, socket-rights.c and socket-calls.c share.
  *
- * Each socket keeps the bytes that it is going to read. Two that are connected know each
- * other; who goes first tells the other.
+ * A socket keeps the bytes that wait to be read from it. Two connected sockets point to each other; the one that is
+ * closed first tells the other.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -35,24 +34,24 @@ enum {
 /* ---- descriptors in a message ---- */
 
 #define RIGHTS_MAX 64U          /* in one message */
-#define RIGHTS_IN_FLIGHT 256U   /* of root's and of everybody else's together, each */
+#define RIGHTS_IN_FLIGHT 256U   /* on their way at once: so many of root's, and so many of all other users' */
 
-/* The files are users of theirs; those that are sockets count themselves in flight. */
+/* Descriptors on their way. They are users of their files; a socket among them counts in in_flight. */
 struct rights {
     struct rights *next;
-    uint64_t start, end;        /* the bytes that they came with, in a stream (struct fifo) */
-    bool root;                  /* on whose account */
+    uint64_t start, end;        /* which bytes of the stream they came with (struct fifo) */
+    bool root;                  /* counted as root's, or as other users' */
     unsigned int count;
     struct file *files[RIGHTS_MAX];
 };
-/* The program's descriptors: 0; -EBADF, -EINVAL, -ETOOMANYREFS, -ENOMEM, -EFAULT. */
+/* Takes the descriptors that the program lists. 0; -EBADF, -EINVAL, -ETOOMANYREFS, -ENOMEM, -EFAULT. */
 int rights_new(uintptr_t fds, size_t count, struct rights **rights);
-/* Closes those that nobody took, and frees it. NULL is nothing. */
+/* Closes the files, and frees rights. NULL is allowed. */
 void rights_free(struct rights *rights);
 /* May they wait in receiver's queue? 0 or -ETOOMANYREFS. */
 struct socket;
 int rights_allowed(const struct rights *rights, const struct socket *receiver);
-/* A second one with users of its own, for MSG_PEEK. NULL: no memory. */
+/* A copy with users of its own, for MSG_PEEK. NULL: no memory. */
 struct rights *rights_copy(const struct rights *rights);
 
 /* ---- sockets ---- */
@@ -68,12 +67,12 @@ struct credentials { int pid; unsigned int uid, gid; };
 
 struct socket {
     int family, type;
-    struct file *file;          /* NULL: nobody has accepted it yet */
-    struct socket *peer;        /* connected, and still there */
+    struct file *file;          /* NULL: not accepted yet */
+    struct socket *peer;        /* NULL: not connected, or the peer is closed */
     unsigned int shut;          /* SHUT_* */
-    int error;                  /* a positive number, said once */
+    int error;                  /* a positive number, reported once */
     bool connected;             /* is, or was */
-    unsigned int in_flight;     /* in how many messages it is on its way */
+    unsigned int in_flight;     /* how many messages it is in */
     struct fifo bytes;
     struct rights *rights;      /* in the order of their bytes */
     struct datagram *datagrams;
@@ -81,8 +80,8 @@ struct socket {
     size_t datagram_bytes;
     struct credentials own, others; /* SO_PEERCRED */
     struct socket_address address, peer_address;
-    struct node *node;          /* that it is bound to; a user */
-    /* Listening: who has connected and is not accepted, first come first. */
+    struct node *node;          /* the node that it is bound to, with a user */
+    /* Of a listener: sockets that have connected and are not accepted, oldest first. */
     bool listening;
     unsigned int backlog, queued;
     struct socket *queue, *next;
@@ -94,28 +93,28 @@ struct socket {
 extern const struct file_ops socket_ops;
 /* The socket of a descriptor: 0; -EBADF, -ENOTSOCK. */
 int socket_find(unsigned long fd, struct file **file, struct socket **socket);
-/* Something that its poll() depends on has changed. NULL is nothing. */
+/* The result of its poll() may have changed. NULL is allowed. */
 void socket_changed(struct socket *socket);
-/* The error that waits, once, negative; 0: none. */
+/* Takes the pending error: a negative number, or 0. */
 int socket_error(struct socket *socket);
 bool socket_writable(const struct socket *socket);
 
-/* What a call moves besides bytes. */
+/* What a call that sends or receives works on. */
 struct message {
     struct user_iter *iter;
     unsigned int flags;         /* MSG_* of the call */
-    bool want_rights;           /* receiving: somebody will look at them */
-    struct rights *rights;      /* to send: taken over once they are sent; got: the caller's */
-    unsigned int said;          /* MSG_* that the call answers */
+    bool want_rights;           /* receiving: the caller takes descriptors */
+    struct rights *rights;      /* sending: taken over when sent; receiving: the caller must free them */
+    unsigned int said;          /* MSG_* flags that the call returns */
 };
-/* One try each: how many bytes; -EAGAIN; another error. */
+/* Each tries once. How many bytes; -EAGAIN; another error. */
 long stream_send(struct socket *socket, struct message *message);
 long stream_receive(struct socket *socket, struct message *message);
 long datagram_send(struct socket *socket, struct message *message);
 long datagram_receive(struct socket *socket, struct message *message);
 void datagrams_free(struct socket *socket);
 
-/* Of which type it is: */
+/* Call those of the socket's type: */
 long socket_send(struct socket *socket, struct message *message);
 long socket_receive(struct socket *socket, struct message *message);
 

@@ -1,7 +1,7 @@
 /*
- * The memory of a process: what is mapped where (struct vma), pages made when they are touched,
- * and Linux's calls for it. Pages of ours have a count of users (pv.h): a mapping is one, a
- * file another, and a request under way a third, so that unmapping takes nothing from anybody.
+ * The memory of a process: what is mapped where (struct vma), pages that are allocated when they are touched, and
+ * Linux's calls for it. Each page has a count of users (pv.h): a mapping is one, a file another, and a request under
+ * way a third. So unmapping a page takes it from nobody else.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -12,7 +12,7 @@
 #define MMAP_LOWEST 0x10000UL
 #define MMAP_TOP 0x7000000000UL
 #define VMAS_MAX 4096
-#define AROUND 16 /* pages of a file that one fault maps at most, aligned to as many */
+#define AROUND 16 /* one fault maps at most so many pages of a file, up to a multiple of so many */
 
 static size_t vma_count;
 
@@ -36,7 +36,7 @@ static struct vma *find_from(struct space *space, uintptr_t va)
 
     while (vma && vma->end <= va)
         vma = vma->next;
-    return vma; /* holds va, or is the first behind it */
+    return vma; /* it holds va, or is the first one behind */
 }
 
 struct vma *space_vma(struct space *space, uintptr_t va)
@@ -82,7 +82,7 @@ static void drop(struct space *space, struct vma *vma)
     pv_free(vma);
 }
 
-/* From the top down, a page of room between two. */
+/* From the top down, with an unmapped page between two mappings. */
 static uintptr_t find_room(struct space *space, size_t size)
 {
     uintptr_t best = 0, low = MMAP_LOWEST;
@@ -191,13 +191,13 @@ static void *files_page(struct vma *vma, uintptr_t va)
                                 vma->flags & MAP_SHARED && vma->prot & PROT_WRITE);
 }
 
-/* A private mapping shows the file's pages, and copies one when it is written to. */
+/* Whether a private mapping needs its own copy of the page. It shows the file's pages until they are written. */
 static bool is_copied(const struct vma *vma, bool write)
 {
     return !vma->file || (write && !(vma->flags & MAP_SHARED));
 }
 
-/* The page that belongs at va, with a user more; NULL: no memory, or behind the file's end. */
+/* The page for va, with one more user. NULL: no memory, or va is behind the file's end. */
 static void *make_page(struct vma *vma, uintptr_t va, bool write)
 {
     void *page, *source = NULL;
@@ -232,7 +232,10 @@ static bool back(struct vma *vma, uintptr_t va, bool write)
     return false;
 }
 
-/* A program's text: its pages are there already, so a fault maps some behind it too. */
+/*
+ * For files mapped without write access, a program's text for example: their pages exist already, so a fault also maps
+ * some behind it.
+ */
 static void map_behind(struct vma *vma, uintptr_t va)
 {
     uintptr_t from = va + PV_PAGE, end = (va | (AROUND * PV_PAGE - 1)) + 1;
@@ -272,9 +275,9 @@ bool space_fault(struct space *space, uintptr_t va, bool write, bool exec)
     if (!vma || vma->ops || !space_allows(space, va, write, exec))
         return false;
     if (pv_mapped(space->root, va, NULL, &mapped)) {
-        if (!write || mapped & PV_PROT_WRITE) /* as it should be, and yet a fault */
+        if (!write || mapped & PV_PROT_WRITE) /* the mapping allows this access already: nothing to mend */
             return false;
-        put_pages(space, va, va + PV_PAGE); /* the file's: a copy takes its place */
+        put_pages(space, va, va + PV_PAGE); /* drops the file's page; a copy replaces it */
     }
     if (!back(vma, va, write))
         return false;
@@ -300,7 +303,7 @@ static int attach(struct vma *vma)
 
     if (vma->file && vma->file->ops->mmap)
         rc = vma->file->ops->mmap(vma->file, vma);
-    /* Shared with children: there from the beginning. */
+    /* Shared with children, so all pages are allocated at once. */
     else if (!vma->file && vma->flags & MAP_SHARED)
         for (uintptr_t va = vma->start; !rc && va < vma->end; va += PV_PAGE)
             rc = back(vma, va, true) ? 0 : -PV_ENOMEM;
@@ -371,7 +374,7 @@ struct space *space_new(void)
         pv_free(space);
         return NULL;
     }
-    pv_random(&shift, sizeof(shift)); /* without a generator: always the same place */
+    pv_random(&shift, sizeof(shift)); /* without random numbers the place is always the same */
     space->mmap_top = MMAP_TOP - (uintptr_t)(shift & 0xfffff) * PV_PAGE;
     if (vdso_map(space)) {
         space_free(space);
@@ -390,7 +393,7 @@ void space_free(struct space *space)
     pv_free(space);
 }
 
-/* A page of a private mapping that may be written is copied, any other one is shared. */
+/* Copies a page of a private mapping that may be written; shares any other page. */
 static int copy_page(struct vma *to, uintptr_t va, uint64_t frame, unsigned int prot)
 {
     void *page = pv_page_of(frame), *copy = page;
@@ -430,7 +433,7 @@ static int copy_vma(struct space *to, const struct vma *from)
     return 0;
 }
 
-/* What a device has mapped stays with the one that mapped it. */
+/* For fork. Mappings of devices are not copied. */
 struct space *space_copy(struct space *from)
 {
     struct space *space = space_new();
@@ -481,7 +484,7 @@ long sys_munmap(const unsigned long a[6])
     return space_unmap(a[0], a[1]);
 }
 
-/* A page that a private mapping shares with its file must be copied before it is written. */
+/* Whether a private mapping still shares this page with its file. */
 static bool is_files_page(struct vma *vma, uintptr_t va, const void *page)
 {
     void *source;
@@ -600,13 +603,13 @@ long sys_madvise(const unsigned long a[6])
     return 0;
 }
 
-/* The heap does not grow this way: the C library takes mmap() then. */
+/* Never grows the heap: then the C library uses mmap(). */
 long sys_brk(const unsigned long a[6])
 {
     return 0;
 }
 
-/* Nothing is ever swapped: locking is making the pages. */
+/* Nothing is ever swapped, so locking only allocates the pages. */
 long sys_mlock(const unsigned long a[6])
 {
     uintptr_t end = a[0] + a[1];
@@ -624,13 +627,13 @@ long sys_munlock(const unsigned long a[6])
     return 0;
 }
 
-/* A file's pages are its memory: there is nothing behind them. */
+/* Files exist in memory only, so there is nothing to write back. */
 long sys_msync(const unsigned long a[6])
 {
     return 0;
 }
 
-/* membarrier(): with one CPU, whoever runs sees what the others have written. So no command of it is offered. */
+/* membarrier(): offers no commands. With one CPU they are not needed. */
 long sys_membarrier(const unsigned long a[6])
 {
     return a[0] ? -PV_EINVAL : 0;

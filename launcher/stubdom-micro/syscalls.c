@@ -1,6 +1,6 @@
 /*
- * The system calls that there are: syscalls.def names them, each is a function sys_NAME in the
- * file of what it is about. Any other one is a line in the log, once, and -ENOSYS.
+ * The table of system calls. syscalls.def names them; each is a function sys_NAME in the file of its topic. Any other
+ * one returns -ENOSYS, and is logged once.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -35,7 +35,7 @@ long syscall_dispatch(struct pv_frame *frame)
     const unsigned long args[6] = { frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9 };
     uint64_t number = frame->rax;
 
-    frame->error = number; /* signal.c starts it again by this */
+    frame->error = number; /* signal.c needs it to restart the call */
     if (number >= TABLE_SIZE || !table[number])
         return unknown(number);
     return table[number](args);

@@ -1,9 +1,8 @@
 /*
  * Tasks and processes: how they begin, take turns, and end (task.h).
  *
- * A task is a thread of the Xen layer with a kernel stack, at whose top its user frame is
- * while it is in the kernel. There are two processes in a stub domain: the launcher and
- * QEMU.
+ * A task is a thread of the Xen layer. While it is in the kernel, the registers of user mode are in a frame at the top
+ * of its stack. A stub domain has two processes: the launcher and QEMU.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -22,7 +21,7 @@ struct process *processes;
 static int last_id;
 static struct task *loaded;   /* whose registers and address space the CPU has */
 static bool fsgsbase;
-static uint64_t turn_ends;    /* of the task that runs; 0: nobody has asked for a turn yet */
+static uint64_t turn_ends;    /* of the running task's turn; 0: no other task has been ready yet */
 
 struct task *task_self(void)
 {
@@ -68,7 +67,7 @@ static void set_fs_base(uintptr_t base)
         pv_hypercall(__HYPERVISOR_set_segment_base, SEGBASE_FS, base, 0, 0, 0);
 }
 
-/* With the instructions a program may have changed it without asking. */
+/* With WRFSBASE a program may have changed it without a system call. */
 static void save_fs_base(struct task *task)
 {
     if (fsgsbase)
@@ -83,7 +82,7 @@ static void find_fsgsbase(void)
     __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
     if (!(b & 1))
         return;
-    /* Xen emulates both, and keeps the bit only if the guest may have it. */
+    /* Enables WRFSBASE. Xen emulates both instructions, and sets the bit only if the domain may have it. */
     __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
     __asm__ volatile("mov %0, %%cr4" :: "r"(cr4 | 1UL << 16));
     __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
@@ -95,7 +94,7 @@ void task_use_space(struct space *space)
     pv_root_use(space ? space->root : pv_kernel_root, space ? space->user : NULL);
 }
 
-/* A kernel thread leaves the last task's state where it is. */
+/* When a kernel thread runs, the last task's state stays in the CPU. */
 static void switched(struct pv_thread *from, struct pv_thread *to)
 {
     struct task *task = *pv_thread_data(to);
@@ -138,13 +137,13 @@ int task_wait(struct pv_queue *queue, uint64_t until)
 
 /* ---- the way back to user mode ---- */
 
-/* While user mode runs nobody else looks at the time. */
+/* Sets the timer that interrupts user mode. */
 static void arm_timer(void)
 {
     uint64_t until = pv_next_deadline();
 
     if (pv_others_ready()) {
-        /* Once a turn: reading the clock may trap, and calls of the kernel must not make a turn longer. */
+        /* Only once in a turn: reading the clock may trap, and system calls must not lengthen the turn. */
         if (!turn_ends)
             turn_ends = pv_clock() + SLICE;
         until = until < turn_ends ? until : turn_ends;
@@ -171,10 +170,10 @@ static void leave_kernel(struct task *task, struct pv_frame *frame)
     arm_timer();
     frame->cs = FLAT_USER_CS64;
     frame->ss = FLAT_USER_SS64;
-    frame->rflags = (frame->rflags & 0x250dd5UL) | 0x202; /* no NT, no IOPL; events come */
+    frame->rflags = (frame->rflags & 0x250dd5UL) | 0x202; /* NT and IOPL cleared, interrupts enabled */
 }
 
-/* Allowed, and yet there is no page: behind a file's end, or no memory. */
+/* The access is allowed, but there is no page: it is behind a file's end, or there is no memory. */
 static void no_page(const struct process *process, uintptr_t va)
 {
     if (!pv_pages_free())
@@ -219,7 +218,7 @@ static void from_user(struct pv_frame *frame, uint64_t cr2)
         frame->rax = (uint64_t)syscall_dispatch(frame);
         break;
     case PV_TRAP_EVENT:
-        pv_yield(); /* looks at what is pending */
+        pv_yield(); /* handles pending events, too */
         turn_ends = 0;
         break;
     case PV_TRAP_PAGE_FAULT:
@@ -239,7 +238,7 @@ static bool kernel_fault(uintptr_t va, bool write, bool exec)
     return task && va < PV_USER_END && space_fault(task->process->space, va, write, exec);
 }
 
-/* Where each program's tasks are in its own code; the layer has said where they are in the kernel's. */
+/* For `xl sysrq`: logs where the tasks of each program are in its code. The layer has logged the kernel's stacks. */
 static void show_programs(void)
 {
     for (struct process *process = processes; process; process = process->next) {
@@ -291,7 +290,7 @@ static void free_task(struct task *task)
     pv_free(task);
 }
 
-/* A task that will go on in user mode with this frame. from: whose registers it copies, or NULL. */
+/* Makes a task that starts in user mode with this frame. from: the task whose FPU registers it gets, or NULL. */
 static int new_task(struct process *process, const struct pv_frame *frame, struct task *from, int tid,
                     struct task **made)
 {
@@ -408,7 +407,7 @@ static long fork_process(struct task *self, const struct pv_frame *frame)
     struct task *task;
     int rc;
 
-    /* What QEMU could start, it has no business to. */
+    /* Only root may fork: QEMU has nothing to start. */
     if (from->uid != MICRO_ROOT)
         return -PV_EPERM;
     process = new_process(from->pid);
@@ -461,7 +460,7 @@ long sys_fork(const unsigned long a[6])
 #define ARGS_MAX 512
 #define ARGS_BYTES (64 * 1024)
 
-/* Copies a NULL-ended array of strings: pointers at the start of *list, the text behind it. */
+/* Copies a NULL-terminated array of strings: the pointers to list, the strings to *text. */
 static int copy_strings(uintptr_t user, char **text, size_t *left, const char **list)
 {
     size_t n;
@@ -486,7 +485,7 @@ static int copy_strings(uintptr_t user, char **text, size_t *left, const char **
     return -PV_E2BIG;
 }
 
-/* As on Linux, even root wants one bit that says "a program". */
+/* As on Linux, even root can run a file only if one of its bits allows it. */
 static int check_program(struct file *program)
 {
     struct stat st = { 0 };
@@ -531,7 +530,7 @@ long sys_execve(const unsigned long a[6])
     long rc;
 
     if (self->process->task_count > 1)
-        return -PV_EOPNOTSUPP; /* the others would have to end first: nobody here has any */
+        return -PV_EOPNOTSUPP; /* its other tasks would have to end first; no program here execs with several */
     args = pv_alloc(sizeof(*args));
     if (!args)
         return -PV_ENOMEM;
@@ -572,7 +571,7 @@ static void unlink_task(struct task *task)
     task->process->task_count--;
 }
 
-/* The last task of it has gone. */
+/* The process's last task has ended. */
 static void close_process(struct process *process)
 {
     struct process *parent = process_find(process->parent);
@@ -639,7 +638,7 @@ static void reap(struct process *process)
     free_process(process);
 }
 
-/* A child that has ended, or NULL; any: there is one at all. */
+/* A child that has ended, or NULL. *any: there are children. */
 static struct process *find_ended(int parent, int pid, bool *any)
 {
     *any = false;
@@ -687,7 +686,7 @@ long sys_geteuid(const unsigned long a[6]) { return task_self()->process->uid; }
 long sys_getgid(const unsigned long a[6]) { return task_self()->process->gid; }
 long sys_getegid(const unsigned long a[6]) { return task_self()->process->gid; }
 
-/* Only all three together: there is one user for a process. */
+/* Sets real, effective and saved id, which must be the same: a process has only one. */
 static long set_ids(unsigned int *id, const unsigned long a[6])
 {
     struct process *self = task_self()->process;
@@ -703,7 +702,7 @@ static long set_ids(unsigned int *id, const unsigned long a[6])
 long sys_setresuid(const unsigned long a[6]) { return set_ids(&task_self()->process->uid, a); }
 long sys_setresgid(const unsigned long a[6]) { return set_ids(&task_self()->process->gid, a); }
 
-/* There are no further groups: having none is all that can be asked for. */
+/* Supplementary groups do not exist: only "none" can be set. */
 long sys_setgroups(const unsigned long a[6])
 {
     return a[0] ? -PV_EINVAL : task_uid() == MICRO_ROOT ? 0 : -PV_EPERM;
@@ -737,7 +736,9 @@ long sys_arch_prctl(const unsigned long a[6])
 #define MICRO_PR_SET_NO_NEW_PRIVS 38
 #define MICRO_PR_SET_TIMERSLACK 29
 
-/* Names of threads are for people who trace; privileges never grow here; timers are exact. */
+/*
+ * Accepted and ignored: names of threads, "no new privileges" (they never grow here), timer slack (timers are exact).
+ */
 long sys_prctl(const unsigned long a[6])
 {
     switch (a[0]) {
@@ -786,7 +787,7 @@ long sys_reboot(const unsigned long a[6])
 {
     if (task_uid() != MICRO_ROOT)
         return -PV_EPERM;
-    /* An int to the C library, which extends its sign. */
+    /* The C library passes an int, with its sign extended. */
     if ((uint32_t)a[2] != REBOOT_HALT && (uint32_t)a[2] != REBOOT_POWER_OFF)
         return -PV_EINVAL;
     pv_power_off();

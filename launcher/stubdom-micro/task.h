@@ -14,7 +14,7 @@
 #define SIGNALS 64
 #define SIGNAL_BIT(n) (1UL << ((n) - 1))
 
-/* Linux's signal numbers and flags: its headers for them do not mix with a kernel of another kind. */
+/* Linux's signal numbers and flags. Its headers for them cannot be used here. */
 enum {
     MICRO_SIGQUIT = 3, MICRO_SIGILL = 4, MICRO_SIGTRAP = 5, MICRO_SIGABRT = 6, MICRO_SIGBUS = 7, MICRO_SIGFPE = 8,
     MICRO_SIGKILL = 9, MICRO_SIGSEGV = 11, MICRO_SIGPIPE = 13, MICRO_SIGCHLD = 17, MICRO_SIGCONT = 18,
@@ -33,7 +33,7 @@ struct space {
     pv_root *root, *user;
     struct vma *vmas;
     uintptr_t mmap_top;
-    uintptr_t base;                   /* what was added to the addresses of its program's file */
+    uintptr_t base;                   /* where its program is loaded: this minus the address in the program's file */
 };
 
 struct process {
@@ -48,7 +48,7 @@ struct process {
     struct task *tasks;
     unsigned int task_count;
     bool ending, ended;
-    int status;                       /* as wait4() gives it */
+    int status;                       /* as wait4() returns it */
     struct pv_queue children;         /* woken when one of them ends */
     char name[16];
     struct process *next;
@@ -63,21 +63,21 @@ struct task {
     bool restore_blocked;
     struct signal_stack alt;
     uintptr_t clear_tid, fs_base;
-    struct pv_frame *frame;           /* on its kernel stack, while it is in the kernel */
+    struct pv_frame *frame;           /* its registers in user mode, on its kernel stack, while it is in the kernel */
     void *fpu;                        /* FXSAVE's 512 bytes */
 };
 
 /* task.c */
 extern struct process *processes;
 struct process *process_find(int pid);
-/* Everything of it ends, with this status of wait4(); the calling task at its next look. */
+/* Ends all tasks of a process, with this status for wait4(). The calling task ends when it returns to user mode. */
 void process_end(struct process *process, int status);
-/* The calling task leaves for ever. */
+/* Ends the calling task. */
 void task_exit(void) __attribute__((noreturn));
-/* The first process: an open program, with its arguments. Called once. */
+/* Starts the first process, with this program and its arguments. Called once. */
 int process_start_first(const char *path, const char *const *argv, const char *const *envp);
 void task_init(void);
-/* The space is the CPU's from now on. */
+/* Makes this space the CPU's. */
 void task_use_space(struct space *space);
 
 /* space.c */
@@ -85,36 +85,36 @@ struct vma *space_vma(struct space *space, uintptr_t va); /* that holds va, or N
 struct space *space_new(void);
 void space_free(struct space *space); /* not while it is in use */
 struct space *space_copy(struct space *from);
-/* Maps; see sys_mmap. where 0: anywhere. An address or an error. */
+/* As mmap(). where 0: anywhere. The address, or an error. */
 long space_map(struct space *space, uintptr_t where, size_t size, unsigned int prot, unsigned int flags,
                struct file *file, uint64_t offset);
 /* May the program do this at va, if there is memory? */
 bool space_allows(struct space *space, uintptr_t va, bool write, bool exec);
-/* A fault at va: true, mended. */
+/* Handles a fault at va. True: the page is there now. */
 bool space_fault(struct space *space, uintptr_t va, bool write, bool exec);
 
 /* exec.c: replaces the program of the calling task; *frame then starts it. */
 int exec_load(struct file *program, const char *name, const char *const *argv, const char *const *envp,
               struct space **space, struct pv_frame *frame);
 
-/* user-memory.c: a fault of the kernel's at a user address ends the copy that made it; false: nobody's. */
+/* user-memory.c: ends a copy whose user address cannot be accessed. False: the fault was not in a copy. */
 bool user_memory_fault(struct pv_frame *frame, uint64_t cr2);
 
 /* signal.c */
 void signal_send_task(struct task *task, const struct signal_info *info);
 void signal_send_process(struct process *process, const struct signal_info *info);
-/* A fault of the calling task's own: cannot be blocked or ignored. */
+/* For a fault of the calling task. Such a signal cannot be blocked or ignored. */
 void signal_fault(int number, int code, uintptr_t address);
 /* Before returning to user mode: delivers what is pending. */
 void signal_deliver(struct task *task, struct pv_frame *frame);
 /* True: something that is not blocked is pending. */
 bool signal_pending(struct task *task);
-/* What a mask of signals that is waited for takes: the number, or 0. */
+/* Takes a pending signal that is in the mask. Its number, or 0. */
 int signal_take(struct task *task, uint64_t mask, struct signal_info *info);
 /* signalfd.c: something was sent to this process. */
 void signalfd_changed(struct process *process);
 
-/* program-trace.c: where the tasks of the calling task's process are, this one first, to the log */
+/* program-trace.c: logs where the tasks of the calling task's process are, this one first */
 void program_trace(const struct task *first);
 
 /* futex.c */

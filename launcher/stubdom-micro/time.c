@@ -1,6 +1,5 @@
 /*
- * Clocks and sleeping. Programs read the time without a system call (vdso.c); these are for
- * those who do not.
+ * Clocks and sleeping. Programs mostly read the time without a system call (vdso.c).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -33,7 +32,10 @@ static int write_time(uintptr_t to, uint64_t time)
     return user_write(to, out, sizeof(out));
 }
 
-/* One CPU that seldom waits for others: CPU time is close to time, and nobody here bills it. */
+/*
+ * The clocks that exist. Those of CPU time show the time since boot: with one CPU the two are close, and no program
+ * here relies on them.
+ */
 static bool is_known(unsigned long clock)
 {
     return clock <= CLOCK_BOOTTIME;

@@ -1,8 +1,8 @@
 /*
- * Copies between kernel and user memory. A fault on the user's side that nobody can mend
- * continues at user_copy_fault (user-memory.c knows both names).
+ * Copies between kernel and user memory. If a page of user memory cannot be had, the fault handler (user-memory.c)
+ * continues at user_copy_fault.
  *
- * int user_copy(void *to, const void *from, size_t n): 0, or 1 when it was not all copied.
+ * int user_copy(void *to, const void *from, size_t n): 0, or 1: not all was copied.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

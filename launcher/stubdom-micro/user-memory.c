@@ -23,7 +23,7 @@ int user_write(uintptr_t to, const void *from, size_t n)
     return is_users(to, n) && !user_copy((void *)to, from, n) ? 0 : -PV_EFAULT;
 }
 
-/* By pieces that do not cross a page: what is behind the string may not be there. */
+/* In pieces that do not cross a page: the page behind the string may not exist. */
 long user_string(char *to, uintptr_t from, size_t size)
 {
     size_t at = 0;
@@ -72,7 +72,7 @@ int user_pin(uintptr_t va, bool write, void **page)
     return 0;
 }
 
-/* The piece at the iterator, at most n bytes of it; steps over what is used up. */
+/* The next piece of the iterator, at most n bytes, within one buffer and one page. Steps over finished buffers. */
 static size_t piece_of(struct user_iter *iter, size_t n, uintptr_t *va)
 {
     size_t size;

@@ -1,5 +1,5 @@
 /*
- * vdso/'s object, a page of it (vdso.c).
+ * The vDSO (vdso/), in a page of its own (vdso.c).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,5 +1,5 @@
 /*
- * Maps what reads the time without a system call into a program (vdso/).
+ * Maps the vDSO (vdso/) into a program, so that it can read the time without a system call.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -10,7 +10,7 @@
 
 extern char vdso_image[];
 
-static const struct vma_ops vdso_ops = { .whole = true }; /* unmapped, never freed */
+static const struct vma_ops vdso_ops = { .whole = true }; /* the pages are unmapped, but not freed */
 
 int vdso_map(struct space *space)
 {
