@@ -16,7 +16,7 @@ static size_t file_count;
 
 struct entry { const char *name; size_t name_size, mode, size; const uint8_t *data, *end; };
 
-/* 8 hexadecimal digits; false: not. */
+/* Reads 8 hexadecimal digits. False: they are not. */
 static bool get_hex(const uint8_t *digits, size_t *value)
 {
     *value = 0;
@@ -39,7 +39,10 @@ static size_t aligned(size_t n)
     return (n + 3) & ~3UL;
 }
 
-/* The entry at offset at of the archive. Fields 1, 6 and 11 of the header are what counts here. */
+/*
+ * Reads the entry at offset `at`. Of the header's fields only 1 (mode), 6 (size) and 11 (length of the name) matter
+ * here.
+ */
 static bool get_entry(const uint8_t *archive, size_t size, size_t at, struct entry *entry)
 {
     const uint8_t *p = archive + at;
@@ -58,7 +61,7 @@ static bool get_entry(const uint8_t *archive, size_t size, size_t at, struct ent
     return true;
 }
 
-/* Calls fn for each entry: how many, or -PV_EINVAL. */
+/* Calls fn for each entry. How many there are, or -PV_EINVAL. */
 static int walk(const uint8_t *archive, size_t size, void (*fn)(const struct entry *entry, size_t n))
 {
     struct entry entry;

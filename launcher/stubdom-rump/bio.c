@@ -1,7 +1,7 @@
 /*
- * Disks by the layer's frontend, for whoever has memory anywhere (host.h). Only our own pages can be granted to a
- * backend, and QEMU's buffers are mostly its guest's pages. So all data goes through pages that belong to the disk, 64
- * KiB at a time.
+ * Reads and writes disks through the layer's frontend, from and to any memory (host.h). Only our own pages can be
+ * granted to a backend, and QEMU's buffers are mostly its guest's pages. So all data is copied through pages that
+ * belong to the disk, 64 KiB at a time.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -11,7 +11,7 @@
 #define CHUNK_PAGES 16U
 #define SECTOR 512U
 
-/* Those that are open: connections, so that a disk that comes back is another one. */
+/* The open disks. Each is a connection to a backend: a disk that comes back gets another handle. */
 #define HANDLES 64
 static struct { struct pv_disk *disk; unsigned int users; } open_disks[HANDLES];
 
@@ -24,7 +24,7 @@ static int number_of(const char *name)
     return name[3] - 'a';
 }
 
-/* The handle of a connection that is open, else a free one; HANDLES: none. */
+/* The handle of this connection if it is open, else a free one. HANDLES: none is free. */
 static unsigned int find_handle(const struct pv_disk *disk)
 {
     unsigned int unused = HANDLES;
@@ -45,7 +45,7 @@ int bio_open(const char *name, int *handle)
 
     if (!disk)
         return -PV_ENOENT;
-    if (at == HANDLES || open_disks[at].users) /* each handle is one user of the connection */
+    if (at == HANDLES || open_disks[at].users) /* the handle holds one user of the connection already */
         pv_disk_put(disk);
     if (at == HANDLES)
         return -PV_ENOSPC;
@@ -112,7 +112,7 @@ static int submit(struct pv_disk *disk, struct wait *wait)
     return wait->result;
 }
 
-/* The disk with a user more: it stays even if its last holder closes it meanwhile. */
+/* The disk, with one more user: it stays even if its handle is closed meanwhile. */
 static struct pv_disk *hold(int handle)
 {
     if (!is_open(handle))
@@ -123,7 +123,7 @@ static struct pv_disk *hold(int handle)
 
 struct bounce { struct pv_disk *disk; struct pv_disk_page *pages[CHUNK_PAGES]; size_t count; };
 
-/* At most what size wants, at least one. Fewer pages are slower, not wrong. */
+/* Takes as many pages as size needs, at least one. With fewer pages it is only slower. */
 static int bounce_init(struct bounce *bounce, struct pv_disk *disk, size_t size)
 {
     bounce->disk = disk;
@@ -144,10 +144,10 @@ static void bounce_dispose(struct bounce *bounce)
         pv_disk_page_put(bounce->disk, bounce->pages[--bounce->count]);
 }
 
-/* Where in somebody's memory a transfer is: at bytes of the first piece are behind it. */
+/* How far a transfer has come in the caller's memory: `at` bytes of the piece *iov are done. */
 struct cursor { const struct rumpuser_iovec *iov; size_t at; };
 
-/* Copies between one page and the memory, which is behind it then. */
+/* Copies between one page and the caller's memory, and advances there. */
 static void page_copy(char *page, bool in, struct cursor *memory, size_t size)
 {
     while (size) {
@@ -167,7 +167,7 @@ static void page_copy(char *page, bool in, struct cursor *memory, size_t size)
     }
 }
 
-/* Copies between the pages, from byte at on, and the memory. */
+/* Copies between the pages, from byte `at` on, and the caller's memory. */
 static void bounce_copy(struct bounce *bounce, bool in, struct cursor *memory, size_t at, size_t size)
 {
     while (size) {
@@ -181,7 +181,7 @@ static void bounce_copy(struct bounce *bounce, bool in, struct cursor *memory, s
     }
 }
 
-/* Whole blocks between the pages and the disk, as much as the pages hold at most. */
+/* Moves whole blocks between the pages and the disk, at most what the pages hold. */
 static int bounce_move(struct bounce *bounce, bool write, size_t size, uint64_t offset)
 {
     struct pv_disk_segment segments[CHUNK_PAGES];
@@ -199,7 +199,7 @@ static int bounce_move(struct bounce *bounce, bool write, size_t size, uint64_t 
     return submit(bounce->disk, &wait);
 }
 
-/* Part of the disk: from where its first block begins to where its last one ends. */
+/* A part of the disk, in whole blocks: of its `size` bytes the `wanted` ones begin after `skip`. */
 struct part { uint64_t start; size_t size, skip, wanted; };
 
 static struct part part_of(const struct bounce *bounce, uint64_t offset, size_t size, uint64_t mask)
@@ -214,7 +214,7 @@ static struct part part_of(const struct bounce *bounce, uint64_t offset, size_t 
     return part;
 }
 
-/* What of a block is not written stays as it is. */
+/* Before a part of a block is written, the block is read, so that the rest stays as it is. */
 static int transfer_part(struct bounce *bounce, bool write, struct cursor *memory, const struct part *part)
 {
     int rc = 0;
@@ -226,7 +226,7 @@ static int transfer_part(struct bounce *bounce, bool write, struct cursor *memor
     return !rc && write ? bounce_move(bounce, true, part->size, part->start) : rc;
 }
 
-/* Two that each change a part of the same block must not do it at the same time. */
+/* One writer at a time: two that change parts of the same block would undo each other's. */
 static struct { bool taken; struct pv_queue queue; } turn;
 
 static void turn_take(void)

@@ -1,7 +1,7 @@
 /*
- * The guest's boot files (platform.h), as files of the rump kernel's host: "boot/0" and so on. They have address space
- * of their own: the rump kernel's own files may take only a part of the memory, and a file of its that is mapped is in
- * memory twice. Whoever maps a whole boot file gets the file's pages themselves (host.h).
+ * The guest's boot files (platform.h), as files of the rump kernel's host: "boot/0" and so on. They are in address
+ * space of their own, not in the rump kernel's memory file system: that may take only a part of the memory, and a
+ * mapped file of it is in memory twice. Whoever maps a whole boot file gets the file's own pages (host.h).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -32,7 +32,7 @@ int host_boot_create(unsigned int n, uint64_t bytes)
     if (n >= BOOT_FILES)
         return -PV_EINVAL;
     drop(&files[n]);
-    /* One of no bytes, too, is somewhere. */
+    /* An empty file needs an address, too. */
     files[n].room = bytes ? pages_of(bytes) : 1;
     first = space_map(files[n].room, SPACE_LAZY);
     if (!first)
@@ -51,7 +51,7 @@ int host_boot_append(unsigned int n, const void *bytes, size_t size)
         return -PV_EINVAL;
     if (!size)
         return 0;
-    /* Not when they are touched: no page then would be the end. */
+    /* Allocates the pages now. If there were none when they are touched, the domain would crash. */
     to = (uintptr_t)file->data + file->size;
     rc = space_back(to, pages_of(to % PV_PAGE + size));
     if (rc)

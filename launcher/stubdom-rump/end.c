@@ -1,8 +1,7 @@
 /*
- * How a program ends (host.h). exit(), abort() and deadly signals of QEMU's are told to the
- * launcher, which crashes the guest and then ends the domain; what the launcher itself does
- * wrong, and a fault, ends by pv_panic(), which crashes the guest, too. Where an end was not
- * asked for, the log has return addresses (addr2line -e build/rump/image.debug).
+ * How the program ends (host.h). When QEMU calls exit() or abort(), or gets a deadly signal, the launcher is told; it
+ * crashes the guest and then ends the domain. Errors of the launcher itself, and faults, end in pv_panic(), which
+ * crashes the guest, too. After an unexpected end the log has return addresses (addr2line -e build/rump/image.debug).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -35,7 +34,7 @@ void _exit(int status)
 
 /* ---- processes: there is one ---- */
 
-/* Names of the C library's and libpthread's, which have no prototype for others. */
+/* The C library and libpthread call these names; no header declares them. */
 #define NO_CALL(name) long name(void); long name(void) { errno = ENOSYS; return -1; }
 NO_CALL(__fork)
 NO_CALL(__vfork14)
@@ -61,7 +60,7 @@ int posix_spawn(void)
     return ENOSYS;
 }
 
-/* libpthread asks for these at its start, or with a policy that nobody sets; they say yes. */
+/* libpthread calls these at its start, or for a scheduling policy that nobody sets. They succeed. */
 #define YES(name) int name(void); int name(void) { return 0; }
 YES(__libc_static_tls_setup)
 YES(_sched_getaffinity)

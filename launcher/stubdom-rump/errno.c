@@ -1,5 +1,5 @@
 /*
- * NetBSD's error numbers for Xen's (host.h). Up to 34 they are the same.
+ * Translates Xen's error numbers into NetBSD's (host.h). Up to 34 they are the same.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,7 +1,7 @@
 /*
- * Descriptors that are served here and not by the rump kernel: event channels, taps. To the rump kernel each is a
- * socket that is connected to nobody, and never ready for anything: poll-calls.c says what it is ready for, and
- * what is read of it. So an event costs no trip through the kernel.
+ * Descriptors that are served here and not by the rump kernel: event channels, taps. To the rump kernel each is an
+ * unconnected socket, which is never ready. poll-calls.c polls, reads and writes them instead, so an event costs no
+ * call of the rump kernel.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -17,12 +17,12 @@
 
 struct host_handle;
 struct host_handle_ops {
-    /* What it is ready for: POLLIN | POLLRDNORM, POLLOUT | POLLWRNORM. */
+    /* Returns what it is ready for: POLLIN | POLLRDNORM, POLLOUT | POLLWRNORM. */
     short (*ready)(const struct host_handle *handle);
-    /* Octets, or an error of the layer's: -PV_EAGAIN, not now. write: NULL: it cannot be written to. */
+    /* How many octets, or an error of the layer: -PV_EAGAIN, not now. write NULL: it cannot be written. */
     long (*read)(struct host_handle *handle, void *to, size_t size);
     long (*write)(struct host_handle *handle, const struct iovec *iov, int count);
-    /* Somebody has closed the descriptor: the handle is nobody's any more. NULL: nobody does. */
+    /* Called when the descriptor was closed, to free the handle. NULL: nobody closes it. */
     void (*closed)(struct host_handle *handle);
     bool waits; /* a read waits, unless the descriptor is O_NONBLOCK */
 };
@@ -30,16 +30,16 @@ struct host_handle { struct host_handle *next; const struct host_handle_ops *ops
 
 /* 0 or -PV_ENOMEM. */
 int host_handle_open(struct host_handle *handle, const struct host_handle_ops *ops);
-/* close() of the descriptor does this, too, and then says so. */
+/* close() of the descriptor does this, too, and then calls closed(). */
 void host_handle_close(struct host_handle *handle);
-/* NULL: it is the rump kernel's. */
+/* The handle of a descriptor. NULL: the descriptor is the rump kernel's. */
 struct host_handle *host_handle_find(int fd);
-/* It is ready for something that it was not ready for. From anywhere, callbacks too. */
+/* To be called when the handle has become ready for something. May be called from callbacks. */
 void host_handle_wake(const struct host_handle *handle);
 
 /*
- * Between begin and end a handle of these that becomes ready ends the thread's sleep in the rump kernel, now
- * or when it begins one: its deadline becomes HOST_AT_ONCE.
+ * Between begin and end, a handle of these that becomes ready ends the thread's sleep in the rump kernel, the current
+ * or the next one: it sets the thread's deadline to HOST_AT_ONCE.
  */
 struct host_poll {
     struct host_poll *next;

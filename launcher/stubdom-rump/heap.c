@@ -1,12 +1,12 @@
 /*
- * The C library's heap: the layer's pieces and pages; large ones get their pages when they
- * are touched, and so need no run of free pages.
+ * The C library's heap. Small pieces come from the layer's heap. Large ones get a page when it is touched, and so need
+ * no run of free pages.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "host.h"
 
-/* From here on a piece is address space of its own. */
+/* A piece of this size or more has address space of its own. */
 #define LARGE (128UL * 1024)
 
 void *malloc(size_t size);
@@ -30,13 +30,16 @@ static void *allocate(size_t size)
 {
     void *p = size < LARGE ? pv_alloc(size) : NULL;
 
-    /* Of something in between there may be no run; a small one that fails, fails. */
+    /*
+     * If there is no run of pages for a middle-sized piece, it gets address space of its own. For a small one there is
+     * no other way.
+     */
     if (!p && size > PV_PAGE / 2)
         p = (void *)space_map(pages_of(size), SPACE_LAZY);
     return p ? p : no_memory();
 }
 
-/* Both kinds are zeroed. */
+/* calloc() relies on it: both kinds of pieces are zeroed. */
 void *malloc(size_t size)
 {
     return allocate(size ? size : 1);
@@ -74,8 +77,8 @@ static size_t size_of(const void *p)
 }
 
 /*
- * A piece that became much too large moves, too. What is address space of its own and stays that is not copied: both
- * would be there at once, with pages that nobody had touched.
+ * A piece that is much too large afterwards moves, too. A piece that has address space of its own, and still has it
+ * afterwards, is not copied: the copy would touch all of its pages, and both pieces would exist at the same time.
  */
 void *realloc(void *p, size_t size)
 {
@@ -106,7 +109,7 @@ int posix_memalign(void **p, size_t align, size_t size)
     if (align <= 16)
         aligned = malloc(size);
     else if (align <= PV_PAGE)
-        /* A piece of at least a page begins at one. */
+        /* A piece of a page or more begins at a page. */
         aligned = malloc(size > PV_PAGE ? size : PV_PAGE);
     else
         aligned = pv_pages_alloc(pages_of(size ? size : 1), align / PV_PAGE);

@@ -1,12 +1,12 @@
 /*
- * What libpthread and the C library ask of a kernel about threads and signals: LWPs, with a
- * token each, so that a wake before the sleep is not lost.
+ * Threads and signals for libpthread and the C library: NetBSD's LWPs. Each has a token, so that a wake before the
+ * sleep is not lost.
  *
  * Sources: _lwp_create(2), _lwp_park(2), _lwp_ctl(2) of NetBSD; libpthread's own use of them.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#define _lwp_park ___lwp_park60 /* the name of the call with 64 bits of time */
+#define _lwp_park ___lwp_park60 /* the call's name since NetBSD has 64-bit times */
 #include <sys/types.h>
 
 #include <errno.h>
@@ -26,21 +26,21 @@
 #include "lwp.h"
 
 struct lwp_record {
-    struct host_thread own;     /* of all but the first thread */
+    struct host_thread own;     /* not used for the first thread */
     struct host_thread *thread; /* NULL: it has ended, its stack is free */
     lwpid_t id;
     void (*start)(void *);
     void *arg;
     void *stack;
     struct lwp *kernel_lwp;
-    struct lwpctl ctl;          /* libpthread reads it even after the end */
+    struct lwpctl ctl;          /* libpthread reads it even after the thread's end */
     bool token;                 /* woken: the next sleep ends at once */
     bool parked;
-    sigset_t pending;           /* sent to it, and not waited for yet */
+    sigset_t pending;           /* signals sent to it that no sigwait() has taken yet */
     struct pv_queue signalled;
     TAILQ_ENTRY(lwp_record) link;
 };
-/* All there ever were: libpthread keeps its threads and uses them again, stack by stack. */
+/* All records ever made. libpthread keeps the stack of a thread that has ended for a new one; so is the record. */
 static TAILQ_HEAD(, lwp_record) records = TAILQ_HEAD_INITIALIZER(records);
 static struct lwp_record first_record = { .id = 1 };
 
@@ -90,7 +90,7 @@ static void run(void *arg)
     record->start(record->arg);
 }
 
-/* Not on a thread of ours: no errno, no thread-local variable. */
+/* Runs on a thread of the layer: no errno, no thread-local variable. */
 static void ended(void *arg)
 {
     struct host_thread *thread = arg;
@@ -100,7 +100,7 @@ static void ended(void *arg)
     record->thread = NULL;
 }
 
-/* The one that had this stack before, or a new one. */
+/* The record that had this stack before, or a new one. */
 static struct lwp_record *record_for(void *stack)
 {
     struct lwp_record *record;
@@ -114,7 +114,7 @@ static struct lwp_record *record_for(void *stack)
     return record;
 }
 
-/* A new LWP of our process for the kernel; the caller stays on its own. */
+/* Makes a new LWP in the rump kernel, in our process. The calling thread keeps its own. */
 static int make_kernel_lwp(struct lwp_record *record)
 {
     struct lwp *caller = rump_pub_lwproc_curlwp();
@@ -136,7 +136,7 @@ static void drop_kernel_lwp(struct lwp_record *record)
     rump_pub_lwproc_switch(caller);
 }
 
-/* Exceptions are pushed onto the stack: it must be there. */
+/* Xen pushes exceptions onto the stack, so its pages must exist. */
 static int make_thread(struct lwp_record *record, void *tls, size_t size)
 {
     memset(&record->own, 0, sizeof(record->own));
@@ -149,7 +149,7 @@ static int make_thread(struct lwp_record *record, void *tls, size_t size)
     return host_thread_start(&record->own, "lwp", record->stack, size, ended) ? ENOMEM : 0;
 }
 
-/* libpthread takes the error from errno. */
+/* libpthread reads the error from errno. */
 int rumprun_makelwp(void (*start)(void *), void *arg, void *tls, void *stack, size_t size,
                     unsigned long flags, lwpid_t *id)
 {
@@ -200,7 +200,7 @@ ssize_t _lwp_unpark_all(const lwpid_t *ids, size_t count, const void *hint)
     ssize_t woken = 0;
 
     if (!ids)
-        return 1024; /* how many it takes at once */
+        return 1024; /* how many threads one call can wake */
     for (size_t i = 0; i < count; i++)
         woken += !_lwp_unpark(ids[i], hint);
     return woken;
@@ -265,7 +265,7 @@ int _lwp_ctl(int features, struct lwpctl **ctl)
     return 0;
 }
 
-/* For who looks at a running domain: the layer's thread keeps the name that it began with. */
+/* Sets the rump kernel's name of the thread. The layer's thread keeps the name that it was created with. */
 int _lwp_setname(lwpid_t id, const char *name)
 {
     return 0;
@@ -301,7 +301,7 @@ int *__errno(void)
     return &host_thread_self()->error;
 }
 
-/* ---- signals: one that would end a process does; others only end a sigwait() ---- */
+/* ---- signals: a deadly one ends QEMU; others only end a sigwait() ---- */
 
 static bool is_deadly(int number)
 {
@@ -326,7 +326,7 @@ int _lwp_kill(lwpid_t id, int number)
     return 0;
 }
 
-/* Nobody waits for what is sent to all. */
+/* No thread waits for a signal that is sent to the process. */
 int kill(pid_t pid, int number)
 {
     if (pid != getpid())

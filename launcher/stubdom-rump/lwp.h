@@ -1,5 +1,5 @@
 /*
- * libpthread's kernel: what start.c and libpthread call (lwp.c). Needs NetBSD's headers.
+ * LWPs: what start.c and libpthread call (lwp.c). Needs NetBSD's headers.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,7 +1,7 @@
 /*
- * mmap() and its kind (space.c). All of it is address space of its own and gets its pages when
- * they are touched. Nothing is shared, as there is nobody to share with; what a file
- * had when it was mapped is read in. A boot file, which may be large, is not: its pages become the mapping.
+ * mmap() and its kind (space.c). A mapping has address space of its own, and gets a page when it is touched. Nothing is
+ * shared, since there is only one process: a mapped file is read into memory. A boot file, which may be large, is not
+ * read: its pages become the mapping.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -44,8 +44,8 @@ static void *place(void *addr, size_t size, int flags)
 }
 
 /*
- * Which file a descriptor is of, only the host knows, who is asked for its bytes. After this, opening it says that
- * there is none, and who has it open reads nothing more.
+ * Only the host knows which file a descriptor is of. So a byte is read, and the host is asked which file that was.
+ * Afterwards the file does not exist any more; open descriptors read nothing.
  */
 static void *take_file(size_t size, int fd, off_t offset)
 {
@@ -56,8 +56,8 @@ static void *take_file(size_t size, int fd, off_t offset)
 }
 
 /*
- * What QEMU draws to is a file without a name, which it made longer and shares with nobody: it is of zeros. Reading
- * them would make pages of the rump kernel's for all of it, and touch all of ours.
+ * QEMU's screen is a file without a name, all zeros, which it shares with nobody. Reading it would allocate all of its
+ * pages in the rump kernel, and touch all of the mapping's.
  */
 static bool is_nameless(int fd, int flags)
 {
@@ -66,7 +66,10 @@ static bool is_nameless(int fd, int flags)
     return flags & MAP_SHARED && !fstat(fd, &st) && S_ISREG(st.st_mode) && !st.st_nlink;
 }
 
-/* Behind the file's end are zeros. The rump kernel copies each piece through memory of its own. */
+/*
+ * Reads the file into the mapping, in pieces, because the rump kernel copies each read through its own memory. What is
+ * behind the file's end stays zero.
+ */
 static int fill(char *p, size_t size, int fd, off_t offset)
 {
     ssize_t got;
@@ -111,7 +114,7 @@ int munmap(void *p, size_t size)
     return result(space_unmap((uintptr_t)p, pages_of(size)));
 }
 
-/* Guards of stacks; else protection is not kept, and what is lost is a trap for a bug. */
+/* Serves PROT_NONE, for guard pages of stacks. Other protection is ignored: it would only catch bugs. */
 int mprotect(void *p, size_t size, int prot)
 {
     uintptr_t va = (uintptr_t)p & ~(PV_PAGE - 1);
@@ -124,7 +127,7 @@ int mprotect(void *p, size_t size, int prot)
     return 0;
 }
 
-/* ---- advice, and what memory that is always there needs not ---- */
+/* ---- advice, and locking: both do nothing ---- */
 
 int madvise(void *p, size_t size, int advice)
 {

@@ -1,7 +1,7 @@
 /*
- * poll() to the nanosecond, and handles, which are no business of the rump kernel's (handle.h). It counts in ticks
- * of 10 ms, but a thread that sleeps in it wakes at its own deadline (rumpuser_cv_timedwait()): at the time that
- * poll() was given, or at once, when a handle becomes ready.
+ * poll() with an exact timeout, and with handles (handle.h). The rump kernel counts in ticks of 10 ms. But a thread
+ * that sleeps in it wakes at its own deadline (rumpuser_cv_timedwait()), which is set here: the end of poll()'s
+ * timeout, or "at once" when a handle becomes ready.
  *
  * The linker has these calls wrapped (--wrap): __real_X is the rump kernel's. Nobody calls select().
  *
@@ -25,10 +25,12 @@ ssize_t __wrap_writev(int fd, const struct iovec *iov, int count);
 int __real_close(int fd);
 int __wrap_close(int fd);
 
-/* A sleep without an end has no deadline: such a poll() is repeated, once an hour. */
+/*
+ * The rump kernel's poll() has no deadline if it has no timeout. So an endless poll() gets a long one, and is repeated.
+ */
 #define LONG (3600 * PV_SECOND)
 
-/* Handles that are ready; set: say so in revents. */
+/* How many handles are ready. set: writes their revents. */
 static int count_ready(struct pollfd *fds, nfds_t count, bool set)
 {
     int sum = 0;
@@ -96,7 +98,7 @@ int __wrap__sys_poll(struct pollfd *fds, nfds_t count, int ms)
     return poll_for(fds, count, ms < 0 ? PV_FOREVER : (uint64_t)ms * PV_MS);
 }
 
-/* There are no signals to let through meanwhile. */
+/* mask is ignored: signals interrupt nothing here. */
 int __wrap__sys___pollts50(struct pollfd *fds, nfds_t count, const struct timespec *ts, const sigset_t *mask)
 {
     return poll_for(fds, count, ts ? (uint64_t)ts->tv_sec * PV_SECOND + (uint64_t)ts->tv_nsec : PV_FOREVER);

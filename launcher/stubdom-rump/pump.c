@@ -1,5 +1,5 @@
 /*
- * Work that callbacks of the layer leave behind for a thread that may use the rump kernel (host.h).
+ * Runs work that callbacks of the layer cannot do themselves, on a thread that may use the rump kernel (host.h).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -7,7 +7,7 @@
 
 static struct pump_job *first, **last = &first, *running;
 static struct pv_thread *pump;
-static struct pv_queue idle; /* who waits until the running job is done */
+static struct pv_queue idle; /* those who wait until the running job is done */
 
 void pump_post(struct pump_job *job)
 {

@@ -1,6 +1,6 @@
 /*
- * PV consoles as sockets (platform.h): two threads of each carry bytes, so that a full ring or
- * a full socket delays its own console only.
+ * PV consoles as sockets (platform.h): each has two threads that copy bytes. So a full ring or socket delays only its
+ * own console.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -25,7 +25,7 @@ struct carrier {
     unsigned int users;       /* threads */
 };
 
-/* A callback of the layer's. */
+/* Called by the layer. */
 static void console_changed(void *arg)
 {
     struct carrier *carrier = arg;
@@ -62,7 +62,7 @@ static void *carry_in(void *arg)
     return NULL;
 }
 
-/* What is written after the backend has gone is lost, as on a cut line. */
+/* Bytes that are written after the backend has gone are lost. */
 static bool write_console(struct carrier *carrier, const char *bytes, size_t size)
 {
     while (size) {
@@ -93,7 +93,7 @@ static void *carry_out(void *arg)
     return NULL;
 }
 
-/* The first thread starts the second, and waits for QEMU to come before. */
+/* The first thread: waits until QEMU connects, then starts the second. */
 static void *begin(void *arg)
 {
     struct carrier *carrier = arg;
@@ -150,7 +150,7 @@ int rump_console_open(struct platform *base, unsigned int n, int *fd)
     return 0;
 }
 
-/* QEMU connects to a socket: its option has no word for a descriptor. */
+/* QEMU gets the path of a socket, because its option for a client socket takes no descriptor. */
 int rump_console_chardev(struct platform *base, unsigned int n, char *chardev, size_t size)
 {
     static const char prefix[] = "unix:";

@@ -28,7 +28,7 @@
 
 #include <rump/rump.h>
 
-/* What there is a node for: the connection (a disk that comes back is another one), held. */
+/* The nodes. Each holds its connection to the backend; a disk that comes back is another connection. */
 static struct node { bool known; int handle; dev_t rdev; } nodes[PV_DISKS];
 
 static struct pump_job changed;
@@ -57,7 +57,7 @@ static int make_node(unsigned int n, const char *path)
     struct stat st;
     int error;
 
-    /* The host's name is the node's, without the folder. */
+    /* The host knows the disk by the node's name, without the folder. */
     error = rump_pub_etfs_register(path, path + sizeof("/dev/") - 1, RUMP_ETFS_CHR);
     if (error)
         return -error;
@@ -71,7 +71,7 @@ static int make_node(unsigned int n, const char *path)
     return 0;
 }
 
-/* Makes the node what the disk is now. */
+/* Makes the node agree with the disk: adds, removes or replaces it. */
 static int update(unsigned int n)
 {
     char path[16];
@@ -116,13 +116,13 @@ int rump_disk_open(struct platform *base, int disk, int *fd)
     return *fd < 0 ? -errno : 0;
 }
 
-/* A callback of the layer's. */
+/* Called by the layer. */
 static void disk_changed(void *arg, unsigned int n)
 {
     pump_post(&changed);
 }
 
-/* On the pump's thread. A full pipe says it already. */
+/* On the pump's thread. A full pipe is no error: it says the same already. */
 static void tell(struct pump_job *job)
 {
     if (write(notify_fd, "", 1) < 0)
@@ -211,7 +211,10 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
     return node ? describe(node, arg) : __real_ioctl(fd, request, arg);
 }
 
-/* At the end of the disk a read is short, and so is a write that begins before it. 0: as a file has it. */
+/*
+ * Cuts a transfer at the disk's end. There a read returns 0, and a write that begins there is ENOSPC. 0, or an error of
+ * NetBSD's.
+ */
 static int clip(struct node *node, bool write, off_t offset, size_t *size)
 {
     struct pv_disk_info info;
@@ -248,8 +251,8 @@ static ssize_t transfer(struct node *node, bool write, const struct iovec *iov, 
 }
 
 /*
- * NULL: let the rump kernel do it, or refuse it. A node is looked for last: it may change whenever another thread
- * can run.
+ * The node for a write, or NULL: the rump kernel does the write, or refuses it. node_of() is called last, because the
+ * node may change whenever another thread can run.
  */
 static struct node *node_to_write(int fd)
 {

@@ -1,6 +1,6 @@
 /*
- * A vif of the stub domain, joined to a descriptor that QEMU takes for a tap (platform.h). What becomes of the frames
- * is in ../xen-layer/tap.c. QEMU reads and writes them here, without a trip through the rump kernel.
+ * A vif of the stub domain, joined to a descriptor that QEMU takes for a tap (platform.h). ../xen-layer/tap.c moves the
+ * frames. QEMU reads and writes them here, without the rump kernel.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -15,11 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What dom0 hears of together: 32 ordinary frames, of the 128 that the ring has room for, or one large one. */
+/*
+ * dom0 is notified of so many octets at once: 32 ordinary frames, of the 128 that the ring has room for, or one large
+ * one.
+ */
 #define GATHER (32UL * 1514)
 
 struct joint {
-    struct host_handle handle;      /* first */
+    struct host_handle handle;      /* must be first */
     struct pv_tap tap;
     unsigned int devid;
     struct frame_filter firewall;
@@ -32,7 +35,7 @@ static struct pv_tap *tap_of(struct host_handle *handle)
     return &((struct joint *)handle)->tap;
 }
 
-/* A callback of the layer's. */
+/* Called by the layer. */
 static void changed(struct pv_tap *tap)
 {
     host_handle_wake((struct host_handle *)((char *)tap - offsetof(struct joint, tap)));
@@ -62,7 +65,7 @@ static long joint_read(struct host_handle *handle, void *to, size_t size)
 
 struct pieces { const struct iovec *iov; size_t done; };
 
-/* No more is asked for than there is. */
+/* pv_tap_write() asks for no more than there is. */
 static int get(void *arg, void *to, size_t size)
 {
     struct pieces *from = arg;
@@ -72,7 +75,7 @@ static int get(void *arg, void *to, size_t size)
 
         if (n > size)
             n = size;
-        if (n) /* an empty part may be nowhere */
+        if (n) /* an empty part may have no address */
             memcpy(to, (const char *)from->iov->iov_base + from->done, n);
         to = (char *)to + n;
         size -= n;
@@ -94,7 +97,7 @@ static long joint_write(struct host_handle *handle, const struct iovec *iov, int
     return pv_tap_write(tap_of(handle), total, get, &from);
 }
 
-/* QEMU has closed it, or it could not be joined. */
+/* QEMU has closed the descriptor, or joining failed. */
 static void dispose(struct host_handle *handle)
 {
     pv_tap_close(tap_of(handle));
@@ -113,7 +116,7 @@ int __wrap_tap_probe_has_uso(int fd);
 void __wrap_tap_fd_set_vnet_hdr_len(int fd, int len);
 void __wrap_tap_fd_set_offload(int fd, int csum, int tso4, int tso6, int ecn, int ufo, int uso4, int uso6);
 
-/* NULL: it is none of ours. */
+/* NULL: the descriptor is no tap of ours. */
 static struct pv_tap *find_tap(int fd)
 {
     struct host_handle *handle = host_handle_find(fd);
@@ -126,7 +129,10 @@ int __wrap_tap_probe_vnet_hdr(int fd, void *errp)
     return find_tap(fd) != NULL;
 }
 
-/* A guest's large UDP datagrams are cut. Without these a guest that was saved on another flavour could not go on. */
+/*
+ * A guest may send large UDP datagrams, which the layer cuts. If it could not, a guest that was saved on another
+ * flavour could not be restored.
+ */
 int __wrap_tap_probe_has_ufo(int fd)
 {
     return find_tap(fd) != NULL;
@@ -145,7 +151,7 @@ void __wrap_tap_fd_set_vnet_hdr_len(int fd, int len)
         tap->header_size = (size_t)len;
 }
 
-/* The guest is never given large UDP datagrams. */
+/* ufo and uso need nothing: no backend sends large UDP datagrams. */
 void __wrap_tap_fd_set_offload(int fd, int csum, int tso4, int tso6, int ecn, int ufo, int uso4, int uso6)
 {
     struct pv_tap *tap = find_tap(fd);

@@ -1,5 +1,5 @@
 /*
- * The rump flavour's files, memory and end (platform.h); and the table of its operations.
+ * The rump flavour's files, memory and power-off (platform.h), and the table of its operations.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -120,26 +120,26 @@ static void files_remove(struct platform *base)
 
 /* ---- the rest ---- */
 
-/* QEMU has all descriptors anyway, but takes those that close at exec for its own. */
+/* QEMU has all descriptors anyway. But it treats one that closes at exec as its own. */
 static int qemu_inherit(struct platform *base, int fd)
 {
     return fcntl(fd, F_SETFD, 0) < 0 ? -errno : 0;
 }
 
-/* It shares our address space: there is nothing to take away. */
+/* QEMU shares our address space, so it cannot be confined. */
 static int qemu_confine(struct platform *base)
 {
     return 0;
 }
 
-/* Gives dom0 a moment to take the last lines. */
+/* Waits a moment, so that dom0 can take the last lines. */
 static void power_off(struct platform *base)
 {
     pv_sleep(pv_clock() + 50 * PV_MS);
     pv_power_off();
 }
 
-/* Their content does not matter: whatever is waited for is looked at again. */
+/* The bytes do not matter: the core looks again at what it waits for. */
 static void devices_changed(void *data, short revents)
 {
     struct rump_platform *platform = data;
@@ -169,11 +169,14 @@ static const struct platform_ops rump_ops = {
     .power_off = power_off,
 };
 
-/* Octets that a stream between two local sockets holds. The rump kernel's own 4 KiB make a screen many turns. */
+/*
+ * How many octets a local stream socket buffers. With the rump kernel's 4 KiB a screen would take many switches between
+ * threads.
+ */
 #define LOCAL_STREAM_SPACE 65536
 extern unsigned long rumpns_unpst_sendspace, rumpns_unpst_recvspace;
 
-/* Each of its workers has a stack that is there at once. */
+/* At most four workers, since the pages of each one's stack are allocated when it starts. */
 static const char *const qemu_options[] = { "-object", "main-loop,id=main-loop,thread-pool-max=4", NULL };
 
 int rump_platform_init(struct rump_platform *platform, struct loop *loop)
@@ -184,7 +187,7 @@ int rump_platform_init(struct rump_platform *platform, struct loop *loop)
     platform->base = (struct platform){
         .ops = &rump_ops,
         .qemu = "qemu-system-i386",
-        /* Nothing is cached here, and with O_DIRECT QEMU copies all data once more, for Linux's sake. */
+        /* Nothing is cached here anyway, and with O_DIRECT QEMU would copy all data once more to align it. */
         .disk_options = "cache=writeback,aio=threads",
         .qemu_options = qemu_options,
         .qmp_path = "/tmp/qmp",

@@ -1,6 +1,6 @@
 /*
- * QEMU as threads of this program (platform.h). What it says comes by a pipe that is its
- * standard output; its end by another.
+ * QEMU as threads of this program (platform.h). Its standard output is a pipe that is read here; a second pipe reports
+ * its end.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -35,15 +35,15 @@ static bool read_output(struct rump_platform *platform)
     return got > 0;
 }
 
-/* Not until the pipe is empty: a QEMU that never stops talking must not keep us here. */
+/* Reads once, not until the pipe is empty: a QEMU that never stops writing must not keep us here. */
 static void output_ready(void *data, short revents)
 {
     read_output(data);
 }
 
 /*
- * Standard output and error of the whole program. What the pipe has no room for is lost: the writer must not wait,
- * since it may be the reader.
+ * Makes the pipe that is standard output and error of the whole program. Bytes that do not fit are lost: a writer must
+ * not wait, since it may be the thread that reads.
  */
 static int open_output(struct rump_platform *platform)
 {
@@ -70,7 +70,7 @@ static void ended(void *data, short revents)
 
     if (read(platform->ended.fd, &end, sizeof(end)) != sizeof(end))
         return;
-    /* What it said last is still in the pipe (which holds 64 KiB at most). */
+    /* QEMU's last output is still in the pipe, which holds at most 64 KiB. */
     for (int i = 0; i < 64 && read_output(platform); i++)
         ;
     device_model_qemu_ended(platform->base.model, &end);
@@ -93,7 +93,7 @@ static bool is_known(int fd)
     return fcntl(fd, F_GETFD) >= 0;
 }
 
-/* 0, 1 and 2 are nobody else's: what opens a file gets a number above. */
+/* Takes 0, 1 and 2 first, so that no other file gets these numbers. */
 int rump_qemu_init(struct rump_platform *platform)
 {
     for (int fd = 0; fd <= 2; fd++)

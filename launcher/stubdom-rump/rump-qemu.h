@@ -8,10 +8,10 @@
 
 #include <stdbool.h>
 
-/* QEMU's main(), under the name that the image knows it by. */
+/* QEMU's main(), as it is called in the image. */
 int stubdom_qemu_main(int argc, char **argv);
 
-/* Said by the thread that ends it: the launcher will know. Nothing of QEMU is to run after. */
+/* Called by the thread that ends QEMU. Tells the launcher. No code of QEMU may run after this. */
 void rump_qemu_ended(bool signalled, int code);
 
 #endif

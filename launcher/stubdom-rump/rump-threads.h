@@ -1,5 +1,5 @@
 /*
- * Threads of the launcher's own that serve something and use the rump kernel for it (start.c).
+ * Threads of the launcher that use the rump kernel (start.c).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A detached thread with a small stack. 0 or an errno. */
+/* Starts a detached thread with a small stack. 0 or an errno. */
 int rump_thread_start(void *(*run)(void *arg), void *arg);
 
-/* rump-platform.c. On a descriptor that blocks: false, not everything was written. */
+/* rump-platform.c. Writes to a blocking descriptor. False: not everything was written. */
 bool rump_write_all(int fd, const char *bytes, size_t size);
 
 #endif

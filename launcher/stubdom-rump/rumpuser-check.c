@@ -1,6 +1,6 @@
 /*
- * Compiled against a toolchain and nowhere linked: its rump/rumpuser.h and our rumpuser.h
- * declare the same functions, and give the same numbers.
+ * Compiled with a toolchain's headers, and not linked: checks that its rump/rumpuser.h and our rumpuser.h declare the
+ * same functions, and give the same numbers.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

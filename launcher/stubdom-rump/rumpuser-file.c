@@ -1,12 +1,10 @@
 /*
- * The files that the rump kernel has of its host (rumpuser.h): "archive/NAME", what came with
- * the image; "boot/NUMBER", the guest's boot files; "xvda" and its kind, disks; "fdset/NUMBER", names
- * that QEMU takes for descriptors which it was given, but not before it has looked whether there is such
- * a file; "meminfo", which it reads before it lets a viewer cost memory. A descriptor is a number of this
- * file's.
+ * The host's files for the rump kernel (rumpuser.h): "archive/NAME", files that came with the image; "boot/NUMBER", the
+ * guest's boot files; "xvda" and so on, disks; "fdset/NUMBER", names that stand for descriptors, because QEMU looks
+ * whether such a file exists before it uses the descriptor; "meminfo", which QEMU reads before it spends memory on a
+ * viewer. The descriptors here are this file's own numbers.
  *
- * A disk's requests sleep in the thread that the kernel asks from: QEMU's own workers, which
- * it has for that.
+ * A request to a disk sleeps in the thread that makes it, one of QEMU's workers.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -23,7 +21,7 @@
 
 static const struct archive_file *open_files[FILES], *read_last;
 
-/* What is behind the folder's name and a slash; "" for the folder itself; NULL: not in it. */
+/* The name below the folder; "" for the folder itself; NULL: the file is not in it. */
 static const char *name_in(const char *folder, const char *name)
 {
     size_t n = pv_strlen(folder);
@@ -35,7 +33,7 @@ static const char *name_in(const char *folder, const char *name)
     return "";
 }
 
-/* As Linux's /proc/meminfo says it; of now. Nothing here is a cache: what is free is available. */
+/* Today's figures in the form of Linux's /proc/meminfo. There is no cache, so free memory is all that is available. */
 static const struct archive_file *meminfo(void)
 {
     static char text[64];
@@ -45,7 +43,7 @@ static const struct archive_file *meminfo(void)
     return &file;
 }
 
-/* NULL: it may be a disk. */
+/* NULL: no file, but it may be a disk. */
 static const struct archive_file *find_file(const char *name)
 {
     static const struct archive_file folder = { .name = "", .folder = true }, empty = { .name = "" };
@@ -76,7 +74,7 @@ static int open_file(const struct archive_file *file, int mode, int *fd)
     return BSD_EMFILE;
 }
 
-/* A read-only disk says so here: the kernel then tries to open it to read. */
+/* Refuses to open a read-only disk for writing: the kernel then opens it for reading. */
 static int open_disk(const char *name, int mode, int *fd)
 {
     struct pv_disk_info info;
@@ -129,7 +127,7 @@ int rumpuser_getfileinfo(const char *name, uint64_t *size, int *type)
     return 0;
 }
 
-/* Files are read by this; disks never are. */
+/* Reads files only, never disks. */
 int rumpuser_iovread(int fd, struct rumpuser_iovec *iov, size_t count, int64_t offset, size_t *done)
 {
     const struct archive_file *file = file_of(fd);
@@ -164,8 +162,8 @@ int rumpuser_iovwrite(int fd, const struct rumpuser_iovec *iov, size_t count, in
 }
 
 /*
- * RUMPUSER_BIO_SYNC is on every write to a character device, as if each had to be on the
- * medium; who wants that asks for it (bio_flush, by fsync: disks.c).
+ * RUMPUSER_BIO_SYNC is ignored: the kernel sets it for every write to a character device. QEMU flushes by fsync()
+ * instead (rump-disk.c, bio_flush()).
  */
 void rumpuser_bio(int fd, int op, void *data, size_t size, int64_t offset, rump_biodone_fn done, void *arg)
 {

@@ -1,6 +1,6 @@
 /*
- * The rump kernel's locks and conditions (rumpuser.h). One CPU and no preemption: a state
- * changes under nobody's hands but where a thread sleeps.
+ * The rump kernel's locks and conditions (rumpuser.h). There is one CPU and no preemption, so other threads run only
+ * where a thread sleeps.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -8,7 +8,7 @@
 
 #include "host.h"
 
-/* Sleepers in the order of their coming. Zeroed: none. */
+/* Sleepers, first come first. Zeroed: none. */
 struct waiter { struct pv_thread *thread; struct waiter *next; bool queued; };
 struct waiters { struct waiter *first; };
 
@@ -28,8 +28,8 @@ static void leave(struct waiters *list, struct waiter *waiter)
 }
 
 /*
- * Until somebody wakes this list's first: true; or the time comes: false. deadline: a sooner time, which may
- * be set while the thread sleeps, if it is woken then; 0: none.
+ * Sleeps until woken as the first of the list (true) or until that time (false). *deadline, unless 0, is an earlier
+ * time; it may change during the sleep, if the thread is woken then.
  */
 static bool wait_before(struct waiters *list, uint64_t until, const uint64_t *deadline)
 {
@@ -70,7 +70,7 @@ static void wake_all(struct waiters *list)
         wake_first(list);
 }
 
-/* Without its locks the kernel cannot go on, and its interface has no error for it. */
+/* The kernel cannot go on without its locks, and the interface cannot return an error. */
 static void *need(void *p)
 {
     if (!p)
@@ -172,7 +172,7 @@ int rumpuser_rw_tryenter(int how, struct rumpuser_rw *lock)
     return 0;
 }
 
-/* A reader that was woken enters beside writers that still wait: it had its turn. */
+/* A reader that was woken enters even if writers still wait: otherwise it could wait for ever. */
 static void wait_turn(int how, struct rumpuser_rw *lock)
 {
     struct waiters *list = how == RUMPUSER_RW_WRITER ? &lock->writers : &lock->readers;
@@ -258,7 +258,10 @@ void rumpuser_cv_destroy(struct rumpuser_cv *cv)
     pv_free(cv);
 }
 
-/* A spin mutex is taken with the kernel's CPU in hand: its holder never sleeps (rumpuser(3)). */
+/*
+ * Takes the mutex and the kernel's CPU again. The CPU comes first for a spin mutex, whose holder never sleeps
+ * (rumpuser(3)).
+ */
 static void reenter(struct rumpuser_mtx *mutex, int locks)
 {
     int spin = RUMPUSER_MTX_KMUTEX | RUMPUSER_MTX_SPIN;
@@ -298,7 +301,7 @@ void rumpuser_cv_wait_nowrap(struct rumpuser_cv *cv, struct rumpuser_mtx *mutex)
     rumpuser_mutex_enter_nowrap(mutex);
 }
 
-/* The kernel counts in ticks of 10 ms; the thread may know the time better (poll-calls.c). */
+/* The kernel's timeout is in ticks of 10 ms; the thread's deadline may be more exact (poll-calls.c). */
 int rumpuser_cv_timedwait(struct rumpuser_cv *cv, struct rumpuser_mtx *mutex, int64_t sec, int64_t nsec)
 {
     uint64_t until = pv_clock() + (uint64_t)sec * PV_SECOND + (uint64_t)nsec;

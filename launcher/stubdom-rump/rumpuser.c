@@ -1,6 +1,5 @@
 /*
- * What the rump kernel asks of its host besides locks and files: memory, clock, threads, the
- * end (rumpuser.h).
+ * What the rump kernel needs of its host besides locks and files: memory, clock, threads, exit (rumpuser.h).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -44,13 +43,13 @@ int rumpuser_getparam(const char *name, void *value, size_t size)
         return give_number(value, size, 1);
     if (pv_streq(name, RUMPUSER_PARAM_HOSTNAME))
         return (size_t)pv_format(value, size, "stubdom") < size ? 0 : BSD_E2BIG;
-    /* It sizes its caches and pools by this; the rest is QEMU's. */
+    /* The kernel sizes its caches and pools by this. The rest of the memory is for QEMU. */
     if (pv_streq(name, "RUMP_MEMLIMIT"))
         return give_number(value, size, pv_pages_total() * PV_PAGE / 4);
     return BSD_ENOENT;
 }
 
-/* Nothing here can go on without random numbers: it keys its generator with them. */
+/* The kernel keys its generator with them, and cannot go on without. */
 int rumpuser_getrandom(void *to, size_t size, int flags, size_t *done)
 {
     int rc = pv_random(to, size);
@@ -63,7 +62,7 @@ int rumpuser_getrandom(void *to, size_t size, int flags, size_t *done)
 
 /* ---- memory ---- */
 
-/* What is aligned to more than a piece of the heap is whole pages; so is everything from a page on. */
+/* A piece of a page or more, or aligned to more than the heap aligns, is a run of whole pages. */
 int rumpuser_malloc(size_t size, int align, void **p)
 {
     size_t pages = (size + PV_PAGE - 1) / PV_PAGE;
@@ -80,7 +79,7 @@ void rumpuser_free(void *p, size_t size)
     pv_free(p);
 }
 
-/* For code that the kernel loads, and for a process's memory: there is neither. */
+/* For kernel modules and for memory of processes: neither exists here. */
 int rumpuser_anonmmap(void *where, size_t size, int align_bit, int exec, void **p)
 {
     return BSD_ENOSYS;
@@ -131,7 +130,7 @@ uint64_t bmk_platform_cpu_clock_monotonic(void)
 int rumpuser_thread_create(void *(*fn)(void *), void *arg, const char *name, int joinable, int priority,
                            int cpu, void **thread)
 {
-    /* The caller's functions end by rumpuser_thread_exit(), so the result's type is nothing. */
+    /* fn ends by rumpuser_thread_exit() and never returns, so the type of its result does not matter. */
     struct host_thread *new = host_thread_create(name, (void (*)(void *))(uintptr_t)fn, arg, STACK_PAGES, joinable);
 
     if (!new)

@@ -1,7 +1,6 @@
 /*
- * The rump kernel's hypercall interface, version 17, as far as it is a matter of names,
- * types and numbers (rumpuser(3); rump/rumpuser.h of a toolchain). Our own words of it, so
- * that the host can be compiled and tested without a toolchain; rumpuser-check.c
+ * The rump kernel's hypercall interface, version 17: its names, types and numbers (rumpuser(3); rump/rumpuser.h of a
+ * toolchain). It is written anew here so that the host can be compiled and tested without a toolchain. rumpuser-check.c
  * has the compiler compare the two.
  *
  * Results are 0 or NetBSD's error numbers.
@@ -21,7 +20,7 @@ struct rumpuser_mtx;
 struct rumpuser_rw;
 struct rumpuser_cv;
 
-/* What the host may call of the kernel. */
+/* The functions of the kernel that the host may call. */
 struct rumpuser_hyperup {
     void (*hyp_schedule)(void);
     void (*hyp_unschedule)(void);

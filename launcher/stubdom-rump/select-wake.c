@@ -1,8 +1,8 @@
 /*
- * Two threads that poll the same descriptor. When something happens to it, the rump kernel wakes all that sleep in
- * poll(), and until they run it holds them to be asleep still: l_mutex is what says so. Whatever happened to another
- * descriptor of one of them meanwhile woke it a second time, and took it off its queue twice, or ended the kernel by an
- * assertion in selnotify(). NetBSD proper gives a thread that is woken another l_mutex; so does this.
+ * Mends a bug of the rump kernel. Two threads poll the same descriptor. When it becomes ready, the kernel wakes both.
+ * But until they run, their l_mutex says that they still sleep. If another descriptor of one of them became ready
+ * meanwhile, the kernel woke that thread a second time: it took it off its queue twice, or failed an assertion in
+ * selnotify(). NetBSD proper gives a thread that is woken another l_mutex. So does this function.
  *
  * The linker has the call wrapped (--wrap). Source: sys/sleepq.h, sys/lwp.h of the toolchain.
  *
@@ -19,7 +19,7 @@ TAILQ_HEAD(sleepers, lwp);
 void __real_rumpns_sleepq_wake(struct sleepers *queue, const volatile void *channel, u_int expected, kmutex_t *lock);
 void __wrap_rumpns_sleepq_wake(struct sleepers *queue, const volatile void *channel, u_int expected, kmutex_t *lock);
 
-/* The caller has the kernel's CPU, and so the l_mutex that they will have, too. */
+/* The calling thread runs, so its l_mutex is the one that the woken threads must get. */
 void __wrap_rumpns_sleepq_wake(struct sleepers *queue, const volatile void *channel, u_int expected, kmutex_t *lock)
 {
     kmutex_t *running = rumpuser_curlwp()->l_mutex;

@@ -9,7 +9,7 @@
  */
 #include "host.h"
 
-/* Pieces of areas; what a partial munmap() leaves is pieces of the same area. */
+/* A piece of an area. A partial munmap() leaves several pieces of one area. */
 struct piece { uintptr_t first; size_t pages; enum space_kind kind; struct piece *next; };
 static struct piece *pieces; /* by address */
 
@@ -50,7 +50,7 @@ uintptr_t space_map(size_t pages, enum space_kind kind)
     return first;
 }
 
-/* No piece goes across va after this. */
+/* Splits the piece that va is within, so that one begins at va. */
 static int cut(uintptr_t va)
 {
     struct piece *piece = piece_of(va), *upper;
@@ -67,7 +67,7 @@ static int cut(uintptr_t va)
     return 0;
 }
 
-/* Whole pages, all within one area. */
+/* Are these whole pages, all within one area? */
 static bool valid(uintptr_t va, size_t pages, uintptr_t *area)
 {
     size_t count;
@@ -156,7 +156,7 @@ int space_remap(uintptr_t va, size_t pages, enum space_kind kind)
     return 0;
 }
 
-/* The page at `from`, if there is one; the tables for `to` are there. */
+/* Moves the page at `from`, if there is one. The page tables for `to` must exist. */
 static void move_page(uintptr_t from, uintptr_t to)
 {
     uint64_t frame;

@@ -1,6 +1,5 @@
 /*
- * From the layer's first thread to main(): the rump kernel, its C library, and the files that came
- * with the image.
+ * From the layer's first thread to main(): starts the rump kernel and its C library, and mounts the image's files.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -30,7 +29,7 @@
 int main(int argc, char **argv);
 void _libc_init(void);
 
-/* The C library's own, which its start-up code would fill in. */
+/* The C library's start-up code would set these. */
 extern char **environ;
 extern char *__progname;
 extern struct ps_strings *__ps_strings;
@@ -40,7 +39,7 @@ extern init_fn *const __init_array_start[], *const __init_array_end[];
 
 /* ---- the rump kernel ---- */
 
-/* What QEMU and the launcher keep in files: sockets, saved screens. */
+/* A memory file system for the files of QEMU and the launcher: sockets, saved screens. */
 static void mount_memory(void)
 {
     struct tmpfs_args args = { .ta_version = TMPFS_ARGS_VERSION, .ta_root_mode = 01777 };
@@ -52,8 +51,8 @@ static void mount_memory(void)
 }
 
 /*
- * QEMU's firmware and keymaps, read where they lie. By way of a link: the rump kernel takes what begins
- * with a published folder's name for that folder, and QEMU asks for qemu-firmware as well.
+ * QEMU's firmware and keymaps, read in place. They are published under another name, with a link to it: the rump kernel
+ * takes each path that begins with a published folder's name for that folder, and QEMU asks for qemu-firmware, too.
  */
 static void publish_archive(void)
 {
@@ -92,7 +91,7 @@ static void start_kernel(void)
 
 static void start_library(void)
 {
-    /* As a program finds it: behind its environment, the auxiliary vector. */
+    /* As a program finds it on its stack: arguments, environment, auxiliary vector. */
     static struct { char *argv, *env; AuxInfo aux[2]; } info;
     static struct ps_strings strings;
     static char *environment[] = { "PTHREAD_STACKSIZE=192", "TMPDIR=/tmp", NULL };
@@ -153,7 +152,7 @@ static void first_thread(void *arg)
            pv_pages_free() * PV_PAGE / 1024);
     if (rump_thread_start(run_pump, NULL) || start_thread(run_main, NULL, LAUNCHER_STACK))
         pv_panic("no memory for the launcher");
-    /* The C library takes it for the process's; it has nothing more to do. */
+    /* The C library takes this thread for the process's main one, so it must not end. It has nothing more to do. */
     for (;;)
         pv_sleep(PV_FOREVER);
 }

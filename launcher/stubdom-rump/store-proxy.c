@@ -1,7 +1,6 @@
 /*
- * xenstore for libxenstore, unchanged, over a socket where a xenstored's would be: one
- * client of the layer's for each connection. Requests are read by a thread of the
- * connection's; answers and events are written by the pump.
+ * xenstore for an unmodified libxenstore, through a socket at the path of xenstored's. Each connection is a client of
+ * the layer's. A thread of the connection reads requests; the pump writes answers and events.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -19,7 +18,7 @@
 #include "rump-threads.h"
 
 #define PATH "/tmp/xenstored"
-#define QUEUED_MAX (256U * 1024) /* events that libxenstore does not fetch */
+#define QUEUED_MAX (256U * 1024) /* answers and events that libxenstore has not read */
 
 struct answer { struct answer *next; size_t size; char bytes[]; };
 
@@ -29,10 +28,10 @@ struct connection {
     struct pump_job job;
     struct answer *first, **last;   /* to be written */
     size_t queued;
-    bool lost;                      /* an answer had no room: the client must not wait for it */
+    bool lost;                      /* an answer had no room: the connection must end, or its client waits for ever */
 };
 
-/* A callback of the layer's. */
+/* Called by the layer. */
 static void got(void *arg, const struct xsd_sockmsg *message, const void *body)
 {
     struct connection *connection = arg;
@@ -67,7 +66,7 @@ static struct answer *take_answer(struct connection *connection)
     return answer;
 }
 
-/* On the pump's thread. A connection that is shut down ends its reader, which ends the rest. */
+/* On the pump's thread. shutdown() ends the connection's reader, which frees the rest. */
 static void write_answers(struct pump_job *job)
 {
     struct connection *connection = (struct connection *)((char *)job - offsetof(struct connection, job));

@@ -1,16 +1,15 @@
 /*
  * Threads with errno and thread-local memory, on the layer's (host.h).
  *
- * Thread-local memory as the x86-64 ABI has it (variant II): the variables lie below what FS
- * points to, the copy of the linker's template ending there; image.lds pads it to
- * TLS_ALIGN, so that its size is a multiple. Above is NetBSD's struct tls_tcb.
+ * Thread-local memory follows the x86-64 ABI (variant II): FS points to the end of a copy of the linker's template, so
+ * the variables lie below. image.lds pads the template to a multiple of TLS_ALIGN. NetBSD's struct tls_tcb lies above.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "host.h"
 
 #define TLS_ALIGN 64
-/* The pointer to itself, which the ABI wants; the rest is libpthread's. */
+/* It begins with a pointer to itself, as the ABI wants. The rest is libpthread's. */
 #define TCB_SIZE 64
 
 extern char host_tls_begin[], host_tls_data_end[], host_tls_end[];
@@ -25,7 +24,7 @@ static size_t tls_size(void)
     return (size_t)(host_tls_end - host_tls_begin);
 }
 
-/* Pieces of the heap are aligned to 16: the block begins within one, which its last word finds. */
+/* The block is aligned within a piece of the heap, which is aligned to 16 only. Its last word points to the piece. */
 void *host_tcb_alloc(void)
 {
     char *piece = pv_alloc(tls_size() + TCB_SIZE + sizeof(void *) + TLS_ALIGN), *block, *tcb;
@@ -46,7 +45,7 @@ void host_tcb_free(void *tcb)
         pv_free(*(void **)((char *)tcb + TCB_SIZE));
 }
 
-/* ---- FS: an instruction where the CPU has one and Xen lets us, else a hypercall ---- */
+/* ---- FS: set by an instruction if the CPU has it and Xen allows it, else by a hypercall ---- */
 
 #define CR4_FSGSBASE (1UL << 16)
 
@@ -58,7 +57,7 @@ static bool fsgsbase_enable(void)
     __asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
     if (!(ebx & 1))
         return false;
-    /* Xen emulates both; what it does not allow stays clear. */
+    /* Xen emulates both instructions. It sets the bit only if the domain may have it. */
     __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
     __asm__ volatile("mov %0, %%cr4" : : "r"(cr4 | CR4_FSGSBASE));
     __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
@@ -78,7 +77,7 @@ static void use_tcb(void *tcb)
 
 /* ---- switching ---- */
 
-/* struct lwpctl: the CPU that it runs on, and how often it was given one (sys/lwpctl.h). */
+/* Fields of struct lwpctl: the CPU that the thread runs on, and how often it was scheduled (sys/lwpctl.h). */
 enum { LWPCTL_CURCPU, LWPCTL_COUNT };
 #define LWPCTL_NONE (-1)
 #define LWPCTL_EXITED (-2)
@@ -158,7 +157,7 @@ int host_thread_start(struct host_thread *thread, const char *name, void *stack,
     return 0;
 }
 
-/* From here to the end of the thread nothing touches its thread-local memory. */
+/* Frees what belongs to the thread. Nothing may use thread-local memory between this and the thread's end. */
 static void forget(struct host_thread *self)
 {
     *pv_thread_data(self->thread) = NULL;

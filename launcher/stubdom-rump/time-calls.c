@@ -1,5 +1,5 @@
 /*
- * Time to the nanosecond: calls that need no rump kernel, which counts in ticks of 10 ms (poll() does: poll-calls.c).
+ * Clock and sleep, exact and without the rump kernel, which counts in ticks of 10 ms. poll-calls.c has poll().
  *
  * The linker has nanosleep() wrapped (--wrap).
  *
@@ -34,7 +34,7 @@ int __wrap__sys___nanosleep50(const struct timespec *ts, struct timespec *left)
     return 0;
 }
 
-/* A trip through the rump kernel costs microseconds, and QEMU asks at each access to a port. */
+/* A call of the rump kernel takes microseconds, and QEMU reads the clock at each access to a port. */
 int __clock_gettime50(clockid_t clock, struct timespec *ts)
 {
     uint64_t now = pv_clock();

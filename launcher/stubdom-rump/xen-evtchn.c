@@ -1,5 +1,5 @@
 /*
- * libxenevtchn's handles (xen/backend.h). A port is masked from its event until the library unmasks it.
+ * libxenevtchn's handles (xen/backend.h). After an event a port stays masked until the library unmasks it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -17,12 +17,12 @@ struct evtchn {
     bool restricted;
     uint16_t domain;
     struct port *ports;
-    struct port *ready, **last_ready;  /* had an event that nobody has asked for yet */
+    struct port *ready, **last_ready;  /* ports whose event was not read yet */
 };
 
-/* ---- from Xen to who waits ---- */
+/* ---- from Xen to those who wait ---- */
 
-/* A callback of the layer's. */
+/* Called by the layer. */
 static void happened(void *arg, uint32_t number)
 {
     struct port *port = arg;
@@ -55,7 +55,7 @@ static short ready(const struct host_handle *handle)
     return ((const struct evtchn *)handle)->ready ? POLLIN | POLLRDNORM : 0;
 }
 
-/* The library reads a port at a time; it is masked. */
+/* The library reads one port at a time. The port stays masked. */
 static long read_port(struct host_handle *base, void *to, size_t size)
 {
     struct evtchn *handle = (struct evtchn *)base;
@@ -142,7 +142,7 @@ static struct port **find_port(struct evtchn *handle, uint32_t number)
     return at;
 }
 
-/* A port that belongs to the handle, or NULL with an error. */
+/* Allocates a port of this handle. NULL: *rc is the error. */
 static struct port *new_port(int fd, bool any_domain, uint32_t domain, long *rc)
 {
     struct evtchn *handle = find(fd);

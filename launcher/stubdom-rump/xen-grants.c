@@ -9,7 +9,7 @@
 #define COUNT_MAX 1024
 #define NONE UINT32_MAX
 
-/* What the peer is told at the end. */
+/* How the peer is told of the end: a byte is set to 0, an event is sent (NONE: not). */
 struct notice { uint32_t offset, port; };
 
 static void tell(const struct notice *notice, void *pages, uint32_t count)
@@ -25,9 +25,9 @@ static void tell(const struct notice *notice, void *pages, uint32_t count)
 
 struct share { struct share *next; int handle; char *pages; uint32_t count; struct notice notice; uint32_t refs[]; };
 static struct share *shares;
-static struct share *held; /* ended here; their peers still have pages mapped */
+static struct share *held; /* shares that have ended here, but whose peers still have pages mapped */
 
-/* Those among the first count that are still granted. True: nobody else has the pages any more. */
+/* Ends the grants of the first `count` pages. True: all have ended. */
 static bool take_back(struct share *share, uint32_t count)
 {
     bool free = true;
@@ -49,7 +49,7 @@ static bool free_if_possible(struct share *share)
     return true;
 }
 
-/* Peers let go some time after the end that they were told of. */
+/* Frees held shares whose peers have unmapped the pages meanwhile. */
 static void look_at_held(void)
 {
     for (struct share **at = &held; *at;) {
@@ -136,7 +136,7 @@ struct mapping { struct mapping *next; int handle; uintptr_t va; uint32_t count;
     uint32_t grants[]; };
 static struct mapping *mappings;
 
-/* The first count of them; address space that Xen still maps something at stays taken. */
+/* Unmaps the first `count` pages. If Xen refuses one, the address space stays in use. */
 static long undo(struct mapping *mapping, uint32_t count)
 {
     int rc = 0;
@@ -208,7 +208,7 @@ long host_xen_grants_unmap(void *where)
     return -PV_EINVAL;
 }
 
-/* ---- the end of a handle ---- */
+/* ---- closing a handle ---- */
 
 void host_xen_grants_close(int handle)
 {

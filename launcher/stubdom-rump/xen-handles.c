@@ -63,7 +63,7 @@ static bool may(int handle, uint16_t domain)
     return state == OPEN || (state == RESTRICTED && handles[index_of(handle)].domain == domain);
 }
 
-/* Nothing of a hypercall's says which domain it is about. */
+/* Restricted handles may make no hypercalls: one cannot tell which domain a hypercall is about. */
 long host_xen_hypercall(int handle, unsigned int op, const unsigned long args[5])
 {
     if (state_of(handle) != OPEN)
@@ -71,7 +71,7 @@ long host_xen_hypercall(int handle, unsigned int op, const unsigned long args[5]
     return pv_hypercall(op, args[0], args[1], args[2], args[3], args[4]);
 }
 
-/* Xen copies to and from these, and does not fault pages in. */
+/* Allocates the buffer's pages: Xen copies to and from them, and cannot fault them in. */
 static int back_buffer(const struct host_xen_buffer *buffer)
 {
     uintptr_t first = (uintptr_t)buffer->p & ~(PV_PAGE - 1), end = (uintptr_t)buffer->p + buffer->size;
@@ -132,7 +132,7 @@ long host_xen_unmap(void *where, size_t count)
     return space_unmap((uintptr_t)where, count);
 }
 
-/* compat/context.c: the part of a coroutine's stack that it will use. */
+/* For compat/context.c: allocates the part of a stack that the coroutine will use. */
 void host_stack_prepare(void *stack, size_t size, size_t depth);
 
 void host_stack_prepare(void *stack, size_t size, size_t depth)
