@@ -17,7 +17,7 @@
 /* A mount of its own: the root file system may take half of the memory at most. */
 #define FOLDER "/run/files"
 
-/* With what the page cache would give back. */
+/* MemAvailable: includes what the page cache would give back. */
 uint64_t linux_memory_available(struct platform *base)
 {
     char text[1024] = "";
@@ -58,7 +58,7 @@ int linux_file_create(struct platform *base, unsigned int n, uint64_t bytes, cha
     return fd < 0 ? -errno : 0;
 }
 
-/* Pieces are large: opening the file for each costs nothing. */
+/* Opens the file for each piece: the pieces are large, so this costs little. */
 int linux_file_write(struct platform *base, unsigned int n, const void *bytes, size_t size)
 {
     cleanup_close int fd = -1;
@@ -88,7 +88,7 @@ void linux_files_remove(struct platform *base)
         if (unlink(path) < 0 && errno != ENOENT)
             log_warning("cannot remove %s: %s", path, strerror(errno));
     }
-    /* QEMU's mapping of a ramdisk keeps the rest of it alive. */
+    /* A lazy unmount: QEMU may still have a ramdisk mapped, whose memory stays as long as that. */
     if (umount2(FOLDER, MNT_DETACH) < 0 || rmdir(FOLDER) < 0)
         log_warning("cannot remove %s: %s", FOLDER, strerror(errno));
     log_debug("boot files removed: %llu KiB of memory are available, %llu before",

@@ -1,8 +1,7 @@
 /*
- * Joins a vif of the stub domain to QEMU: what QEMU writes to a tap leaves by the vif's
- * ethN if the firewall passes it, what arrives at ethN goes to the tap. Nothing else
- * connects the two, so that without the firewall's program there is no way out. No
- * address, no script.
+ * Joins a vif of the stub domain to QEMU: a frame that QEMU writes to a tap leaves by the vif's ethN if the firewall
+ * passes it, and a frame that arrives at ethN goes to the tap. Only the rules with the firewall's program connect the
+ * two, so no frame can pass without it. Neither interface has an address.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -53,8 +52,8 @@ static int find_index(int sock, const char *prefix, unsigned int n, int *index)
 }
 
 /*
- * Which ethN has this address? Names follow the order of probing, which is not that
- * of the device numbers. Two vifs with one address get one ethN each.
+ * Which ethN has this address? The N follows the order of probing, not the vif's device number. Two vifs may have the
+ * same address; each gets an ethN of its own.
  */
 static int find_vif(struct linux_platform *platform, int sock, const uint8_t *mac, unsigned int *vif)
 {

@@ -1,11 +1,11 @@
 /*
- * The broker of PCI passthrough: QEMU is restricted to its guest and has no privileges here, so it asks us, by one
- * socket, for what it needs for the devices that the toolstack has given to this domain (pci-wire.h). Each
- * request is about one device, and is refused unless what it names is that device's own: frames and
- * ports its resources', interrupts those that were mapped for it. It is always for our guest.
+ * The broker of PCI passthrough. QEMU is restricted to its guest and has no privileges here. What it needs for the
+ * devices that the toolstack has given to this domain it asks of us, through a socket (pci-wire.h). Each request names
+ * one device. It is refused unless all that it names belongs to that device: frames and ports must be in its resources,
+ * interrupts must have been mapped for it. Requests can only be for our guest.
  *
- * QEMU may have been taken over. What it can do by this with a device that its guest has anyway is no more than
- * the guest can; Xen and dom0's backend check again whatever we pass on.
+ * QEMU may have been taken over. With a device that its guest has anyway it can do no more through the broker than the
+ * guest can. Xen and dom0's backend check again what we pass on.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -31,7 +31,7 @@ struct slot {
     bool used;
     struct pci_address address;
     struct pci_device device;
-    uint8_t pirqs[MAX_PIRQS / 8]; /* those that were mapped for it */
+    uint8_t pirqs[MAX_PIRQS / 8]; /* pirqs that were mapped for the device, a bit each */
 };
 
 static struct broker {
@@ -39,12 +39,12 @@ static struct broker {
     struct loop_fd socket;
     struct pci_xen xen;
     struct slot slots[MAX_DEVICES];
-    struct pci_request request; /* that waits for its device */
+    struct pci_request request; /* waits until the kernel has found its device */
     struct loop_timer look_again;
     unsigned int looks;
 } broker;
 
-/* What an operation answers with; fd is closed when it was sent. */
+/* The answer to a request. fd, unless -1, is closed after it was sent. */
 struct answer {
     struct pci_reply reply;
     int fd;
@@ -76,7 +76,7 @@ static bool has_pirq(const struct slot *slot, uint64_t pirq)
     return pirq < MAX_PIRQS && slot->pirqs[pirq / 8] & 1 << pirq % 8;
 }
 
-/* Devices may share one of INTx's. */
+/* Devices may share the pirq of an INTx. */
 static bool others_have_pirq(const struct slot *slot, uint64_t pirq)
 {
     for (size_t i = 0; i < ARRAY_SIZE(broker.slots); i++)
@@ -100,7 +100,7 @@ static void forget_pirq(struct slot *slot, uint64_t pirq)
     slot->pirqs[pirq / 8] &= ~(1 << pirq % 8);
 }
 
-/* -------- the operations: what the reply's value is to be, or -errno -------- */
+/* -------- the operations: each returns the reply's value, or -errno -------- */
 
 static int op_close(struct slot *slot, const uint64_t args[4], struct answer *answer)
 {
@@ -117,7 +117,7 @@ static int op_open_bar(struct slot *slot, const uint64_t args[4], struct answer 
     return MIN(answer->fd, 0);
 }
 
-/* Nobody has that many frames of address space; so nothing below wraps. */
+/* No frame number is that large. So the sums below cannot overflow. */
 static bool is_frame_range(uint64_t first, uint64_t count)
 {
     return count && first < 1ULL << 40 && count < 1ULL << 40;
@@ -261,7 +261,7 @@ static int open_device(const struct pci_address *address, struct answer *answer)
 
 static void send_answer(const struct answer *answer)
 {
-    /* It waits for each answer before it asks again; if it does not, it loses some. */
+    /* QEMU waits for each answer before it asks again. If it does not, an answer may be lost. */
     int rc = fd_send(broker.socket.fd, &answer->reply, sizeof(answer->reply), answer->fd,
                      MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -350,7 +350,7 @@ bool linux_pci_possible(void)
     return access("/proc/bus/pci", F_OK) == 0;
 }
 
-/* libxl adds devices by the monitor, and does not know of the broker: QEMU's default for each of them. */
+/* libxl adds devices through QEMU's monitor, and does not know of the broker. So -global tells each device of it. */
 static void tell_qemu(struct linux_platform *platform, int fd)
 {
     static char option[64];

@@ -1,5 +1,5 @@
 /*
- * Linux's consoles, disks, hotplug events, and ends (platform.h).
+ * Linux's consoles, disks, hotplug events, and the end of the domain (platform.h).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -33,7 +33,7 @@ int linux_pass_fd(struct linux_platform *platform, int fd)
     return 0;
 }
 
-/* hvc drivers come up when their backend connects; before, open() says ENODEV or ENXIO. */
+/* An hvc device works when its backend has connected. Before, open() fails with ENODEV or ENXIO. */
 static int not_there_yet(int error)
 {
     return error == ENOENT || error == ENODEV || error == ENXIO ? -EAGAIN : -error;
@@ -98,7 +98,7 @@ static int disk_open(struct platform *base, int disk, int *fd)
     return *fd < 0 ? not_there_yet(errno) : 0;
 }
 
-/* Gives dom0 a moment to take the last lines; not more, it may have stopped reading. */
+/* Waits a moment, so that dom0 can take the last lines. Not longer: dom0 may have stopped reading. */
 static void drain_console(int fd)
 {
     for (int i = 0, left; i < 50 && fd >= 0 && !ioctl(fd, TIOCOUTQ, &left) && left; i++)
@@ -108,13 +108,13 @@ static void drain_console(int fd)
 static void power_off(struct platform *base)
 {
     drain_console(of(base)->console_fd);
-    /* Xen hears "power off"; RB_POWER_OFF would come to the same, but only after a warning. */
+    /* To Xen this is a power-off. RB_POWER_OFF is the same, but the kernel prints a warning before. */
     reboot(RB_HALT_SYSTEM);
     for (;;)
         pause();
 }
 
-/* Their content does not matter: whatever is waited for is looked at again. */
+/* What the events say does not matter: the core looks again at what it waits for. */
 static void uevent_arrived(void *data, short revents)
 {
     struct linux_platform *platform = data;
@@ -178,7 +178,7 @@ int linux_platform_init(struct linux_platform *platform, struct loop *loop, int 
     platform->console_fd = console_fd;
     rc = open_uevents(platform);
     if (rc)
-        log_warning("no hotplug events: %s", strerror(-rc)); /* the core looks by itself, too */
+        log_warning("no hotplug events: %s", strerror(-rc)); /* the core also looks now and then */
     rc = linux_pci_init(platform);
     if (rc)
         log_error("PCI passthrough: %s", strerror(-rc));

@@ -1,5 +1,5 @@
 /*
- * What Linux leaves to PID 1: file systems, and one setting.
+ * What PID 1 must do on Linux: mount file systems, and change one setting.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -19,7 +19,7 @@ const int linux_memory_signal = SIGKILL;
 static void mount_one(const char *type, const char *where, unsigned long flags)
 {
     mkdir(where, 0755);
-    /* EBUSY: the kernel mounted it already (devtmpfs, by its own configuration). */
+    /* EBUSY: the kernel has mounted it already (CONFIG_DEVTMPFS_MOUNT). */
     if (mount(type, where, type, flags, NULL) < 0 && errno != EBUSY)
         log_error("cannot mount %s at %s: %s", type, where, strerror(errno));
 }
@@ -37,7 +37,7 @@ void linux_prepare(int *console)
     mount_one("devtmpfs", "/dev", MS_NOSUID | MS_NOEXEC);
     *console = open(LINUX_CONSOLE, O_RDWR | O_NOCTTY | O_CLOEXEC);
     mount_one("proc", "/proc", MS_NOSUID | MS_NOEXEC | MS_NODEV);
-    /* What the broker reads and opens there is not for QEMU itself. */
+    /* For the broker only: QEMU cannot look into it. */
     if (linux_pci_possible()) {
         mount_one("sysfs", "/sys", MS_NOSUID | MS_NOEXEC | MS_NODEV);
         if (chmod("/sys", 0700) < 0)

@@ -25,7 +25,7 @@ static void read_output(struct linux_platform *platform)
     char bytes[1024];
     ssize_t got;
 
-    /* Not until the pipe is empty: a QEMU that never stops talking must not keep us here. */
+    /* Reads once, not until the pipe is empty: a QEMU that never stops writing must not keep us here. */
     got = read(platform->output.fd, bytes, sizeof(bytes));
     if (got > 0) {
         device_model_qemu_said(platform->base.model, bytes, got);
@@ -50,7 +50,7 @@ static void reap(void *data, short revents)
 
     if (read(platform->child_signal.fd, &info, sizeof(info)) < 0)
         return;
-    /* As PID 1 we get every orphan; one signal may stand for several children. */
+    /* PID 1 is the parent of all orphans, and one SIGCHLD may stand for several children. */
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         struct qemu_end end = { .signalled = WIFSIGNALED(status) };
 
@@ -58,7 +58,7 @@ static void reap(void *data, short revents)
             continue;
         end.code = end.signalled ? WTERMSIG(status) : WEXITSTATUS(status);
         platform->qemu_pid = 0;
-        /* What it said last is still in the pipe (which holds 64 KiB at most). */
+        /* QEMU's last output is still in the pipe, which holds at most 64 KiB. */
         for (int i = 0; i < 64 && platform->output.fd >= 0; i++)
             read_output(platform);
         device_model_qemu_ended(platform->base.model, &end);
@@ -83,7 +83,7 @@ int linux_qemu_init(struct linux_platform *platform)
     return loop_add_fd(platform->loop, &platform->child_signal);
 }
 
-/* In the child. What goes wrong is said on the pipe, in QEMU's place. */
+/* In the child. Errors go to the pipe, like QEMU's output. */
 static void run_qemu(struct linux_platform *platform, char *const argv[], int output, int sandbox)
 {
     static char *const environment[] = { "PATH=/usr/bin", NULL };
@@ -94,7 +94,7 @@ static void run_qemu(struct linux_platform *platform, char *const argv[], int ou
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (dup2(null, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
         _exit(126);
-    /* Everything of ours closes at exec, whatever library opened it, but what is passed. */
+    /* All descriptors close at exec, also those that libraries opened, except those that QEMU inherits. */
     syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
     for (unsigned int i = 0; i < platform->passed_count; i++)
         fcntl(platform->passed_fds[i], F_SETFD, 0);
@@ -108,7 +108,7 @@ static void run_qemu(struct linux_platform *platform, char *const argv[], int ou
     _exit(127);
 }
 
-/* What QEMU opens by itself. Its disks and consoles were given to it as they came up. */
+/* Gives QEMU the devices that it opens itself. Disks and consoles were given to it when they appeared. */
 static void give_devices(void)
 {
     static const char *const paths[] = {
@@ -151,8 +151,7 @@ int linux_qemu_start(struct platform *base, char *const argv[])
 }
 
 /*
- * QEMU has its Xen handles open: nobody needs to open these again, nor to write to the
- * root file system.
+ * QEMU has its Xen handles open now. So nobody needs to open these devices again, or to write to the root file system.
  */
 int linux_qemu_confine(struct platform *base)
 {

@@ -1,10 +1,10 @@
 /*
- * What QEMU may do: nothing as root, no new privileges, no capabilities, and no other system calls than those that its
- * code is known to make. A guest that takes QEMU over shall be able to do little with it.
+ * Confines QEMU, so that a guest that takes it over can do little: it is not root, gets no new privileges, has no
+ * capabilities, and can make only those system calls that its code is known to make.
  *
  * A call that is not in the list gets ENOSYS, and the log names it, once: it is a sign of an attack, or of a QEMU with
- * new code. The kernel asks us about each (seccomp_unotify(2)), by a descriptor that the child sends before it becomes
- * QEMU.
+ * new code. The kernel asks us about each such call (seccomp_unotify(2)), through a descriptor that the child sends
+ * before it becomes QEMU.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -24,7 +24,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-/* clone() has a condition of its own. */
+/* clone() has a rule of its own below. */
 #define REFUSED(call)
 #define ALLOWED(call) SYS_##call,
 static const int allowed[] = {
@@ -35,16 +35,16 @@ static const int allowed[] = {
 
 #define X32_BIT 0x40000000
 
-/* The descriptor by which we are asked, or -errno. */
+/* The descriptor through which the kernel asks, or -errno. */
 static int install_filter(void)
 {
     struct syscall_filter filter;
 
     syscall_filter_begin(&filter);
-    /* x32 calls have other numbers for the same things. */
+    /* x32 calls are the same calls with other numbers. */
     syscall_filter_jump(&filter, BPF_JGE, X32_BIT, 0, 1);
     syscall_filter_return(&filter, SECCOMP_RET_KILL_PROCESS);
-    /* Flags and all are below 32 bits; a process has no CLONE_THREAD. */
+    /* Only threads are allowed. All flags are in the lower 32 bits; without CLONE_THREAD it would be a process. */
     syscall_filter_jump(&filter, BPF_JEQ, SYS_clone, 0, 4);
     syscall_filter_load(&filter, SYSCALL_FILTER_ARG(0));
     syscall_filter_jump(&filter, BPF_JSET, CLONE_THREAD, 0, 1);
@@ -83,7 +83,7 @@ static void stop_watching(struct linux_platform *platform)
     platform->refusals.fd = -1;
 }
 
-/* A call that was refused. QEMU, or who took it over, says which: once a number is enough. */
+/* Logs a call that was refused, each number once: QEMU may have been taken over, and must not flood the log. */
 static void refuse(void *data, short revents)
 {
     struct linux_platform *platform = data;
@@ -92,7 +92,7 @@ static void refuse(void *data, short revents)
     unsigned int n;
 
     if (!(revents & POLLIN)) {
-        stop_watching(platform); /* QEMU is gone */
+        stop_watching(platform); /* QEMU has ended */
         return;
     }
     if (ioctl(platform->refusals.fd, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
@@ -106,7 +106,7 @@ static void refuse(void *data, short revents)
     log_warning("QEMU has made system call %d, which is not one of its own; refused", call.data.nr);
 }
 
-/* The child has sent the descriptor, or has ended without. */
+/* The child has sent the descriptor, or has ended before. */
 static void take_listener(void *data, short revents)
 {
     struct linux_platform *platform = data;

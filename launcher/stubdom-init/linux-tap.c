@@ -16,9 +16,9 @@
 #include <sys/ioctl.h>
 
 /*
- * The header for offloads (IFF_VNET_HDR) is for virtio-net. Its writer says where the kernel
- * shall write a checksum: both our kernels do that before the firewall looks
- * (kernel-config/patches/0007; xen-layer/tap-frame.c), else it could be in an address.
+ * The header for offloads (IFF_VNET_HDR) is for virtio-net. In it the writer says where the kernel must write a
+ * checksum, which could be in the middle of an address. Both our kernels write it before the firewall looks at the
+ * frame (kernel-config/patches/0007; xen-layer/tap-frame.c).
  */
 int linux_tap_open(unsigned int devid)
 {

@@ -1,9 +1,9 @@
 /*
  * Linux's traffic control by rtnetlink (linux-tc.h).
  *
- * Three kinds of messages, each a few attributes, and one number in the answer. Hence no
- * libmnl: it is 9 KB and one more package to fetch and build; what would be used of it
- * is put() and nest() below. The unit test reads the messages back with libmnl.
+ * There are three kinds of messages, each with a few attributes, and the answer is one number. libmnl is not used: it
+ * is 9 KB, and one more package to fetch and build. put() and begin() below do what it would be used for. The unit test
+ * reads the messages back with libmnl.
  *
  * Sources: linux/rtnetlink.h, linux/pkt_cls.h, linux/tc_act/tc_mirred.h.
  *
@@ -48,7 +48,7 @@ static void put_text(struct request *request, unsigned short type, const char *t
     put(request, type, text, strlen(text) + 1);
 }
 
-/* What is put until end() is inside. */
+/* Begins a nested attribute: what is put until end() is inside. */
 static struct rtattr *begin(struct request *request, unsigned short type)
 {
     return put(request, type, NULL, 0);
@@ -70,7 +70,9 @@ static void init(struct request *request, unsigned short type, int ifindex, cons
     put_text(request, TCA_KIND, kind);
 }
 
-/* The kernel answers in the call itself; of a refused message only the head matters. */
+/*
+ * Sends the request and reads the answer, which the kernel has ready at once. Of a long answer only the head matters.
+ */
 static int ask(int netlink, const struct request *request)
 {
     struct {
@@ -89,7 +91,7 @@ static int ask(int netlink, const struct request *request)
     return answer.error.error;
 }
 
-/* Where filters on what an interface receives are hung up. */
+/* Adds the qdisc that carries filters for frames which the interface receives. */
 static int add_hook(int netlink, int ifindex)
 {
     struct request request;
@@ -128,7 +130,9 @@ static void put_redirect(struct request *request, int to)
     end(request, actions);
 }
 
-/* Frames that the program passes leave by another interface; to 0: go their way (TC_ACT_OK, without an action). */
+/*
+ * Frames that the program passes leave by the interface `to`. to 0: they go on as usual (TC_ACT_OK, without an action).
+ */
 static int add_pass(int netlink, int from, const struct frame_filter *filter, int to)
 {
     struct request request;
@@ -143,7 +147,7 @@ static int add_pass(int netlink, int from, const struct frame_filter *filter, in
     return ask(netlink, &request);
 }
 
-/* All others end here. The program's result is the verdict itself. */
+/* Drops all other frames. This program's result is the verdict itself. */
 static int add_drop(int netlink, int from)
 {
     static const struct frame_filter verdict = { .insns = { { .code = 0x06, .k = TC_ACT_SHOT } }, .count = 1 };
@@ -159,7 +163,10 @@ static int add_drop(int netlink, int from)
     return ask(netlink, &request);
 }
 
-/* hooked: somebody may have been here before. The drop is there before anything passes. */
+/*
+ * hooked: the qdisc may exist already. The drop is installed first, so that no frame passes before the rules are
+ * complete.
+ */
 static int install(int from, const struct frame_filter *filter, int to, bool hooked)
 {
     cleanup_close int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);

@@ -10,15 +10,15 @@
 #include "frame-filter.h"
 
 /*
- * What arrives at the interface `from`, and passes the program, leaves by `to`; everything else is dropped.
- * Both by their index; `from` must not have been given one before. 0, or the kernel's -errno.
+ * Frames that arrive at the interface `from` and pass the program leave by `to`; all others are dropped. Both are
+ * indices. `from` must have no such rule yet. 0, or the kernel's -errno.
  */
 int linux_tc_connect(int from, const struct frame_filter *filter, int to);
 
 /*
- * What arrives at the interface, and passes the program, goes its way; everything else is dropped there.
- * The kernel takes the rules away with the interface. Somebody else's filters may hang there already, but
- * not with our priorities, 1 and 2. 0, or the kernel's -errno: then the caller must not set the interface up.
+ * Frames that arrive at the interface and pass the program go on as usual; all others are dropped there. The kernel
+ * removes the rules together with the interface. Others may have installed filters there, but not with our priorities,
+ * 1 and 2. 0, or the kernel's -errno: then the caller must not set the interface up.
  */
 int linux_tc_guard(int interface, const struct frame_filter *filter);
 

@@ -20,7 +20,7 @@
 /* QEMU runs as this user and group: numbers only, the image has no passwd. */
 #define QEMU_UID 100
 
-/* More than there are system calls. */
+/* Above the highest number of a system call. */
 #define LINUX_CALLS 512
 
 #define LINUX_MAX_PASSED_FDS (DM_MAX_NICS + 4)
@@ -31,7 +31,7 @@ struct linux_platform {
     pid_t qemu_pid;       /* 0: not running */
     struct loop_fd output, child_signal, uevents;
     struct loop_fd refusals;   /* of system calls */
-    bool refused[LINUX_CALLS]; /* which have been logged, by number */
+    bool refused[LINUX_CALLS]; /* by number: true if it was logged */
     /* What QEMU inherits; closed here once it runs. */
     int passed_fds[LINUX_MAX_PASSED_FDS];
     unsigned int passed_count;
@@ -39,22 +39,22 @@ struct linux_platform {
     int console_fd;
 };
 
-/* dom0 has connected it before the kernel starts: the log. */
+/* The log's console: dom0 has connected it before the kernel starts. */
 #define LINUX_CONSOLE "/dev/hvc0"
 
 /*
- * linux-prepare.c, micro-prepare.c: makes the file system what all others here expect. *console
- * is the console as soon as it is open, for what is logged meanwhile; or stays -1.
+ * linux-prepare.c, micro-prepare.c: mounts what all other files here expect. *console is set as soon as the console is
+ * open, so that later steps can log; it stays -1 if there is none.
  */
 void linux_prepare(int *console);
-/* Of the same files: the platform's least_memory and memory_signal. */
+/* In the same files: the platform's least_memory and memory_signal. */
 extern const unsigned int linux_least_memory;
 extern const int linux_memory_signal;
 
 /* linux-platform.c. 0 or -errno, logged. */
 int linux_platform_init(struct linux_platform *platform, struct loop *loop, int console_fd);
 
-/* Makes fd one of those that QEMU inherits, by the same number; takes it over. 0 or -ENOSPC. */
+/* QEMU will inherit fd, with the same number. Takes fd over. 0 or -ENOSPC. */
 int linux_pass_fd(struct linux_platform *platform, int fd);
 
 /* linux-nic.c, micro-nic.c: the operation of platform.h. */
@@ -63,12 +63,12 @@ int linux_nic_attach(struct platform *base, unsigned int devid,
 
 /* linux-tap.c: a new tap for NIC devid; its descriptor, or -errno. */
 int linux_tap_open(unsigned int devid);
-/* QEMU gets it; backend is what -netdev says of it. Takes *tap over (it becomes -1) when it succeeds. */
+/* Gives the tap to QEMU; backend is set to what -netdev needs. Takes *tap over (it becomes -1) if it succeeds. */
 int linux_tap_pass(struct linux_platform *platform, int *tap, char *backend, size_t size);
 /* The program, or one that passes all when the firewall is off. tag_aside: as in frame_filter_build(). */
 int linux_firewall_build(const struct platform *base, const struct frame_filter_rules *rules, bool tag_aside,
                          struct frame_filter *firewall);
-/* For the log. */
+/* Logs it. */
 const char *linux_firewall_kind(const struct platform *base, const struct frame_filter_rules *rules);
 
 /* linux-files.c: operations of platform.h. */
@@ -85,13 +85,13 @@ int linux_qemu_connect(struct platform *base, enum qemu_socket which);
 
 /* linux-pci.c, micro-pci.c: the broker's socket, if this kernel has PCI. 0 or -errno. */
 int linux_pci_init(struct linux_platform *platform);
-/* linux-pci.c: whether it has. */
+/* linux-pci.c: whether this kernel has PCI. */
 bool linux_pci_possible(void);
 
 /*
- * linux-sandbox.c, micro-sandbox.c: what QEMU may do. The first in the parent, before fork(): *socket is for the
- * second, in the child, between fork() and execve(), and to be closed in the parent (-1: there is none). 0 or
- * -errno.
+ * linux-sandbox.c, micro-sandbox.c: confine QEMU. The first is called in the parent, before fork(). The second is
+ * called in the child, between fork() and execve(), with *socket, which the parent must close after fork() (-1: there
+ * is none). 0 or -errno.
  */
 int linux_sandbox_prepare(struct linux_platform *platform, int *socket);
 int linux_sandbox_enter(int socket);

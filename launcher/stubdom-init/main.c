@@ -43,7 +43,7 @@ static void print_line(void *data, enum log_level level, const char *line)
         return;
     len = snprintf(text, sizeof(text), "[%5d.%03d] stubdom: %s%s\n", (int)(now / 1000),
                    (int)(now % 1000), words[level], line);
-    /* Nothing can be done about a log that does not take the line. */
+    /* Errors are ignored: there is nobody to tell. */
     if (console >= 0 && write(console, text, len) < 0)
         return;
 }
@@ -65,7 +65,7 @@ static void read_command_line(void)
 
 static void power_off(void)
 {
-    reboot(RB_HALT_SYSTEM); /* to Xen, this is "power off" */
+    reboot(RB_HALT_SYSTEM); /* to Xen this is a power-off */
     for (;;)
         pause();
 }

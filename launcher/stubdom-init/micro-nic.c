@@ -1,7 +1,7 @@
 /*
- * Joins a vif of the stub domain to QEMU on the micro kernel, which does it in one step: what
- * QEMU writes to a tap passes the firewall's program and leaves by the vif, what arrives there can
- * be read from the tap. The kernel finds the vif by the device number.
+ * Joins a vif of the stub domain to QEMU on the micro kernel, by one ioctl: a frame that QEMU writes to a tap passes
+ * the firewall's program and leaves by the vif; a frame that arrives there can be read from the tap. The kernel finds
+ * the vif by the device number.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,6 +1,6 @@
 /*
- * What the micro kernel leaves to PID 1: nothing. It has /dev and /proc from the start and
- * unpacks the whole image, and it counts the memory that is touched, not what is reserved.
+ * On the micro kernel PID 1 has nothing to prepare. The kernel has /dev and /proc from the start, unpacks the whole
+ * image, and always overcommits memory.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

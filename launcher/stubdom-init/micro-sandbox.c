@@ -1,9 +1,7 @@
 /*
- * What QEMU may do on the micro kernel: nothing as root. There are no capabilities, no bounding
- * set and no seccomp filter to drop, because there is nothing that they would take away: the
- * kernel has the system calls of its table (stubdom-micro/syscalls.def) and no others, no
- * program gets more rights by exec, and what is left to user 0 are the devices whose owner is
- * user 0.
+ * Confines QEMU on the micro kernel: it is not root. That kernel has no capabilities and no seccomp, because they would
+ * take nothing away: it has only the system calls of its table (stubdom-micro/syscalls.def), no program gains rights by
+ * exec, and root's only privilege is the devices that it owns.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

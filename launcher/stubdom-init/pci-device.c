@@ -54,7 +54,7 @@ static int read_address(struct xs_handle *xs, const char *folder, const char *ki
     return rc ? rc : parse_address(text, address);
 }
 
-/* By which name this domain's kernel knows it: the backend, which is dom0's, says so. */
+/* The address that this domain's kernel has for the device. dom0's backend writes it to xenstore. */
 static int find_local(struct xs_handle *xs, const struct pci_address *wanted, struct pci_address *local)
 {
     char path[XENSTORE_PATH_MAX];
@@ -69,7 +69,7 @@ static int find_local(struct xs_handle *xs, const struct pci_address *wanted, st
     for (unsigned int n = 0; !rc && n < count; n++) {
         struct pci_address address;
 
-        /* One that was detached has left a gap. */
+        /* The numbers have gaps where devices were detached. */
         if (read_address(xs, backend, "dev", n, &address) || memcmp(&address, wanted, sizeof(address)))
             continue;
         rc = read_address(xs, backend, "vdev", n, local);
@@ -78,7 +78,7 @@ static int find_local(struct xs_handle *xs, const struct pci_address *wanted, st
     return rc ? rc : -ENOENT;
 }
 
-/* A small file of sysfs as text. */
+/* Reads a small file of sysfs as text. */
 static int read_file(const struct pci_device *device, const char *name, char *text, size_t size)
 {
     char path[sizeof(device->folder) + 32];

@@ -1,6 +1,6 @@
 /*
- * A device that the toolstack has given to this domain for its guest: found by the machine's name for it, read from
- * what Linux knows of it.
+ * A device that the toolstack has given to this domain for its guest: it is found by its address on the machine;
+ * Linux's sysfs has the rest.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -19,7 +19,7 @@ struct pci_device {
     struct pci_reply facts; /* as QEMU gets them */
 };
 
-/* The machine's name, as xl writes it. */
+/* The address on the machine, as xl writes it. */
 void pci_address_format(const struct pci_address *address, char text[PCI_ADDRESS_MAX]);
 
 /*
@@ -32,7 +32,7 @@ int pci_device_find(struct pci_device *device, struct xs_handle *xs, const struc
 int pci_device_open_config(const struct pci_device *device);
 int pci_device_open_bar(const struct pci_device *device, unsigned int bar);
 
-/* Are all these frames (ports) within one of its resources, which take whole pages? */
+/* Are all these frames (ports) within one of its resources? A resource takes whole pages. */
 bool pci_device_has_frames(const struct pci_device *device, uint64_t first, uint64_t count);
 bool pci_device_has_ports(const struct pci_device *device, uint64_t first, uint64_t count);
 /* Does one of its memory BARs begin there? */

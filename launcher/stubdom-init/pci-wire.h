@@ -1,6 +1,6 @@
 /*
- * What QEMU asks of us for the devices that are passed through, and what we answer: one record each way, of
- * fixed size, by a SOCK_SEQPACKET socket. Numbers are the machine's own.
+ * QEMU's requests for devices that are passed through, and our replies: records of fixed size on a SOCK_SEQPACKET
+ * socket. Numbers are in the machine's byte order.
  *
  * Source: qemu/patches/qemu/0016-xen-pci-passthrough-by-a-broker.patch, which has the same in xen_pt_broker.h.
  *
@@ -32,7 +32,7 @@ enum pci_op {
     PCI_OP_COUNT
 };
 
-/* The machine's name for a device. */
+/* A device's address on the machine. */
 struct pci_address {
     uint16_t domain;
     uint8_t bus;

@@ -44,7 +44,10 @@ static int make_domctl(struct pci_xen *xen, unsigned int guest, uint32_t command
     return make_call(xen, __HYPERVISOR_domctl, 0, domctl, sizeof(*domctl));
 }
 
-/* Asked to unbind an interrupt that nobody has: only a wrong version is -EACCES. */
+/*
+ * Tries each version with a harmless call, which unbinds an interrupt that is not bound: only a wrong version makes it
+ * -EACCES.
+ */
 static int find_version(struct pci_xen *xen, unsigned int guest)
 {
     for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
@@ -70,7 +73,7 @@ void pci_xen_dispose(struct pci_xen *xen)
     xen->call = NULL;
 }
 
-/* Xen does a part of it at a time and then says how much. */
+/* Xen may do only a part in one call, and returns how much. */
 static int map_all(struct pci_xen *xen, unsigned int guest, uint64_t gfn, uint64_t mfn, uint64_t count, bool add)
 {
     for (uint64_t done = 0; done < count;) {

@@ -1,9 +1,9 @@
 /*
  * The hypercalls for a guest's devices. Xen lets a device model make them, but QEMU's restricted handles do not.
- * Nothing is checked here but what Xen checks.
+ * Only Xen checks the arguments, nothing is checked here.
  *
  * They are domctls, whose interface has a version that must be the hypervisor's. Those used here have had one
- * layout since Xen 4.17, so the version is found out once.
+ * layout since Xen 4.17, so the version is found by trying, once.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -19,7 +19,10 @@ struct pci_xen {
     uint32_t version;
 };
 
-/* 0 or -errno; -ENOTSUP: a Xen whose interface is not known. guest: any call is for it. Then dispose. */
+/*
+ * 0 or -errno; -ENOTSUP: this Xen's interface version is not known. guest: for the call that finds the version. Dispose
+ * even after an error.
+ */
 int pci_xen_init(struct pci_xen *xen, unsigned int guest);
 void pci_xen_dispose(struct pci_xen *xen); /* idempotent */
 
