@@ -1,12 +1,11 @@
 /*
- * How a boot file comes from dom0: over a vchan whose server is the stub domain, one
- * way and once.
+ * How dom0 sends a boot file: over a vchan whose server is the stub domain, in one direction, once.
  *
  *   octets 0-7     the file's length, little endian, at most BOOT_FILE_MAX
  *   then           that many bytes
  *
- * When all is there the stub domain closes the vchan. If dom0's end goes away before that, it was started anew: the
- * vchan is offered again, and dom0 sends all from the start.
+ * When the stub domain has all bytes it closes the vchan. If dom0's daemon restarts before that, its end of the vchan
+ * goes away: then the vchan is offered again, and dom0 sends the whole file once more.
  *
  * Path: /local/domain/<stub>/device-model/<guest>/files/<enum dm_file_kind>
  *

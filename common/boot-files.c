@@ -18,7 +18,7 @@
 #define RETRY_MS 200
 #define MIB(bytes) ((unsigned int)(((bytes) + (1 << 20) - 1) >> 20))
 
-/* What libxenvchan_is_open() says of a server that nobody has connected to yet. */
+/* libxenvchan_is_open() of a server without a client. */
 #define VCHAN_NOT_YET 2
 
 TABLE_BEGINS(words);
@@ -54,7 +54,7 @@ static void failed(struct boot_files *files, const char *fmt, ...)
     files->failed(files->data, reason);
 }
 
-/* Offers the vchan of the file that is next; tries again when that fails. */
+/* Offers the vchan of the next file; tries again later if that fails. */
 static void offer(void *data)
 {
     struct boot_files *files = data;
@@ -88,7 +88,7 @@ static void fetch_next(struct boot_files *files)
         files->done(files->data);
 }
 
-/* QEMU reads the kernel into memory of its own, while ours is there; a ramdisk it maps. */
+/* QEMU copies the kernel into its own memory, while our copy still exists. It maps the ramdisk. */
 static uint64_t memory_needed(const struct boot_files *files)
 {
     uint64_t twice = files->kind == DM_FILE_KERNEL ? files->size : files->kernel_size;
@@ -96,7 +96,7 @@ static uint64_t memory_needed(const struct boot_files *files)
     return files->size + twice + BOOT_FILES_RESERVE;
 }
 
-/* The length is known: is there room? 0, or -errno after failed(). */
+/* Makes the file, now that its length is known, if there is memory for it. 0, or -errno after failed(). */
 static int open_file(struct boot_files *files)
 {
     struct dm_file *file = &files->wanted[files->kind];
@@ -125,7 +125,7 @@ static int open_file(struct boot_files *files)
     return rc;
 }
 
-/* Takes some bytes: how many, 0 when none are there, or -errno after failed(). */
+/* Takes bytes of the header. How many; 0: none are there; or -errno after failed(). */
 static int take_header(struct boot_files *files)
 {
     int got = libxenvchan_read(files->vchan, files->header + files->received,
@@ -144,7 +144,7 @@ static int take_header(struct boot_files *files)
 
 static int take_bytes(struct boot_files *files)
 {
-    static char buffer[RING]; /* too much for a small stack; this runs in one thread */
+    static char buffer[RING]; /* static: too large for a small stack, and only one thread runs this */
     uint64_t left = files->size + BOOT_FILE_HEADER - files->received;
     int got = libxenvchan_read(files->vchan, buffer, MIN(left, sizeof(buffer)));
     int rc;
@@ -160,7 +160,7 @@ static int take_bytes(struct boot_files *files)
     return got;
 }
 
-/* What came is not all, and its memory is needed when it comes again. */
+/* Drops what has come of a file: it will come again, and needs the memory. */
 static void empty_file(struct boot_files *files)
 {
     struct dm_file *file = &files->wanted[files->kind];
@@ -188,8 +188,8 @@ static void file_arrived(struct boot_files *files)
 }
 
 /*
- * Until the ring is empty: only a read that finds too little asks dom0 for an event. dom0
- * is no enemy of ours, and there is nothing else to do before QEMU runs.
+ * Reads until the ring is empty, because only a read that finds too little asks dom0 for an event. dom0 is trusted, and
+ * there is nothing else to do before QEMU runs.
  */
 static void vchan_ready(void *data, short revents)
 {

@@ -13,8 +13,7 @@
 #include "platform.h"
 
 /*
- * What QEMU takes before it runs, besides these files. Without that the kernel would kill
- * it, or us, in the middle.
+ * Memory that QEMU takes at its start besides these files. If it were not kept free, the kernel would kill QEMU or us.
  */
 #define BOOT_FILES_RESERVE (10u << 20)
 
@@ -34,7 +33,7 @@ struct boot_files {
     struct loop_fd vchan_fd;
     struct loop_timer retry;
     uint8_t header[BOOT_FILE_HEADER];
-    uint64_t received, size;   /* with the header; without, once it is known */
+    uint64_t received, size;   /* received counts the header, size does not; size is 0 until the header is there */
     uint64_t kernel_size;
     bool failure_logged;
 };
@@ -44,7 +43,7 @@ struct boot_files_config {
     struct platform *platform;
     struct dm_file *wanted;    /* names filled in; gets the paths */
     const char *folder;        /* absolute */
-    void (*done)(void *data);  /* all are there (at once, when none is wanted) */
+    void (*done)(void *data);  /* all files are there; called at once if none is wanted */
     void (*failed)(void *data, const char *reason);
     void *data;
 };
@@ -52,12 +51,12 @@ struct boot_files_config {
 /* 0, or -ENAMETOOLONG. */
 int boot_files_init(struct boot_files *files, const struct boot_files_config *config);
 
-/* Ends in done() or failed(), in this call or later, unless it is stopped. */
+/* Calls done() or failed(), now or later, unless boot_files_stop() comes first. */
 void boot_files_start(struct boot_files *files);
-/* Idempotent; nothing before boot_files_init(). */
+/* Idempotent. Does nothing before boot_files_init(). */
 void boot_files_stop(struct boot_files *files);
 
-/* How far it is, for a person: what is fetched, and how much of it is here. */
+/* Text for the log: which file is being fetched, and how much of it is here. */
 void boot_files_describe(const struct boot_files *files, char *text, size_t size);
 
 #endif

@@ -58,7 +58,7 @@ static bool is_cdrom(struct cdroms *cdroms, unsigned int devid)
     return !xenstore_read(cdroms->xs, path, &type) && !strcmp(type, "cdrom");
 }
 
-/* An ejected drive has a backend without a file, which never connects. */
+/* Whether the drive is ejected: then its backend has no file, and never connects. */
 static bool is_empty(struct cdroms *cdroms, unsigned int devid)
 {
     char path[XENSTORE_PATH_MAX];
@@ -95,8 +95,8 @@ static void removed(void *data, bool ok, const char *reply)
 }
 
 /*
- * Takes back the descriptor of a medium that is gone. Where QEMU has it open, it stays open. This is done at once:
- * QEMU uses the number of an fdset again as soon as it is free.
+ * Removes QEMU's fdset of a medium that has gone. If QEMU uses the medium, its descriptor stays open. This is done at
+ * once, because QEMU soon uses the number of a free fdset again.
  */
 static void take_back(struct cdroms *cdroms, int fdset)
 {
@@ -112,7 +112,7 @@ static void take_back(struct cdroms *cdroms, int fdset)
         log_error("CD drive: QEMU keeps a medium that is no more: %s", strerror(-rc));
 }
 
-/* Makes the list what xenstore says; drives that are new to it get this state. */
+/* Updates the list from xenstore. New drives get this state. */
 static void read_list(struct cdroms *cdroms, enum cdrom_state state)
 {
     unsigned int count = 0, devid;
@@ -173,7 +173,7 @@ static void added(void *data, bool ok, const char *reply)
         take_back(request->cdroms, fdset);
         return;
     }
-    cdrom->state = CDROM_SERVED; /* a failure is libxl's to see: it times out */
+    cdrom->state = CDROM_SERVED; /* also after a failure: libxl notices, since it waits in vain */
     cdrom->fdset = fdset;
     if (ok)
         log_info("CD drive %u: QEMU has the medium", request->devid);
@@ -182,7 +182,7 @@ static void added(void *data, bool ok, const char *reply)
                   reply ? reply : "connection lost");
 }
 
-/* Until then the node of that name may still be the former disk's. */
+/* Is blkfront connected? Before, the node of that name may still be the former disk's. */
 static bool is_connected(struct cdroms *cdroms, unsigned int devid)
 {
     char path[XENSTORE_PATH_MAX];
@@ -192,7 +192,7 @@ static bool is_connected(struct cdroms *cdroms, unsigned int devid)
     return !xenstore_read_uint(cdroms->xs, path, 6, &state) && state == VBD_CONNECTED;
 }
 
-/* 0, -EAGAIN when the disk is not there yet, or another error. */
+/* Gives the medium to QEMU. 0, -EAGAIN: the disk is not there yet, or another error. */
 static int serve(struct cdroms *cdroms, struct cdrom *cdrom)
 {
     bool empty = is_empty(cdroms, cdrom->devid);

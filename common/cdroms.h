@@ -1,9 +1,8 @@
 /*
- * CD drives whose medium changes while the guest runs. libxl detaches the stub
- * domain's disk, attaches another, and then waits until QEMU has an fdset whose
- * "opaque" is "stub-devid:<the disk's number>"; putting it there is up to us. Also for
- * an ejected drive: libxl waits for the fdset then, too, and does not use it. libxl takes the first
- * fdset of that name, so one of an earlier medium must not stay.
+ * CD drives whose medium changes while the guest runs. libxl detaches the stub domain's disk and attaches another. Then
+ * it waits until QEMU has an fdset whose "opaque" is "stub-devid:<the disk's number>". We must add this fdset. libxl
+ * waits for one even if the drive is ejected, and does not use it then. It takes the first fdset of that name, so the
+ * one of an earlier medium must not stay.
  *
  * Source: cdrom_insert_* in libxl_disk.c; Xen's docs/misc/stubdom.txt, "CD-ROM changing".
  *
@@ -21,7 +20,7 @@ struct xs_handle;
 
 enum cdrom_state {
     CDROM_WAITING, /* attached, but its node is not there yet */
-    CDROM_ADDING,  /* QEMU was told */
+    CDROM_ADDING,  /* QEMU has been told */
     CDROM_SERVED,  /* QEMU has it */
 };
 
@@ -29,7 +28,7 @@ struct cdrom {
     unsigned int devid; /* libxl's number of the virtual disk */
     enum cdrom_state state;
     unsigned int generation; /* distinguishes a disk from the next with this number */
-    int fdset; /* QEMU's number of what it has of us; -1: nothing */
+    int fdset; /* QEMU's fdset for this drive; -1: none */
 };
 
 struct cdroms {
@@ -41,14 +40,14 @@ struct cdroms {
 };
 
 /*
- * Which /dev/xvdX (0: a) blkfront makes of libxl's number of a virtual disk; -1: none.
+ * Which /dev/xvdX (0: xvda) blkfront makes for libxl's number of a virtual disk; -1: none.
  * Source: Xen's docs/man/xen-vbd-interface.7, and xen_translate_vdev() in Linux.
  */
 int vbd_disk(unsigned int devid);
 
 /*
- * Whether the toolstack gave this virtual disk to a QEMU in dom0 (backend qdisk). A stub domain's
- * disks have none there, so such a disk never comes.
+ * Whether the toolstack gave this virtual disk to a QEMU in dom0 (backend qdisk). A stub domain's disks have no QEMU
+ * there, so such a disk never appears.
  */
 bool vbd_is_unserved(struct xs_handle *xs, unsigned int devid);
 
@@ -57,13 +56,13 @@ void cdroms_init(struct cdroms *cdroms, struct platform *platform, struct xs_han
                  struct qmp_client *qmp);
 
 /*
- * xenstore says that something changed at this path. A drive's own node changes when it is taken
- * away and when it is made, its frontend changes nodes below: so what is there now is another disk,
- * even if it was never seen to be gone.
+ * To be called for each path that xenstore reports. A drive's own node changes only when it is removed or made; its
+ * frontend changes nodes below. So a change of the node itself means that another disk is there now, even if we did not
+ * see that there was none in between.
  */
 void cdroms_changed(struct cdroms *cdroms, const char *path);
 
-/* Something changed: looks for drives that came or went. True: some are waited for. */
+/* To be called after any change: looks for drives that came or went. True: it still waits for some. */
 bool cdroms_update(struct cdroms *cdroms);
 
 #endif

@@ -17,16 +17,15 @@
 #include <sys/socket.h>
 #include <xenstore.h>
 
-/* Devices are announced by the platform; this is the net below that. */
+/* The platform reports new devices; this is in case a report is missed. */
 #define RECHECK_MS 100
 
 /*
- * libxl gives up 30 s after the stub domain was started: whatever is missing must be
- * named in the log before.
+ * libxl gives up 30 s after it has started the stub domain. Before, the log must say what is missing.
  */
 TABLE_BEGINS(states);
 static const struct {
-    const char *waiting_for; /* NULL: dm->missing says it */
+    const char *waiting_for; /* NULL: dm->missing has it */
     int deadline_ms; /* 0: none */
     bool fatal;
 } states[] = {
@@ -130,7 +129,7 @@ static int connect_vnc(void *data)
     return dm->platform->ops->qemu_connect(dm->platform, QEMU_SOCKET_VNC);
 }
 
-/* The toolstack keeps it with the display that it made for us. */
+/* The toolstack keeps the password in the backend's folder of the stub domain's display. */
 static int read_vnc_password(struct device_model *dm, const char *backend)
 {
     char path[XENSTORE_PATH_MAX];
@@ -148,8 +147,8 @@ static int read_vnc_password(struct device_model *dm, const char *backend)
 }
 
 /*
- * What QEMU says by QMP, that it has saved its state above all, waits until dom0 has
- * stored the state: the toolstack reads the file as soon as it hears that.
+ * Holds QEMU's QMP messages back until dom0 has stored the saved state. One of them says that the state is saved, and
+ * then the toolstack reads the file at once.
  */
 static bool qmp_is_held(void *data)
 {
@@ -164,12 +163,18 @@ static void quits(void *data, bool ok, const char *reply)
 {
 }
 
-/* If it is not stored, the toolstack must not hear "saved": a lost connection is a failure. */
+/*
+ * If the state could not be stored, the toolstack must not get QEMU's "saved". Its connection ends, which it takes for
+ * a failure.
+ */
 static void state_settled(void *data, bool stored)
 {
     struct device_model *dm = data;
 
-    /* Its end frees its ioreq server, one of eight for a guest. Later libxl has paused us. */
+    /*
+     * After a soft reset the guest goes on with another QEMU. This one's end frees its ioreq server, of which a guest
+     * can have eight. It must end now, because libxl pauses us next.
+     */
     dm->save.last = dm->save.last &&
                     !qmp_client_send(&dm->own_qmp, "{\"execute\":\"quit\"}", -1, quits, dm);
     if (dm->save.last)
@@ -193,7 +198,7 @@ static void state_restored(void *data, int rc)
         log_info("restored state: QEMU has all %zu bytes", dm->restore.carried);
 }
 
-/* What is served to dom0 by vchan: QMP always, VNC when the toolstack gave us a display. */
+/* Starts the vchan servers for dom0: QMP always, VNC if the toolstack gave us a display. */
 static int init_services(struct device_model *dm)
 {
     char path[XENSTORE_PATH_MAX];
@@ -218,15 +223,15 @@ static int init_services(struct device_model *dm)
 }
 
 /*
- * QEMU, restricted to its guest, cannot write to xenstore what libxl waits for, so we
- * ask it and write that: when it has no more privileges than it is to have while its guest runs.
+ * QEMU is restricted to its guest, and cannot write to xenstore the "running" that libxl waits for. So we write it,
+ * after QEMU has given up the privileges that it needed only at its start.
  */
 static void became_running(struct device_model *dm)
 {
     char path[XENSTORE_PATH_MAX];
     int rc;
 
-    /* QEMU has read them; later there is no writing to the file system any more. */
+    /* QEMU has read the boot files. They are removed now, because the file system becomes read-only. */
     if (dm->needs.files[DM_FILE_KERNEL].name || dm->needs.files[DM_FILE_INITRD].name)
         dm->platform->ops->files_remove(dm->platform);
     rc = dm->platform->ops->qemu_confine(dm->platform);
@@ -265,12 +270,12 @@ static void ask_status(struct device_model *dm)
 
 static void password_set(void *data, bool ok, const char *reply)
 {
-    /* Then QEMU lets nobody in: it was started with the demand for a password, and has none. */
+    /* QEMU was started to demand a password, and has none: it lets no viewer in. */
     if (!ok)
         log_error("VNC: QEMU does not take the password; no viewer can connect");
 }
 
-/* As a JSON string; QEMU's parser takes UTF-8 as it is. */
+/* Sends the password as a JSON string. UTF-8 needs no escapes. */
 static void set_vnc_password(struct device_model *dm)
 {
     char command[QMP_COMMAND_MAX] = "{\"execute\":\"change-vnc-password\","
@@ -292,7 +297,7 @@ static void set_vnc_password(struct device_model *dm)
 }
 _Static_assert(QMP_COMMAND_MAX > 80 + 6 * VNC_PASSWORD_MAX, "an escaped password must fit");
 
-/* QEMU, restricted to its guest, cannot tell Xen of the guest's sleep. */
+/* QEMU is restricted to its guest, and cannot tell Xen that the guest sleeps. So we do. */
 static void sleep_guest(struct device_model *dm, unsigned int s_state)
 {
     int rc = dm->platform->ops->guest_sleep(dm->platform, dm->guest, s_state);
@@ -304,7 +309,7 @@ static void sleep_guest(struct device_model *dm, unsigned int s_state)
         log_info("guest %u is in ACPI state S%u", dm->guest, s_state);
 }
 
-/* An incoming guest runs when its state has been loaded. */
+/* A restored guest can run when QEMU has loaded its state. */
 static void qemu_event(void *data, const char *line)
 {
     struct device_model *dm = data;
@@ -373,7 +378,7 @@ static void start_qemu(struct device_model *dm)
     ask_status(dm);
 }
 
-/* 0, or -ENOTSUP: the disk will never be there. */
+/* 0, or -ENOTSUP: the disk will never appear. */
 static int check_backend(struct device_model *dm, unsigned int disk)
 {
     unsigned int count = 0, devid;
@@ -389,7 +394,7 @@ static int check_backend(struct device_model *dm, unsigned int disk)
     return 0;
 }
 
-/* Each of these: 0, -EAGAIN with dm->missing set, or another error. */
+/* check_*(): 0, -EAGAIN with dm->missing set, or another error. */
 static int check_disks(struct device_model *dm)
 {
     for (unsigned int i = 0; i < DM_MAX_DISKS; i++) {
@@ -403,7 +408,7 @@ static int check_disks(struct device_model *dm)
     return 0;
 }
 
-/* The vif's ip=; where there is none, *ip stays NULL. */
+/* Reads the vif's ip=. *ip stays NULL if it has none. */
 static int read_nic_addresses(struct device_model *dm, unsigned int devid, char **ip)
 {
     char path[XENSTORE_PATH_MAX];
@@ -462,7 +467,7 @@ static int check_nics(struct device_model *dm)
     return 0;
 }
 
-/* QEMU's end of a pipe; *number: by which it knows it. */
+/* Lets QEMU inherit its end of a pipe. *number: the descriptor's number in QEMU. */
 static int hand_over(struct device_model *dm, int fd, int *number)
 {
     int rc = dm->platform->ops->qemu_inherit(dm->platform, fd);
@@ -624,7 +629,7 @@ static void xenstore_changed(void *data, short revents)
     struct device_model *dm = data;
     char **event;
 
-    /* What changed is read again anyway. Of a CD drive it also matters that something changed. */
+    /* All that is waited for is read again anyway. For a CD drive it also matters which node has changed. */
     while ((event = xs_check_watch(dm->xs))) {
         if (dm->state == DM_RUNNING)
             cdroms_changed(&dm->cdroms, event[XS_WATCH_PATH]);
@@ -691,7 +696,7 @@ void device_model_qemu_said(struct device_model *dm, const char *bytes, size_t s
     output_lines_add(&dm->output, bytes, size, dm->loop->now_ms());
 }
 
-/* libxl hears now that the state is saved, and destroys us. */
+/* Now QEMU's answer, which was held back, goes to libxl, which then destroys us. */
 static void retire(struct device_model *dm)
 {
     log_info("QEMU has ended: its guest goes on with another one");
@@ -702,8 +707,9 @@ static void retire(struct device_model *dm)
 }
 
 /*
- * When there is no page left for QEMU, the kernel kills it, or QEMU itself ends. Returns the words that a line about
- * that begins with, or "". The signal may have another reason: in a stub domain above the least size, this is a guess.
+ * text: the first words of the log's line if QEMU probably ended because there was no memory; else "". Without a free
+ * page the kernel kills QEMU by a signal, or QEMU exits. The signal may have another reason, so in a stub domain above
+ * the least size this is a guess.
  */
 static void blame_memory(struct device_model *dm, const struct qemu_end *end, char *text, size_t size)
 {
@@ -720,7 +726,7 @@ static void blame_memory(struct device_model *dm, const struct qemu_end *end, ch
         snprintf(text, size, "stubdom_memory is %u MiB, it may need more: ", mib);
 }
 
-/* What QEMU said in its last second is most likely why it ended. */
+/* QEMU's output of its last second probably says why it ended. */
 void device_model_qemu_ended(struct device_model *dm, const struct qemu_end *end)
 {
     int64_t now = dm->loop->now_ms();

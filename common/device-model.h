@@ -1,7 +1,7 @@
 /*
- * The life of one device model: read the arguments, wait for the devices, start
- * QEMU, serve its QMP to the toolstack, and see to it that nothing is left hanging
- * when it ends. The same on every flavour; the platform does the rest.
+ * The life of one device model: it reads the arguments, waits for the devices, starts QEMU, serves QEMU's QMP to the
+ * toolstack, and ends guest and stub domain when QEMU ends. It is the same on every flavour; the platform has the
+ * differences.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -21,9 +21,9 @@
 #define VNC_PASSWORD_MAX 64
 
 enum dm_state {
-    DM_ARGS,     /* for xenstore: target and dm-argv */
-    DM_FETCHING, /* for dom0's files of a direct kernel boot */
-    DM_DEVICES,  /* for the disks, NICs and consoles that the arguments name */
+    DM_ARGS,     /* waits for target and dm-argv in xenstore */
+    DM_FETCHING, /* fetches dom0's files of a direct kernel boot */
+    DM_DEVICES,  /* waits for the disks, NICs and consoles that the arguments name */
     DM_STARTING, /* QEMU runs, but has not said "running" */
     DM_RUNNING,
     DM_ENDED,    /* powering off, or, after a soft reset, about to be destroyed */
@@ -51,12 +51,12 @@ struct device_model {
     struct boot_files files;
     struct loop_fd xs_fd;
     struct loop_timer deadline, recheck;
-    char missing[300];      /* what is waited for, when that differs */
+    char missing[300];      /* what it waits for, where the state alone does not say it */
 };
 
 /*
- * Takes over xs, a connection of its own. 0 or -errno, logged; then dispose all the
- * same. device_model_dispose() may be called twice.
+ * Takes over xs, a connection that nobody else uses. 0 or -errno, logged; dispose even after an error.
+ * device_model_dispose() may be called twice.
  */
 int device_model_init(struct device_model *dm, struct loop *loop, struct platform *platform,
                       struct xs_handle *xs);
@@ -65,7 +65,7 @@ void device_model_dispose(struct device_model *dm);
 /* Starts working; everything else happens in the loop. Failures end in power_off. */
 void device_model_start(struct device_model *dm);
 
-/* What the platform reports, from the loop. */
+/* The platform calls these, from the loop. */
 void device_model_devices_changed(struct device_model *dm);
 void device_model_qemu_said(struct device_model *dm, const char *bytes, size_t size);
 void device_model_qemu_ended(struct device_model *dm, const struct qemu_end *end);

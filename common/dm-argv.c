@@ -13,15 +13,15 @@
 
 #define RESTORE_PLACEHOLDER "$STUBDOM_RESTORE_INCOMING_ARG"
 
-/* One walk over the arguments: the scan fills needs, the rewrite (out is set) uses it. */
+/* One walk over the arguments. The scan fills in needs; the rewrite, for which out is set, uses it. */
 struct walk {
     struct dm_needs *needs;
     const struct dm_extras *extras;
     struct str_list *out;
     char *error;
-    const struct rule *rule; /* the one that is followed */
+    const struct rule *rule; /* the rule of the current option */
     bool has_name, has_vnc, has_no_acpi, has_sound, has_audio;
-    unsigned int roms; /* of NICs so far */
+    unsigned int roms; /* NICs with a boot ROM so far */
 };
 
 struct rule {
@@ -43,7 +43,7 @@ static int refuse(const struct walk *walk, const char *fmt, ...)
     return -EINVAL;
 }
 
-/* Writes an option to the output; value may be NULL. Nothing while scanning. */
+/* Writes an option to the output; value may be NULL. While scanning it does nothing. */
 static int emit(const struct walk *walk, const char *option, const char *value)
 {
     int rc;
@@ -64,7 +64,7 @@ static size_t item_length(const char *text)
     return len;
 }
 
-/* Copies a value as QEMU takes it. 0 or -ENAMETOOLONG. */
+/* Copies a value; a doubled comma becomes one. 0 or -ENAMETOOLONG. */
 static int copy_value(const char *text, size_t len, char *value, size_t size)
 {
     size_t n = 0;
@@ -124,7 +124,7 @@ static bool starts_with_word(const char *text, const char *const *words, size_t 
     return false;
 }
 
-/* Only "none": the rest has no counterpart in the stub domain. */
+/* Allows only "none": nothing else has a counterpart in the stub domain. */
 static int refuse_but_none(struct walk *walk, const char *option, const char *value)
 {
     static const char *const words[] = { "none", "null", "driver=none" };
@@ -134,14 +134,14 @@ static int refuse_but_none(struct walk *walk, const char *option, const char *va
     return refuse_always(walk, option, value);
 }
 
-/* Of channel=: dom0's daemon serves it in dom0, with the guest's Xen console at the other end. */
+/* libxl's -chardev for channel=. dom0's daemon serves it; the guest has a Xen console for it. */
 static bool is_libxls_channel(const char *value)
 {
     return !strncmp(value, "pty,id=libxl-channel", strlen("pty,id=libxl-channel")) ||
            !strncmp(value, "socket,id=libxl-channel", strlen("socket,id=libxl-channel"));
 }
 
-/* Backends that need nothing of dom0's; stdio is the stub domain's log. */
+/* Allows the backends that need nothing of dom0's. stdio is the stub domain's log. */
 static int check_chardev(struct walk *walk, const char *option, const char *value)
 {
     static const char *const words[] = {
@@ -161,7 +161,7 @@ static int drop_channel(struct walk *walk, const char *option, const char *value
     return 0;
 }
 
-/* For options of many kinds: none of those that name a file. */
+/* For options with many kinds of values: refuses those that name a file. */
 static int check_no_file(struct walk *walk, const char *option, const char *value)
 {
     static const char *const keys[] = {
@@ -191,7 +191,7 @@ static int check_disk_file(struct walk *walk, const char *option, const char *va
     return emit(walk, option, value);
 }
 
-/* The file comes from dom0 before QEMU is started (boot-files.h). */
+/* The file is fetched from dom0 before QEMU is started (boot-files.h). */
 static int take_file(struct walk *walk, enum dm_file_kind kind, const char *option,
                      const char *value)
 {
@@ -286,10 +286,10 @@ static int note_disk(struct walk *walk, const char *option, const char *value, c
 }
 
 /*
- * A disk that the guest can write to gets direct I/O where the flavour has a cache, unless a user's own -drive
- * says otherwise: libxl's cache=writeback leaves what the guest has written in the stub domain's page cache, where
- * it is lost with the stub domain, and errors of dom0's disk come too late. The guest still has a
- * write cache that it must flush.
+ * A disk that the guest can write to gets direct I/O if the flavour has a cache, unless a -drive of the user's says
+ * otherwise. With libxl's cache=writeback the guest's data would stay in the stub domain's page cache: it would be lost
+ * with the stub domain, and errors of dom0's disk would be reported too late. The guest still sees a write cache that
+ * it must flush.
  */
 static int rewrite_drive(struct walk *walk, const char *option, const char *value)
 {
@@ -307,7 +307,7 @@ static int rewrite_drive(struct walk *walk, const char *option, const char *valu
     if (find_key(value, "cache", text, sizeof(text)) != -ENOENT &&
         !(cache && !strcmp(text, "writeback")))
         return emit(walk, option, value);
-    if (!walk->out) /* a scan writes nothing */
+    if (!walk->out) /* scanning */
         return 0;
     if (asprintf(&changed, "%.*s,%s%s", (int)before, value,
                  walk->extras->disk_options, cache ? cache + strlen(libxls) : "") < 0)
@@ -368,8 +368,8 @@ static int rewrite_incoming(struct walk *walk, const char *option, const char *v
 }
 
 /*
- * The first one is libxl's, and has the guest's name as it is: QEMU would take a comma or an equals sign in it for
- * syntax. A second one is the user's, who knows QEMU's syntax.
+ * The first -name is libxl's. It has the guest's name unescaped, so QEMU would take a comma or an equals sign in it for
+ * syntax. A second one is the user's, who is expected to know QEMU's syntax.
  */
 static int rewrite_name(struct walk *walk, const char *option, const char *value)
 {
@@ -414,8 +414,8 @@ static bool is_libxls_nic(const char *value)
 }
 
 /*
- * A NIC's boot ROM is 256 KiB of guest memory beyond what libxl allows for, and Xen has no more after
- * a few. The BIOS boots from the first of them; the last need none.
+ * A NIC's boot ROM takes 256 KiB of guest memory, for which libxl does not account: after a few of them Xen refuses
+ * more. The BIOS boots from the first NICs, so the others need no ROM.
  */
 static int rewrite_nic(struct walk *walk, const char *option, const char *value)
 {
@@ -428,7 +428,7 @@ static int rewrite_nic(struct walk *walk, const char *option, const char *value)
     return emit(walk, option, changed);
 }
 
-/* libxl gives a sound card no audio backend, and QEMU then does not start. */
+/* libxl gives a sound card no audio backend. Without one QEMU does not start. */
 static int check_device(struct walk *walk, const char *option, const char *value)
 {
     static const char *const sound[] = {
@@ -463,7 +463,7 @@ static int note_no_acpi(struct walk *walk, const char *option, const char *value
     return 0;
 }
 
-/* -no-acpi comes before -machine in libxl's list. */
+/* Adds what -no-acpi said, which comes before -machine in libxl's list. */
 static int rewrite_machine(struct walk *walk, const char *option, const char *value)
 {
     cleanup_free char *changed = NULL;
@@ -481,13 +481,13 @@ static int rewrite_machine(struct walk *walk, const char *option, const char *va
 #define NO_PEER "nobody can reach it in the stub domain"
 
 static const struct rule rules[] = {
-    /* Must be ours: a wrong number would attach QEMU to another domain. */
+    /* The number must be our guest's: another one would attach QEMU to another domain. */
     { "-xen-domid", true, check_domid, NULL },
     /* dom0's tap, bridge and script do not exist here; the vif is joined to QEMU by us. */
     { "-netdev", true, rewrite_netdev, NO_NETWORK "; vif= in the config gives the guest a NIC" },
     { "-net", true, refuse_but_none, NO_NETWORK },
     { "-nic", true, refuse_but_none, NO_NETWORK },
-    /* Names of disks are the stub domain's own: a disk that it does not have cannot be opened. */
+    /* A disk is named as in the stub domain. One that it does not have cannot be opened. */
     { "-drive", true, check_drive, DOM0_FILE "; it has the disks of disk= as /dev/xvdX" },
     { "-blockdev", true, check_drive, DOM0_FILE "; it has the disks of disk= as /dev/xvdX" },
     { "-hda", true, check_disk_file, DOM0_FILE },
@@ -500,7 +500,7 @@ static const struct rule rules[] = {
     { "-sd", true, check_disk_file, DOM0_FILE },
     { "-mtdblock", true, check_disk_file, DOM0_FILE },
     { "-pflash", true, check_disk_file, DOM0_FILE },
-    /* Consoles have other names on another flavour. */
+    /* A console's name depends on the flavour. */
     { "-serial", true, rewrite_serial, NO_PEER "; serial= in the config is served by dom0" },
     { "-parallel", true, check_chardev, NO_PEER },
     { "-debugcon", true, check_chardev, NO_PEER "; \"stdio\" is the stub domain's log" },
@@ -513,10 +513,10 @@ static const struct rule rules[] = {
     { "-s", false, refuse_always, NO_NETWORK },
     { "-incoming", true, rewrite_incoming, NO_PEER },
     { "-add-fd", true, refuse_always, "nobody hands the stub domain an open file" },
-    /* Files of dom0 that are brought here. */
+    /* Files of dom0 that are fetched. */
     { "-kernel", true, take_kernel, NULL },
     { "-initrd", true, take_initrd, NULL },
-    /* Others, which are not. */
+    /* Files of dom0 that are not fetched. */
     { "-bios", true, refuse_always, DOM0_FILE "; bios= in the config chooses the firmware" },
     { "-dtb", true, refuse_always, DOM0_FILE },
     { "-option-rom", true, refuse_always, DOM0_FILE },
@@ -550,18 +550,18 @@ static const struct rule rules[] = {
     { "-audiodev", true, note_audio, "the stub domain has no sound; VNC viewers hear the guest" },
     { "-audio", true, note_audio, "the stub domain has no sound; VNC viewers hear the guest" },
     { "-daemonize", false, refuse_always, "the stub domain ends when the program it started ends" },
-    /* dm_restrict=1: users and folders of dom0. QEMU is always confined here, by us. */
+    /* Of dm_restrict=1. They name users and folders of dom0. Here we always confine QEMU ourselves. */
     { "-xen-domid-restrict", false, drop, NULL },
     { "-runas", true, drop, NULL },
     { "-chroot", true, drop, NULL },
     { "-run-with", true, drop, NULL },
-    /* QEMU 9 removed it in favour of a machine property; libxl 4.20 still says it. */
+    /* QEMU 9 has a machine property in its place; libxl 4.20 still uses the option. */
     { "-no-acpi", false, note_no_acpi, NULL },
     { "-machine", true, rewrite_machine, NULL },
-    /* We say where VNC is served. */
+    /* We choose where QEMU serves VNC. */
     { "-vnc", true, note_vnc, NO_NETWORK "; vnc=, vnclisten= and vncdisplay= are served by dom0" },
     { "-name", true, rewrite_name, NULL },
-    /* Nothing to do, but its value may look like an option, so it must be known to have one. */
+    /* Passed on. It is in the table because its value may look like an option. */
     { "-append", true, keep, NULL },
 };
 
@@ -607,7 +607,10 @@ int dm_argv_scan(const struct str_list *argv, struct dm_needs *needs, char error
     return walk_args(&walk, argv);
 }
 
-/* What says which domain is served, and where, is libxl's to say: dom0's daemon gets these words, too. */
+/*
+ * Users must not give options that say which domain is served, or where: dom0's daemon reads these from libxl's
+ * arguments, too.
+ */
 static int check_whose(struct walk *walk, const struct str_list *argv)
 {
     static const char *const theirs[] = { "-xen-domid", "-xen-attach", "-vnc", "-S" };
@@ -682,7 +685,7 @@ static int add_extras(const struct walk *walk)
 
     if (!rc && extras->own_qmp_fd >= 0)
         rc = add_own_monitor(out, extras->own_qmp_fd);
-    /* Once it is set up, QEMU's Xen handles are good for its guest only. */
+    /* With this QEMU restricts its Xen handles to its guest once it is set up. */
     if (!rc)
         rc = str_list_add(out, "-xen-domid-restrict");
     if (!rc && !walk->has_vnc) {

@@ -2,7 +2,7 @@
  * Turns the arguments that libxl wrote for QEMU into those that QEMU can work with
  * inside a stub domain. Pure functions: nothing here opens, waits or logs.
  *
- * Two steps, because devices come up in between:
+ * It takes these steps, because devices appear in between:
  *   1. dm_argv_scan() says what the arguments need (disks, NICs, consoles);
  *   2. the caller makes that available and fills in the answers;
  *   3. dm_argv_rewrite() writes QEMU's final arguments.
@@ -53,29 +53,29 @@ struct dm_needs {
     struct dm_serial serials[DM_MAX_SERIALS];
     unsigned int serial_count;
     struct dm_file files[DM_FILES];
-    const char *channel;           /* libxl's words for one of channel=, which dom0's daemon serves; NULL: none */
-    bool restore;                  /* QEMU's state comes in by console 2 */
+    const char *channel;           /* libxl's option for a channel=, which dom0's daemon serves, or NULL */
+    bool restore;                  /* QEMU's state comes through console 2 */
     int restore_fd;                /* answer: the descriptor's number in QEMU */
 };
 
-/* What the stub domain adds by itself. Paths are unix sockets; NULL: not wanted. */
+/* What the stub domain adds itself. Paths are of Unix sockets; NULL: not wanted. */
 struct dm_extras {
     unsigned int guest;            /* domid; the arguments must name the same */
     const char *qemu;              /* argv[0] */
     const char *disk_options;      /* of -drive, of a disk that can be written to, as struct platform has it */
-    const char *const *options;    /* the flavour's own, for the end; NULL-terminated, or NULL */
+    const char *const *options;    /* the flavour's own options, added last; NULL-terminated, or NULL */
     const char *qmp_path;          /* served to the toolstack */
-    int own_qmp_fd;                /* a connected socket in QEMU: our own monitor, as one has
-                                      one client at a time; -1: none */
+    int own_qmp_fd;                /* QEMU's end of a connected socket, for a monitor of our own: a monitor has one
+                                      client at a time; -1: none */
     const char *vnc_path;
-    bool vnc_password;             /* viewers must know one; it is set by the monitor */
+    bool vnc_password;             /* viewers need a password, which is set through the monitor */
     int save_fd;                   /* in QEMU, for fdset 1, where libxl saves to; -1: none */
 };
 
 /*
  * Both return 0, -EINVAL for an argument that cannot work in a stub domain, with the
  * reason in error (one line that names the argument), or -ENOMEM. needs points into
- * argv. dom0's programs scan, too: what cannot work is better known early.
+ * argv. dom0's programs scan, too, so that what cannot work is reported early.
  */
 int dm_argv_scan(const struct str_list *argv, struct dm_needs *needs, char error[DM_ERROR_MAX]);
 int dm_argv_rewrite(const struct str_list *argv, const struct dm_needs *needs,

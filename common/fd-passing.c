@@ -37,7 +37,10 @@ int fd_send(int socket, const void *data, size_t len, int fd, int flags)
     return (size_t)n == len ? 0 : -EMSGSIZE;
 }
 
-/* Takes what HEADER brought: the first one into *FD, if that is free. Whether that was all. */
+/*
+ * Takes the descriptors of HEADER: the first one goes to *FD, unless that has one; others are closed. True: it took
+ * all.
+ */
 static bool take_fds(struct cmsghdr *header, int *fd)
 {
     size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);

@@ -1,5 +1,5 @@
 /*
- * A descriptor that goes through a local socket with a few octets (SCM_RIGHTS). Who sends it keeps its own.
+ * A descriptor that goes through a local socket with a few octets (SCM_RIGHTS). The sender keeps its own copy.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -10,8 +10,8 @@
 #include <sys/types.h>
 
 /*
- * Sends LEN octets, at least one, with FD (-1: without). FLAGS as for sendmsg(). 0, or -errno; -EMSGSIZE when not all
- * of them went, and the other side has the descriptor.
+ * Sends LEN octets, at least one, with FD (-1: without). FLAGS as for sendmsg(). 0, or -errno. -EMSGSIZE: only a part
+ * was sent, and the receiver has the descriptor.
  */
 int fd_send(int socket, const void *data, size_t len, int fd, int flags);
 

@@ -1,13 +1,13 @@
 /*
- * The instructions of classic BPF that the firewall's program is made of: what frame-filter.c
- * writes, and what runs it where no kernel does (launcher/xen-layer/frame-program.c).
+ * The instructions of classic BPF that the firewall's program is made of: frame-filter.c writes them;
+ * launcher/xen-layer/frame-program.c runs them where no kernel does.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #ifndef FRAME_FILTER_INSN_H
 #define FRAME_FILTER_INSN_H
 
-/* Linux's linux/bpf_common.h and BSD's net/bpf.h agree on these; nothing else does. */
+/* The opcodes have the same numbers in Linux's linux/bpf_common.h and BSD's net/bpf.h, under different names. */
 enum {
     LD_W_ABS = 0x20, LD_H_ABS = 0x28, LD_B_ABS = 0x30,
     LD_W_IND = 0x40, LD_H_IND = 0x48, LD_B_IND = 0x50,

@@ -2,8 +2,8 @@
  * The guest's firewall as a classic BPF program (frame-filter.h).
  *
  * A load beyond the frame's end makes the program return 0, so that a short frame
- * needs no checks: it is dropped. Jumps go forward only, hence IPv6's chains of
- * headers and options are unrolled, and what is longer than that is dropped.
+ * needs no checks: it is dropped. BPF can jump forward only. So loops over IPv6's headers and options are unrolled, and
+ * a frame with more of them is dropped.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -41,7 +41,7 @@ enum {
     MLD2_REPORT = 143,
 };
 
-/* How many octets of a header, with the ICMPv6 message behind it, and of an option the program looks at. */
+/* How far the program looks: into a header and the ICMPv6 message behind it, and into an option. */
 enum { LONGEST_LOOK = ND_TARGET + 16, OPTION_LOOK = 8 };
 _Static_assert(FRAME_FILTER_LEAST_STEADY == IP6_DATA + ND_OPTIONS_NEIGHBOUR + OPTION_LOOK, "one option");
 
@@ -81,7 +81,7 @@ static void emit(struct program *p, uint16_t code, uint32_t k)
     emit_jump(p, code, k, 0, 0);
 }
 
-/* Until the end, k of an unconditional jump is the label's number. */
+/* Jumps to a label. Until the program is complete, k is the label's number. */
 static void go(struct program *p, unsigned int label)
 {
     emit(p, JA, label);
@@ -117,7 +117,7 @@ static void pass(struct program *p)
     emit(p, RET_K, FRAME_FILTER_PASS);
 }
 
-/* About the accumulator. */
+/* Drops the frame unless A is k. */
 static void require(struct program *p, uint32_t k)
 {
     emit_jump(p, JEQ_K, k, 1, 0);
@@ -165,7 +165,7 @@ static uint32_t mask_of(unsigned int prefix, unsigned int word)
     return bits >= 32 ? 0xffffffffU : bits ? ~(0xffffffffU >> bits) : 0;
 }
 
-/* Jumps when the address at this offset is that one or in that network. */
+/* Jumps if the address at this offset is that address, or in that network. */
 static void go_if_address(struct program *p, const struct frame_filter_address *address,
                           uint16_t code, uint32_t offset, unsigned int label)
 {
@@ -193,7 +193,7 @@ static void go_if_own(struct program *p, bool v6, uint16_t code, uint32_t offset
             go_if_address(p, &p->rules->addresses[i], code, offset, label);
 }
 
-/* A client that has no address yet: to everybody, in one piece. */
+/* Passes DHCP of a client without an address: a broadcast, not fragmented. */
 static void pass_if_dhcp(struct program *p)
 {
     emit(p, LD_W_ABS, IP4_SOURCE);
@@ -219,7 +219,7 @@ static void check_ip4(struct program *p)
     pass_if_dhcp(p);
 }
 
-/* ARP and RARP alike: Ethernet and IPv4, spoken for by our MAC. */
+/* For ARP and RARP: Ethernet and IPv4, and the sender's hardware address is our MAC. */
 static void require_arp_sender(struct program *p)
 {
     emit(p, LD_W_ABS, ARP_FORMAT);
@@ -237,7 +237,7 @@ static void check_arp(struct program *p)
     emit_jump(p, JEQ_K, ARP_REQUEST, 2, 0);
     require(p, ARP_REPLY);
     go_if_own(p, false, LD_W_ABS, ARP_SENDER_IP, L_PASS);
-    /* Does anybody have this address? A probe has no sender. */
+    /* A probe, "does anybody have this address?", has no sender address. */
     emit(p, LD_H_ABS, ARP_OPERATION);
     require(p, ARP_REQUEST);
     emit(p, LD_W_ABS, ARP_SENDER_IP);
@@ -267,7 +267,7 @@ static void require_steady(struct program *p, uint32_t count)
     drop(p);
 }
 
-/* X: a header; its second octet says how long it is. Then X: the next, A: what it is. */
+/* X: offset of a header whose second octet is its length. Afterwards X: offset of the next one, A: its type. */
 static void skip_header(struct program *p, unsigned int add, unsigned int shift)
 {
     emit(p, LD_B_IND, 0);
@@ -309,8 +309,8 @@ static void drop_extensions(struct program *p)
 }
 
 /*
- * Of the fragments after the first only the source can be looked at. The first one must have the header of what is in
- * the packet: otherwise that header could hide in the second.
+ * Of later fragments only the source address can be checked. The first one must contain the upper protocol's header:
+ * otherwise it could hide in the second.
  */
 static void check_fragment(struct program *p)
 {
@@ -337,7 +337,7 @@ static void set_x(struct program *p, uint32_t add)
     emit(p, TAX, 0);
 }
 
-/* X: an ICMPv6 message. */
+/* X: offset of an ICMPv6 message. */
 static void check_icmp6(struct program *p)
 {
     static const uint8_t unspecified[] = { MLD_REPORT, MLD_DONE, MLD2_REPORT,
@@ -345,7 +345,7 @@ static void check_icmp6(struct program *p)
     unsigned int discovery = new_label(p), neighbour = new_label(p);
 
     emit(p, LD_B_IND, 0);
-    /* May this come from the unspecified address? */
+    /* Only these messages may come from the unspecified address. */
     for (size_t i = 0; i < ARRAY_SIZE(unspecified); i++)
         emit_jump(p, JEQ_K, unspecified[i], ARRAY_SIZE(unspecified) - i, 0);
     emit_jump(p, JA, discovery, 0, 0);
@@ -353,7 +353,7 @@ static void check_icmp6(struct program *p)
     emit(p, ST, M_UNSPECIFIED);
     emit(p, LD_B_IND, 0);
     place(p, discovery);
-    /* This guest is no router. */
+    /* The guest must not act as a router. */
     drop_if(p, ROUTER_ADVERTISEMENT);
     drop_if(p, REDIRECT);
     emit_jump(p, JGE_K, ROUTER_SOLICITATION, 1, 0);
@@ -370,7 +370,10 @@ static void check_icmp6(struct program *p)
     go_if(p, NEIGHBOUR_ADVERTISEMENT, L_TARGET);
 }
 
-/* Anybody may ask for a neighbour. Who asks from the unspecified address wants the address for itself. */
+/*
+ * The guest may ask for any neighbour. A question from the unspecified address is about an address that it wants for
+ * itself.
+ */
 static void check_solicitation(struct program *p)
 {
     unsigned int known = new_label(p);
@@ -396,7 +399,7 @@ static void check_target(struct program *p)
     set_x(p, ND_OPTIONS_NEIGHBOUR);
 }
 
-/* X: the first option. Link-layer addresses (types 1 and 2) must be ours. */
+/* X: offset of the first option. Link-layer addresses (types 1 and 2) must be our MAC. */
 static void check_options(struct program *p)
 {
     place(p, L_OPTIONS);
@@ -547,7 +550,7 @@ static int add_address(struct frame_filter_rules *rules, const struct frame_filt
     return 0;
 }
 
-/* RFC 4291, appendix A: fe80:: and the MAC, one bit changed, ff:fe in its middle. */
+/* RFC 4291, appendix A: fe80::, then the MAC with one bit inverted and ff:fe in its middle. */
 static int add_link_local(struct frame_filter_rules *rules)
 {
     const uint8_t *m = rules->mac;

@@ -12,7 +12,7 @@
 #include <xencall.h>
 #include <xendevicemodel.h>
 
-/* By the operation that a device model has for it, which even a restricted handle may do. */
+/* Uses the device model's own operation for it: even a restricted handle allows that one. */
 int guest_crash(struct platform *base, unsigned int guest)
 {
     xendevicemodel_handle *handle = xendevicemodel_open(NULL, 0);

@@ -1,6 +1,6 @@
 /*
- * What the stub domain asks Xen to do with its guest, by the Xen libraries: two operations of platform.h for
- * flavours that have these.
+ * What the stub domain asks Xen to do with its guest: two operations of platform.h, for flavours that have the Xen
+ * libraries.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,6 +1,5 @@
 /*
- * The one way in which common/ says something: lines to a sink that the program
- * sets. common/ itself never prints.
+ * The log of common/: it passes lines to a sink that the program sets, and never prints itself.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -28,7 +28,7 @@ int loop_add_fd(struct loop *loop, struct loop_fd *fd)
     return 0;
 }
 
-/* Leaves a hole, so that a turn under way keeps its indices; the next turn closes it. */
+/* Leaves a hole, so that indices stay right in the current turn. The next turn closes it. */
 void loop_remove_fd(struct loop *loop, struct loop_fd *fd)
 {
     if (!fd->added)
@@ -84,7 +84,7 @@ static int wait_ms(const struct loop *loop, int max_wait_ms)
     return wait == INT_MAX ? -1 : (int)wait;
 }
 
-/* A timer may start others, so look again from the start after each. */
+/* Starts over after each timer, because it may have started others. */
 static void run_timers(struct loop *loop)
 {
     int64_t now = loop->now_ms();
@@ -117,7 +117,7 @@ int loop_turn(struct loop *loop, int max_wait_ms)
     for (unsigned int i = 0; i < count && !loop->stopped; i++) {
         struct loop_fd *fd = loop->fds[i];
 
-        /* Removed by an earlier callback, or replaced by another descriptor: not this event's. */
+        /* Skips a descriptor that an earlier callback has removed or replaced: the event is not for it. */
         if (fd && fd->fd == polled[i].fd && polled[i].revents)
             fd->ready(fd->data, polled[i].revents);
     }

@@ -43,7 +43,7 @@ void loop_init(struct loop *loop, int64_t (*now_ms)(void));
 
 /* 0, or -ENOSPC. */
 int loop_add_fd(struct loop *loop, struct loop_fd *fd);
-/* Nothing when it is not added. Callbacks may remove anything, themselves included. */
+/* Does nothing if fd was not added. Callbacks may remove any descriptor, including their own. */
 void loop_remove_fd(struct loop *loop, struct loop_fd *fd);
 
 /* (Re)starts a timer: it fires after delay_ms. 0, or -ENOSPC. */

@@ -14,7 +14,7 @@
 
 #define OUTPUT_LINE_MAX 256
 
-/* So many lines at once, and then so many a second. */
+/* At most so many lines at once, then so many a second. */
 #define OUTPUT_BURST 100
 #define OUTPUT_RATE 10
 

@@ -19,14 +19,14 @@ static void close_command(struct qmp_command *command)
     command->fd = -1;
 }
 
-/* Takes the first command off the queue before telling, as that may queue another. */
+/* Takes the first command off the queue before it calls done(), which may queue another. */
 static void finish_first(struct qmp_client *client, bool ok, const char *reply)
 {
     struct qmp_command first = client->queue[0];
 
     client->queued--;
     memmove(client->queue, client->queue + 1, client->queued * sizeof(client->queue[0]));
-    /* It may have held a password. */
+    /* The command may contain a password. */
     explicit_bzero(&client->queue[client->queued], sizeof(client->queue[0]));
     explicit_bzero(first.text, sizeof(first.text));
     close_command(&first);
@@ -54,7 +54,7 @@ void qmp_client_dispose(struct qmp_client *client)
         finish_first(client, false, NULL);
 }
 
-/* A command fits in any socket buffer, so it is sent whole or the connection is bad. */
+/* A command fits into any socket buffer. If it is not sent as a whole, the connection is broken. */
 static int send_text(struct qmp_client *client, const char *text, int fd)
 {
     char line[QMP_COMMAND_MAX + 1];
@@ -68,7 +68,7 @@ static void send_first(struct qmp_client *client)
     if (client->queued && send_text(client, client->queue[0].text, client->queue[0].fd))
         qmp_client_dispose(client);
     else if (client->queued)
-        close_command(&client->queue[0]); /* QEMU has its own now */
+        close_command(&client->queue[0]); /* QEMU has its own copy now */
 }
 
 static bool starts(const char *line, const char *with)
@@ -142,7 +142,7 @@ int qmp_client_open(struct qmp_client *client, int fd)
 
     client->socket.fd = fd;
     rc = loop_add_fd(client->loop, &client->socket);
-    /* It waits in the socket until QEMU has said its greeting. */
+    /* It waits in the socket until QEMU reads it, after its greeting. */
     if (!rc)
         rc = send_text(client, "{\"execute\":\"qmp_capabilities\"}", -1);
     if (rc)
@@ -164,7 +164,7 @@ int qmp_client_send(struct qmp_client *client, const char *text, int fd,
         return rc;
     }
     client->queue[client->queued++] = command;
-    /* The function that hears an answer may queue commands: they are sent when it returns. */
+    /* A done() may queue commands. They are sent when it has returned. */
     if (client->greeted && client->queued == 1 && !client->answering)
         send_first(client);
     return 0;

@@ -1,10 +1,9 @@
 /*
- * A client of QEMU's QMP monitor that we keep for ourselves: one command after
- * another, each with at most one descriptor to hand over.
+ * A client of the QMP monitor that is only ours. It sends one command after another, each with at most one descriptor.
  *
- * QEMU's replies are a peer's bytes: a line over QMP_LINE_MAX ends the connection.
- * Nothing of a reply is interpreted but whether it starts a "return" or an "error";
- * without "id" in a command, replies come in order and have no other key before.
+ * QEMU's replies are not trusted: a line over QMP_LINE_MAX ends the connection. Of a reply the client only looks
+ * whether it begins with "return" or "error". Since no command has an "id", replies come in order, and no other key
+ * comes first.
  *
  * Source: QEMU's docs/interop/qmp-spec.rst; descriptors as in monitor/fds.c.
  *
@@ -24,7 +23,7 @@
 struct qmp_command {
     char text[QMP_COMMAND_MAX];
     int fd; /* -1: none */
-    /* reply: QEMU's line, NULL when the connection was lost; ok: it was a "return". */
+    /* reply: QEMU's line, or NULL if the connection was lost. ok: it was a "return". */
     void (*done)(void *data, bool ok, const char *reply);
     void *data;
 };
@@ -34,10 +33,10 @@ struct qmp_client {
     void (*event)(void *data, const char *line); /* may be NULL */
     void *data;
     struct loop_fd socket;
-    struct qmp_command queue[QMP_QUEUE]; /* the first is under way */
+    struct qmp_command queue[QMP_QUEUE]; /* the first one has been sent */
     unsigned int queued;
     bool greeted;   /* capabilities are agreed on */
-    bool answering; /* somebody hears an answer */
+    bool answering; /* a done() is running */
     char line[QMP_LINE_MAX];
     size_t length;
 };
@@ -45,15 +44,15 @@ struct qmp_client {
 void qmp_client_init(struct qmp_client *client, struct loop *loop,
                      void (*event)(void *data, const char *line), void *data);
 
-/* Uses this socket, which does not block, and takes it over. 0 or -errno. */
+/* Takes over this non-blocking socket, and uses it. 0 or -errno. */
 int qmp_client_open(struct qmp_client *client, int fd);
 
-/* Ends the connection; what is queued is told. Idempotent. */
+/* Ends the connection; done() of each queued command is called. Idempotent. */
 void qmp_client_dispose(struct qmp_client *client);
 
 /*
- * Queues a command, one JSON object without a newline, and takes over fd. 0, -ENOSPC,
- * -ENAMETOOLONG, or -ENOTCONN; then done is not called.
+ * Queues a command, one JSON object without a newline, and takes over fd. 0, or -ENOSPC, -ENAMETOOLONG or -ENOTCONN,
+ * and then done() is not called.
  */
 int qmp_client_send(struct qmp_client *client, const char *text, int fd,
                     void (*done)(void *data, bool ok, const char *reply), void *data);

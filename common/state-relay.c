@@ -12,7 +12,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* A QEMU that never stops must not keep us from our other work. */
+/* A QEMU that never stops writing must not keep us from our other work. */
 #define CHUNKS_A_TURN 16
 
 static void close_fd(struct loop *loop, struct loop_fd *io)
@@ -23,7 +23,7 @@ static void close_fd(struct loop *loop, struct loop_fd *io)
     io->fd = -1;
 }
 
-/* A pipe with QEMU at one end; ours does not block. */
+/* Makes a pipe to or from QEMU. Our end does not block. */
 static int open_pipe(bool we_read, int *ours, int *qemu)
 {
     int ends[2];
@@ -59,7 +59,8 @@ static void settle(struct state_save *save, bool stored)
 }
 
 /*
- * QEMU's next write fails. Whoever waits for the state is told from the loop, since this may be called while it asks.
+ * The console has failed: QEMU's next write will fail. settled() is called later, from the loop, because this may run
+ * within state_save_settle().
  */
 static void console_failed(struct state_save *save, int error)
 {
@@ -79,7 +80,7 @@ static void put_frame(struct state_save *save, size_t len)
     save->end = STATE_HEADER + len;
 }
 
-/* Whether the buffer is empty now. */
+/* Writes the buffer to the console. True: it is empty now. */
 static bool flush(struct state_save *save)
 {
     while (save->start < save->end && save->console.fd >= 0) {
@@ -104,7 +105,7 @@ static void end_it(struct state_save *save)
         log_error("saved state: no timer left");
 }
 
-/* Takes a chunk from QEMU, or ends what it wrote; false when there is nothing to do. */
+/* Puts a chunk of QEMU's, or an end, into the buffer. False: there is nothing to send. */
 static bool next_frame(struct state_save *save)
 {
     ssize_t got;
@@ -132,7 +133,7 @@ static void move_save(struct state_save *save)
     while (flush(save) && chunks++ < CHUNKS_A_TURN && next_frame(save))
         ;
     save->console.events = POLLIN | (save->start < save->end ? POLLOUT : 0);
-    /* While it has to wait, its end is not looked at: there may be something left to read. */
+    /* While QEMU has to wait, its pipe is not polled: a hang-up would be reported over and over. */
     if (save->start < save->end || save->phase == STATE_SAVE_ENDING)
         loop_remove_fd(save->loop, &save->qemu);
     else if (save->qemu.fd >= 0 && loop_add_fd(save->loop, &save->qemu))
@@ -143,7 +144,7 @@ static void save_qemu_ready(void *data, short revents)
 {
     struct state_save *save = data;
 
-    /* QEMU is gone: whoever waits for it sees to that. */
+    /* QEMU has gone. The core notices its end by other means. */
     if (!(revents & POLLIN) && revents)
         close_fd(save->loop, &save->qemu);
     else
@@ -236,16 +237,15 @@ void state_save_close(struct state_save *save)
 
 static void end_restore(struct state_restore *restore, int rc)
 {
-    /* QEMU sees the end of its file, early or not. */
+    /* Closing the pipe is the end of the file for QEMU. */
     close_fd(restore->loop, &restore->qemu);
     close_fd(restore->loop, &restore->console);
     restore->ended(restore->data, rc);
 }
 
 /*
- * To QEMU: how many octets of the data at hand, 0 when it takes none now. It hangs up
- * when it has all that it wants, maybe before our end has come, or when it dislikes
- * the state; which of the two, its own end or its status tells.
+ * Writes data to QEMU. How many octets; 0: it takes none now. QEMU closes its end when it has all that it wants, maybe
+ * before dom0's end has come, or when it rejects the state. QEMU's exit or its status tells which.
  */
 static ssize_t pass_on(struct state_restore *restore)
 {
@@ -258,7 +258,7 @@ static ssize_t pass_on(struct state_restore *restore)
     return put;
 }
 
-/* 0 when all octets at hand are dealt with, 1 when QEMU takes no more now or all is over. */
+/* 0: all octets in the buffer are used up; 1: QEMU takes no more now, or the restore is over. */
 static int use_octets(struct state_restore *restore)
 {
     while (restore->start < restore->end) {
@@ -303,7 +303,7 @@ static void restore_console_ready(void *data, short revents)
     ssize_t got;
 
     if (!restore->console.events)
-        got = 0; /* hung up */
+        got = 0; /* the console has hung up */
     else
         got = read(restore->console.fd, restore->buffer, sizeof(restore->buffer));
     if (got > 0) {

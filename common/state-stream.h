@@ -1,7 +1,6 @@
 /*
- * How QEMU's saved state crosses a console: a console has no end of file and does
- * not tell when its other side has taken what was written, and a state that lost
- * its tail would be taken for a whole one.
+ * How QEMU's saved state crosses a console. A console has no end of file, and does not tell whether the other side has
+ * read what was written. So a state without its last bytes would be taken for a whole one.
  *
  * Saving, console 1:     stub domain → dom0: frames; dom0 → stub domain: one answer
  *                        for each end.
@@ -13,11 +12,11 @@
  *   octets 4–7   length of the data, little endian, 0 … STATE_FRAME_MAX; 0: the end
  *   octets 8–…   the data
  * An answer is one octet, STATE_STORED, STATE_FAILED or STATE_LAST (stored, and the guest
- * goes on with another QEMU, not with this one: a soft reset); so is a request. The stub
- * domain sends an end whenever it must know that all so far is stored; what follows
- * belongs to the same state, unless it begins with STATE_BEGINNING, which is QEMU's.
+ * goes on with another QEMU, not with this one: a soft reset); so is a request. The stub domain sends an end whenever
+ * it must know that all data so far is stored. Data that follows belongs to the same state, unless it begins with
+ * STATE_BEGINNING: QEMU begins each state with it.
  *
- * Both sides take what the other one sends for hostile.
+ * Neither side trusts the other.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -44,8 +43,8 @@ struct state_parser {
 };
 
 enum state_event {
-    STATE_NOTHING, /* the octets taken were a header's, or a part of one */
-    STATE_DATA,    /* they are all data */
+    STATE_NOTHING, /* the octets taken were a header, or a part of one */
+    STATE_DATA,    /* the octets taken were all data */
     STATE_END,
 };
 
@@ -53,8 +52,8 @@ enum state_event {
 void state_header(uint8_t header[STATE_HEADER], uint32_t len);
 
 /*
- * Takes *used octets of the len at buf, at least one when len is not 0, and says what
- * they were; -EPROTO when this is no frame. A zeroed parser is a fresh one.
+ * Takes *used octets of the len at buf, at least one if len is not 0, and returns what they were. -EPROTO: this is no
+ * frame. A zeroed parser is a new one.
  */
 int state_parser_take(struct state_parser *parser, const void *buf, size_t len, size_t *used);
 

@@ -24,7 +24,7 @@ void str_list_dispose(struct str_list *list)
     str_list_init(list);
 }
 
-/* Takes over text, also when it fails. */
+/* Takes over text, even if it fails. */
 static int add_owned(struct str_list *list, char *text)
 {
     char **grown;

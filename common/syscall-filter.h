@@ -1,6 +1,6 @@
 /*
- * A filter of Linux's system calls (seccomp(2)), put together from the few instructions that ours are made of. It is
- * for x86-64: whoever calls by another table is killed.
+ * A filter of Linux's system calls (seccomp(2)), built of a few instructions. It is for x86-64: a process that uses
+ * another table of calls is killed.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -21,7 +21,7 @@
 #endif
 
 #define SYSCALL_FILTER_MAX 256
-/* The low half of an argument; those looked at have no other. */
+/* The low half of an argument. The upper half of those that we look at is not used. */
 #define SYSCALL_FILTER_ARG(n) offsetof(struct seccomp_data, args[n])
 
 struct syscall_filter {
@@ -35,7 +35,7 @@ static inline void syscall_filter_add(struct syscall_filter *filter, struct sock
         filter->code[filter->len++] = instruction;
 }
 
-/* If OPERATION holds of the loaded value and K, YES instructions are skipped, else NO. */
+/* Skips YES instructions if OPERATION is true of the loaded value and K, else NO. */
 static inline void syscall_filter_jump(struct syscall_filter *filter, uint16_t operation, uint32_t k, uint8_t yes,
                                        uint8_t no)
 {
@@ -52,14 +52,14 @@ static inline void syscall_filter_return(struct syscall_filter *filter, uint32_t
     syscall_filter_add(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
 }
 
-/* If VALUE is loaded, the call is allowed. */
+/* Allows the call if the loaded value is VALUE. */
 static inline void syscall_filter_allow(struct syscall_filter *filter, uint32_t value)
 {
     syscall_filter_jump(filter, BPF_JEQ, value, 0, 1);
     syscall_filter_return(filter, SECCOMP_RET_ALLOW);
 }
 
-/* The call's number is loaded. */
+/* Begins a filter. Afterwards the call's number is loaded. */
 static inline void syscall_filter_begin(struct syscall_filter *filter)
 {
     filter->len = 0;
@@ -69,7 +69,7 @@ static inline void syscall_filter_begin(struct syscall_filter *filter)
     syscall_filter_load(filter, offsetof(struct seccomp_data, nr));
 }
 
-/* What seccomp() says with FLAGS: 0, a descriptor, or -errno. */
+/* Installs the filter by seccomp() with FLAGS. 0, a descriptor, or -errno. */
 static inline int syscall_filter_install(const struct syscall_filter *filter, unsigned int flags)
 {
     struct sock_fprog program = { .len = filter->len, .filter = (struct sock_filter *)filter->code };

@@ -14,11 +14,11 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 /*
- * A table with a row for each value of an enum does not compile when a row is missing, in the middle either:
+ * Makes a table with a row for each value of an enum. If any row is missing, it does not compile:
  *   TABLE_BEGINS(texts);
  *   static const char *const texts[] = { TABLE_ROW(RED) = "red", TABLE_ROW(BLUE) = "blue" };
  *   TABLE_ENDS(texts, COLOUR_COUNT);
- * The compiler's counter goes up by one with each row; -Wextra finds one that is there twice.
+ * Each row increments the compiler's counter. -Wextra finds a row that is there twice.
  */
 #define TABLE_BEGINS(table) enum { table##_begins = __COUNTER__ }
 #define TABLE_ROW(index) [(index) + 0 * __COUNTER__]
@@ -40,7 +40,7 @@ static inline void cleanup_closep(int *fd)
         close(*fd);
 }
 
-/* Closes it, if it is open; it is none from then on. */
+/* Closes *fd if it is open, and sets it to -1. */
 static inline void fd_close(int *fd)
 {
     cleanup_closep(fd);

@@ -1,5 +1,5 @@
 /*
- * One vchan server, one stream connection a client (vchan-bridge.h).
+ * One vchan server, and a stream connection for each of its clients (vchan-bridge.h).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <xenstore.h>
 
-/* What libxenvchan_is_open() says of a server that nobody has connected to yet. */
+/* libxenvchan_is_open() of a server without a client. */
 #define VCHAN_NOT_YET 2
 
 static size_t buffer_used(const struct vchan_buffer *buffer)
@@ -22,7 +22,7 @@ static size_t buffer_used(const struct vchan_buffer *buffer)
     return buffer->end - buffer->start;
 }
 
-/* Makes the free space one piece at the end, and returns its size. */
+/* Moves the data to the buffer's start. Returns the size of the free space behind it. */
 static size_t buffer_room(struct vchan_buffer *buffer)
 {
     if (buffer->start) {
@@ -92,7 +92,7 @@ static void publish(struct vchan_bridge *bridge)
     }
 }
 
-/* The client is gone, or QEMU's side is: the next client gets a fresh vchan. */
+/* The client, or the stream's end, has gone. The next client gets a new vchan. */
 static void renew(struct vchan_bridge *bridge)
 {
     close_connection(bridge);
@@ -123,7 +123,7 @@ static bool drain_to_vchan(struct vchan_bridge *bridge)
     return put > 0;
 }
 
-/* Errors of the stream count as its end: what follows is the same. */
+/* An error of the stream counts as its end. */
 static bool fill_from_stream(struct vchan_bridge *bridge)
 {
     struct vchan_buffer *buffer = &bridge->to_vchan;
@@ -157,9 +157,9 @@ static bool drain_to_stream(struct vchan_bridge *bridge)
 }
 
 /*
- * Moves what can be moved. A bounded number of rounds, so that a peer that always has
- * more does not keep the loop from its other work; poll() says if there is more from
- * the stream, and the vchan is asked again by the stream's becoming writable.
+ * Moves bytes in both directions. The number of rounds is bounded, so that a peer that always has more does not keep
+ * the loop from its other work. After the last round poll() reports more bytes of the stream; the vchan is read again
+ * because the stream is writable.
  */
 static void pump(struct vchan_bridge *bridge)
 {
@@ -173,8 +173,7 @@ static void pump(struct vchan_bridge *bridge)
         moved |= drain_to_vchan(bridge);
     }
     /*
-     * A client that has left may have sent a last command, which is still carried; a
-     * stream that has ended may have left a last answer.
+     * The last command of a client that has left is still delivered, as is the last answer of a stream that has ended.
      */
     if (!moved && ((!open && (!buffer_used(&bridge->to_stream) || bridge->stream_ended)) ||
                    (bridge->stream_ended && !buffer_used(&bridge->to_vchan) &&
@@ -184,12 +183,12 @@ static void pump(struct vchan_bridge *bridge)
         return;
     }
     bridge->stream_fd.events = 0;
-    /* When the rounds have run out, it goes on later: POLLOUT comes back at once. */
+    /* After the last round it goes on in the next turn: POLLOUT comes at once. */
     if (!bridge->stream_ended && (moved || buffer_used(&bridge->to_stream)))
         bridge->stream_fd.events |= POLLOUT;
     if (!bridge->stream_ended && open && buffer_room(&bridge->to_vchan))
         bridge->stream_fd.events |= POLLIN;
-    /* A descriptor without events to wait for would still report a hang-up, over and over. */
+    /* Even without events, poll() would report a hang-up over and over. */
     if (!bridge->stream_fd.events)
         loop_remove_fd(bridge->loop, &bridge->stream_fd);
     else if (loop_add_fd(bridge->loop, &bridge->stream_fd))
@@ -201,7 +200,7 @@ static void stream_ready(void *data, short revents)
     pump(data);
 }
 
-/* A client has come: hide the vchan from the next one and open its stream. */
+/* A client has connected: hides the vchan from others, and opens a stream for this client. */
 static void accept_client(struct vchan_bridge *bridge)
 {
     int fd;
@@ -242,7 +241,7 @@ static void vchan_ready(void *data, short revents)
     case 1:
         accept_client(bridge);
         return;
-    default: /* came and went */
+    default: /* it came and has left already */
         renew(bridge);
     }
 }

@@ -2,14 +2,13 @@
  * Serves one libxenvchan server and carries each client's bytes to a stream
  * connection of its own (QEMU's QMP or VNC socket), one client at a time.
  *
- * Every client gets a fresh vchan: the shared page keeps ring indices and unread
- * bytes of the client before, and a client that left and came back between two of
- * our looks could not be told from one that stayed. So the xenstore nodes are
- * removed as soon as a client is there (the next one waits for them to come back,
- * as Xen's vchan-socket-proxy does), and published anew when it is served.
+ * Every client gets a new vchan. An old one's shared page would have ring indices and unread bytes of the client
+ * before, and a client that left and came back between two polls could not be told from one that stayed. So the
+ * xenstore nodes are removed as soon as a client is there, and published again when it has left. The next client waits
+ * for them, as Xen's vchan-socket-proxy does.
  *
- * The peer is another domain: it may stall, flood or vanish. What it has not taken
- * is held in one bounded buffer a direction, then the other side has to wait.
+ * The peer is another domain: it may stall, flood or vanish. Each direction has one bounded buffer; when it is full the
+ * other side has to wait.
  *
  * Source: libxenvchan.h, and the rings in xen/io/libxenvchan.h.
  *
@@ -37,7 +36,7 @@ enum vchan_bridge_state {
     VCHAN_BRIDGE_OFF,
     VCHAN_BRIDGE_WAITING, /* published, no client */
     VCHAN_BRIDGE_OPEN,    /* carrying bytes */
-    VCHAN_BRIDGE_RETRY,   /* cannot publish, or has no stream yet: tries again soon */
+    VCHAN_BRIDGE_RETRY,   /* could not publish the server, or open a stream: tries again soon */
 };
 
 struct vchan_bridge {
@@ -73,8 +72,8 @@ struct vchan_bridge_config {
     int (*connect)(void *data);
     void (*connected)(void *data); /* may be NULL; a client is being served from now on */
     /*
-     * May be NULL. Asked once the stream has said something: true keeps that from the
-     * client until vchan_bridge_resume().
+     * May be NULL. Called when the stream has sent bytes. True: they are held back from the client until
+     * vchan_bridge_resume().
      */
     bool (*held)(void *data);
     void *data;
@@ -83,19 +82,19 @@ struct vchan_bridge_config {
 /* 0, or -ENAMETOOLONG. */
 int vchan_bridge_init(struct vchan_bridge *bridge, const struct vchan_bridge_config *config);
 
-/* Publishes the server. It keeps trying by itself when that fails (and logs it once). */
+/* Publishes the server. If that fails it is logged once, and tried again. */
 void vchan_bridge_start(struct vchan_bridge *bridge);
 
-/* What was held may be carried now, if held() agrees. */
+/* Bytes that were held back may be sent now, if held() returns false. */
 void vchan_bridge_resume(struct vchan_bridge *bridge);
 
 /*
- * The same, and from now on only the client ends its connection: libxl reads no answer
- * that comes together with a hang-up.
+ * The same. From now on only the client ends its connection, because libxl does not read an answer that comes together
+ * with a hang-up.
  */
 void vchan_bridge_linger(struct vchan_bridge *bridge);
 
-/* Hangs up on the client, with what it was not told yet; the next one may come. */
+/* Hangs up on the client, and drops the bytes that it has not got. The next one may come. */
 void vchan_bridge_drop(struct vchan_bridge *bridge);
 
 /* Ends a connection and removes the server; may be started again. Idempotent. */

@@ -14,7 +14,7 @@ static int connect_vnc(void *data)
     return vnc->connect(vnc->data);
 }
 
-/* A slot was taken: is there another one for the next viewer? */
+/* A slot was taken. Publishes another one, unless one is free or all are in use. */
 static void keep_one_free(void *data)
 {
     struct vnc_slots *vnc = data;

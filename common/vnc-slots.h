@@ -1,8 +1,7 @@
 /*
- * QEMU's VNC server for several viewers at once: numbered vchan servers ("slots"), a
- * connection to QEMU for each viewer. dom0's daemon takes any slot that is published
- * in xenstore; a slot that is taken disappears from there until its viewer has left.
- * One free slot more than there are viewers is kept published, up to VNC_SLOTS.
+ * QEMU's VNC server for several viewers at once. There are numbered vchan servers ("slots"), and each viewer has a
+ * connection of its own to QEMU. dom0's daemon uses any slot that is published in xenstore. A slot in use disappears
+ * from there until its viewer has left. One free slot more than there are viewers is kept published, up to VNC_SLOTS.
  *
  * Paths: /local/domain/<stub>/device-model/<guest>/vnc-vchan/<slot>
  *
@@ -16,7 +15,7 @@
 
 #define VNC_SLOTS WIRE_VNC_SLOTS
 
-/* Bytes towards the viewer that are under way at once; its own are few. */
+/* The size of the ring towards the viewer. A viewer sends little. */
 #define VNC_WRITE_RING 65536
 
 struct vnc_slots {
@@ -30,10 +29,10 @@ struct vnc_slots {
 int vnc_slots_init(struct vnc_slots *vnc, struct loop *loop, struct xs_handle *xs,
                    const char *folder, int (*connect)(void *data), void *data);
 
-/* Publishes the first slot; nothing before vnc_slots_init(). */
+/* Publishes the first slot. Does nothing before vnc_slots_init(). */
 void vnc_slots_start(struct vnc_slots *vnc);
 
-/* Ends all connections. Idempotent; nothing before vnc_slots_init(). */
+/* Ends all connections. Idempotent. Does nothing before vnc_slots_init(). */
 void vnc_slots_stop(struct vnc_slots *vnc);
 
 #endif

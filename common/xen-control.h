@@ -1,5 +1,5 @@
 /*
- * libxenctrl, and what it lacks in Xen 4.17.
+ * libxenctrl, with a function that Xen 4.17's lacks.
  */
 #ifndef XEN_CONTROL_H
 #define XEN_CONTROL_H
@@ -12,12 +12,12 @@
 #define XEN_CPUID_TSC_MODE_NEVER_EMULATE 2u
 #endif
 
-/* Xen 4.18's. */
+/* As in Xen 4.18. */
 #if XEN_DOMCTL_INTERFACE_VERSION < 0x16
 
 /*
- * 0, or -1 with errno: ESRCH, there is no such domain. (A list begins at a number and goes on to
- * the next one that there is.)
+ * 0, or -1 with errno; ESRCH: there is no such domain. xc_domain_getinfolist() returns the first domain with this
+ * number or a higher one, so the number is checked.
  */
 static inline int xc_domain_getinfo_single(xc_interface *xc, uint32_t domid, xc_domaininfo_t *info)
 {

@@ -19,7 +19,7 @@ int xenstore_read(struct xs_handle *xs, const char *path, char **value)
         return -errno;
     if (len > XENSTORE_VALUE_MAX)
         return -E2BIG;
-    /* libxenstore adds the terminator after len bytes; the value may hold its own. */
+    /* libxenstore adds a NUL after len bytes. The value may contain another one. */
     if (memchr(read, '\0', len))
         return -EINVAL;
     *value = steal_pointer(&read);
@@ -40,14 +40,14 @@ int xenstore_write(struct xs_handle *xs, const char *path, const char *value)
     return xs_write(xs, XBT_NULL, path, value, strlen(value)) ? 0 : -errno;
 }
 
-/* Sorts the keys of a dm-argv folder: order[n] is the key of argument n + 1. */
+/* Sorts the keys of a dm-argv folder. order[n] becomes the key of argument n + 1. */
 static int order_keys(char **keys, unsigned int count, char **order)
 {
     memset(order, 0, count * sizeof(*order));
     for (unsigned int i = 0; i < count; i++) {
         unsigned int number;
 
-        /* In a list without gaps the highest number is the count. */
+        /* Without gaps no number is above the count. */
         if (parse_uint(keys[i], count, &number) || number == 0 || order[number - 1])
             return -EBADMSG;
         order[number - 1] = keys[i];
