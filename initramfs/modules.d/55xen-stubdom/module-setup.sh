@@ -4,7 +4,7 @@
 # Inputs (environment): stage (QEMU's install tree), launcher (stubdom-init),
 # release (a text file).
 
-# Only for whoever asks for it by name.
+# dracut must not choose this module by itself.
 check() {
     return 255
 }
@@ -16,7 +16,7 @@ install() {
     inst_simple "${release:?}" /etc/xen-stubdom-release
     inst_simple "${stage:?}/bin/qemu-system-i386" /usr/bin/qemu-system-i386
     for f in "$stage"/share/qemu/*.*; do inst_simple "$f" "/usr/share/qemu/${f##*/}"; done
-    # Four fifths of a key map are comments, which would stay in memory.
+    # Comments, four fifths of a key map, are removed: they would take memory.
     for f in "$stage"/share/qemu/keymaps/*; do
         sed '/^[[:space:]]*#/d; /^$/d' "$f" >"${initdir:?}/usr/share/qemu/keymaps/${f##*/}"
     done
