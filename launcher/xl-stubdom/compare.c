@@ -78,8 +78,8 @@ static int ask(const struct compare *compare, struct fault *fault)
 
     if (!compare->written_disks || compare->options.yes)
         return 0;
-    fprintf(stderr, "%s writes to its %d disk(s) as ever, and each run ends like a power cut.\n", compare->guest,
-            compare->written_disks);
+    fprintf(stderr, "%s writes to %d disk(s) that are no snapshots, and each run ends like a power cut.\n",
+            compare->guest, compare->written_disks);
     if (!isatty(STDIN_FILENO))
         return fault_set(fault, -EPERM, "%s: say --yes if its disks may be written to", compare->guest);
     fprintf(stderr, "Go on? [y/N] ");

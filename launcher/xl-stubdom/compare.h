@@ -17,7 +17,7 @@ struct compare {
     size_t subjects;
     char *guest;       /* its name */
     char *uuid;        /* NULL: a new one for each run */
-    int written_disks; /* so many may be written to */
+    int written_disks; /* so many may be written to, and are no snapshots */
     struct report report;
 };
 

@@ -245,6 +245,13 @@ static bool is_helped(const struct list *list, const libxl_device_disk *disk)
            *disk->pdev_path == '/' && !access(disk->pdev_path, F_OK);
 }
 
+/* A script or another domain would have its own idea of what the target is. */
+static bool is_snapshot(const struct list *list, const libxl_device_disk *disk)
+{
+    return list->host && list->host->is_snapshot && !has_own_script(list, disk) && !disk->backend_domname &&
+           disk->pdev_path && list->host->is_snapshot(disk->pdev_path);
+}
+
 static int append(struct list *list, const char *spec, const libxl_device_disk *disk)
 {
     /* libxl's default for CD drives is qdisk. Our backendtype= comes first, because target= takes all that follows. */
@@ -308,7 +315,7 @@ static int add(struct list *list, const char *spec)
         rc = check_host(list, &disk);
     if (!rc) {
         list->count.all++;
-        list->count.written += disk.readwrite;
+        list->count.written += disk.readwrite && !is_snapshot(list, &disk);
         list->count.scsi |= vdev.kind == VDEV_SCSI && !disk.is_cdrom;
         rc = append(list, spec, &disk);
     }

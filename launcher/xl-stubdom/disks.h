@@ -20,7 +20,7 @@
 
 struct disk_count {
     int all;   /* each is one of the stub domain's, too */
-    int written; /* of them, those that the guest may write to */
+    int written; /* of them, those that the guest may write to; snapshots do not count if host->is_snapshot is there */
     bool scsi; /* QEMU has a SCSI adapter, for some */
 };
 

@@ -24,6 +24,7 @@
 #include "command-line.h"
 #include "compare.h"
 #include "config.h"
+#include "disk-snapshot.h"
 #include "dm-args.h"
 #include "domains.h"
 #include "fault.h"
@@ -327,7 +328,7 @@ static int judge_subject(struct compare *compare, const char *subject, struct fa
     cleanup_free char *settings = join_settings(options->setting_count, options->settings);
     cleanup_free char *extra = NULL;
     bool in_dom0 = !strcmp(subject, DOM0);
-    struct job job = {.line.makes_guest = true};
+    struct job job = {.line.makes_guest = true, .host.is_snapshot = disk_is_snapshot};
     bool missing;
     int rc;
 

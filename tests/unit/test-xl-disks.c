@@ -196,6 +196,35 @@ static void test_dom0(void **state)
     }
 }
 
+static bool is_snapshot(const char *disk)
+{
+    return strstr(disk, "snap");
+}
+
+/* Those that the guest may write to; a host that is asked for snapshots leaves these out. */
+static void test_written(void **state)
+{
+    static const struct { const char *list; int all, but_snapshots; } cases[] = {
+        { "'/x,raw,hda,rw', '/y,raw,sdb,ro', '/z.iso,raw,hdc:cdrom,r'", 1, 1 },
+        { "'/snap,raw,hda,rw', '/y,raw,hdb,rw'", 2, 1 }, { "'/snap,raw,hda,rw', 'phy:/snap2,hdb,w'", 2, 0 },
+        { "'script=/h,/snap,raw,hda,rw'", 1, 0 },
+        /* What these make of the target only they know. */
+        { "'script=block-x, vdev=hda, target=/snap'", 1, 1 }, { "'backend=storage, vdev=hda, target=/snap'", 1, 1 },
+        { "'backend=0, vdev=hda, target=/snap'", 1, 1 },
+    };
+    struct host_config host = {.disk_helper = "/h"};
+
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        char text[512];
+
+        host.is_snapshot = i % 2 ? is_snapshot : NULL;
+        config_dispose(&config);
+        snprintf(text, sizeof(text), GUEST "disk = [ %s ]\n", cases[i / 2].list);
+        assert_int_equal(config_init_text(&config, "g.cfg", text, strlen(text), &host, &fault), 0);
+        assert_int_equal(config.devices.disks.written, i % 2 ? cases[i / 2].but_snapshots : cases[i / 2].all);
+    }
+}
+
 static void test_refused(void **state)
 {
     static const struct { const char *list, *fault; } cases[] = {
@@ -265,6 +294,7 @@ int main(void)
         cmocka_unit_test_teardown(test_cdroms, forget),
         cmocka_unit_test_teardown(test_old_xen, forget),
         cmocka_unit_test_teardown(test_dom0, forget),
+        cmocka_unit_test_teardown(test_written, forget),
         cmocka_unit_test_teardown(test_refused, forget),
         cmocka_unit_test_teardown(test_not_ours, forget),
     };

@@ -11,7 +11,7 @@
 // sources: launcher/xl-stubdom/compare-report.c launcher/xl-stubdom/compare-json.c launcher/xl-stubdom/compare-plot.c
 // sources: launcher/xl-stubdom/child.c launcher/xl-stubdom/figures.c launcher/xl-stubdom/made-guest.c
 // sources: launcher/xl-stubdom/marked.c launcher/xl-stubdom/serial-line.c launcher/dom0-daemon/root/fork-alone.c
-// sources: launcher/xl-stubdom/screen-change.c
+// sources: launcher/xl-stubdom/screen-change.c launcher/xl-stubdom/disk-snapshot.c
 // sources: launcher/xl-stubdom/serials.c launcher/dom0-daemon/outputs/output-spec.c
 // cflags: -DGUEST_LOCK_SECONDS=2
 // sources: launcher/xl-stubdom/channels.c
