@@ -47,7 +47,7 @@ static void block_describe(struct block *block, const struct qemu_plugin_tb *tb)
                                                CODE_MAX - block->length);
 }
 
-/* The same code at the same place is one block, however often it is translated. */
+/* Finds the block with the same code at the same address: the same block may be translated several times. */
 static struct block *block_find(const struct block *wanted)
 {
     struct block **bucket = &blocks[(wanted->address ^ wanted->address >> 16) % BUCKETS];
@@ -93,7 +93,7 @@ static void block_write(struct block *block, FILE *file)
     block->reported = count;
 }
 
-/* Renamed when whole, so that whoever waits for the name can read it. */
+/* The file is renamed when it is complete, so that a reader who waits for the name gets all of it. */
 static void report(const char *name)
 {
     char part[PATH_MAX], whole[PATH_MAX];
@@ -115,13 +115,13 @@ static void report(const char *name)
 
 static void *listen_to(void *path)
 {
-    /* For writing, too: so it does not end when a writer closes it. */
+    /* Opened for writing, too, so that there is no end of file when a writer closes it. */
     FILE *control = fopen(path, "r+");
     char name[64];
 
     if (!control)
         return NULL;
-    /* exit() waits for the lock of a stream, which somebody who reads holds. */
+    /* Without this, exit() would wait for the stream's lock, which the reading thread holds. */
     __fsetlocking(control, FSETLOCKING_BYCALLER);
     while (fgets(name, sizeof(name), control)) {
         name[strcspn(name, "\n")] = 0;

@@ -1,19 +1,19 @@
 # shellcheck shell=bash disable=SC2034
-# What serves a guest in dom0, and what is killed of it or of its stub domain.
+# The processes that serve a guest in dom0, and how to kill them or parts of the stub domain.
 #
-#   daemon_of GUEST         pid of its stubdom-dm, the supervisor
-#   daemon_parts GUEST      pids of its four processes: supervisor, stand-by, keeper, worker
-#   daemon_whole GUEST      all four are there, and no other guest's
-#   kill_part PART [GUEST]  SIGKILL for one of those; stub: xl destroy; of a stub_hostile:
-#                           qemu, init, crash (on rump: its code is overwritten, needs poke). Fails when it is not
-#                           there (yet). GUEST: tiny
-#   daemon_well WORDS       after that, tiny's stubdom-dm are the processes $daemon still, have
-#                           not grown and do not spin, and xl list answers
-#   qmp_works GUEST         xl reaches its QEMU
-#   qemu_processes          QEMU processes in dom0
+#   daemon_of GUEST         prints the pid of its stubdom-dm, the supervisor
+#   daemon_parts GUEST      prints the pids of its four processes: supervisor, stand-by, keeper, worker
+#   daemon_whole GUEST      true: all four exist, and there are no other guest's
+#   kill_part PART [GUEST]  kills a part of GUEST (default tiny): supervisor, heir (the stand-by), keeper or worker by
+#                           SIGKILL; stub by xl destroy; of a stub_hostile qemu, init, or crash: its kernel (on rump
+#                           all three: its code is overwritten; needs poke). Fails if there is no such part (yet)
+#   daemon_well WORDS       fails, saying WORDS, unless tiny's stubdom-dm is well: its processes are still $daemon,
+#                           have not grown and do not spin, and xl list answers
+#   qmp_works GUEST         true: xl reaches the guest's QEMU
+#   qemu_processes          prints the QEMU processes in dom0
 
 daemon_of() { xenstore-read "/local/domain/$(domid "$1-dm")/image/device-model-pid"; }
-# Told apart by who is whose child, and by user.
+# They are told apart by their parents and users.
 daemon_parts() {
     local daemon pid
     daemon=$(daemon_of "$1") || return
@@ -35,7 +35,7 @@ kill_part() {
     stub) xl destroy "$guest-dm"; return ;;
     qemu | init | crash)
         if [ "$FLAVOUR" = rump ]; then
-            # An instruction that is none, where QEMU's loop begins.
+            # An invalid instruction at the start of QEMU's loop.
             "$GUESTS/poke" "$(domid "$guest-dm")" "$(address_in_image main_loop_wait)" 0f0b
             return
         fi

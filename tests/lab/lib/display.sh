@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # What a viewer sees.
 #
-#   vnc_port GUEST         the TCP port where its viewers connect
-#   screen_of GUEST FILE   a picture of its screen, which must not be all black: of that
-#                          vncsnapshot makes none, it waits for another one
+#   vnc_port GUEST         prints the TCP port for its viewers
+#   screen_of GUEST FILE   saves a picture of its screen. Waits while the screen is all black, since vncsnapshot
+#                          makes no picture of that
 
 vnc_port() { xenstore-read "/local/domain/$(domid "$1")/console/vnc-port"; }
 screen_of() {

@@ -1,15 +1,16 @@
 # shellcheck shell=bash disable=SC2034
-# What a NIC may send, and what it may not.
+# Frames that a NIC may send, and frames that it may not.
 #
-#   spoof IF MAC CLASSES SENDER...   a NIC of that MAC (12 digits of hex), 192.168.77.10 and fd00::a0a sends what
-#                                    it may and what it may not: SENDER gets a file, a frame a line. Exactly those
-#                                    of these classes (below) must arrive at IF in dom0
-#   guest_frames NIC                 a SENDER: the Linux guest, by hand; stub_frames: a stub_hostile
-#   netfront_guest NAME [LINE...]    hvm_config of a guest with dom0's kernel, whose NICs are Xen's
-#   netfront_up                      when it is ready: loads their driver; $nics are their names
+#   spoof IF MAC CLASSES SENDER...   a NIC with that MAC (12 digits of hex), 192.168.77.10 and fd00::a0a sends all
+#                                    kinds of frames: SENDER is called with a file that has a frame in each line.
+#                                    Fails unless exactly the frames of these classes (below) arrive at IF in dom0
+#   guest_frames NIC                 a SENDER: the Linux guest sends them
+#   stub_frames                      a SENDER: a stub_hostile sends them
+#   netfront_guest NAME [LINE...]    writes $cfg: a guest with dom0's kernel, whose NICs are Xen's
+#   netfront_up                      to be called when it is up: loads their driver; $nics are the NICs' names
 
-# What each frame is, how it begins, and who may send it: a: always; m: where only the
-# MAC counts; n: nobody. spoof puts a number at its end.
+# The frames: class, name, beginning. Class: a: may pass always; m: may pass if only the MAC is checked; n: never.
+# spoof adds a number at the end.
 frames() {
     local mac=$1 link6=fe8000000000000002163efffe${1#??????}
     local evil=00163e0000ee all=ffffffffffff own=c0a84d0a other=c0a84d0b none=00000000
@@ -39,7 +40,7 @@ END
 }
 spoof() {
     local watched=$1 classes=$3 n=0 class name frame pcap=$scratch/pcap watcher
-    # The mark goes where it does no harm: in the padding, or after the headers.
+    # The number is appended: it ends up in the padding, or behind the headers.
     while read -r class name frame; do
         n=$((n + 1))
         printf '%s %s %scafe%02xfeed\n' "$class" "$name" "${frame// /}" $n
@@ -87,7 +88,7 @@ netfront_guest() {
     shift
     mkdir -p "$scratch/modules"
     busybox xzcat "$(find /usr/lib/modules -name xen-netfront.ko.xz)" >"$scratch/modules/xen-netfront.ko"
-    # What is behind a compressed part begins at a multiple of four.
+    # A part behind a compressed one must begin at a multiple of four.
     cp "$GUESTS/linux-initrd" "$scratch/netfront.initrd"
     truncate -s %4 "$scratch/netfront.initrd"
     (cd "$scratch/modules" && find . | busybox cpio -o -H newc 2>/dev/null) >>"$scratch/netfront.initrd"

@@ -1,30 +1,33 @@
 # shellcheck shell=bash disable=SC2034
 # Configs, guests, their disks.
 #
-#   hvm_config NAME IMAGE [LINE...]  writes $cfg: an HVM guest with a stub domain (of $FLAVOUR), a copy of
-#                                    that disk image, and more config lines. For two guests: twice, with a
-#                                    `create` after each
-#   linux_config [LINE...]           the same for "linux", whose kernel and ramdisk are given
-#   reference                        $cfg's guest has QEMU in dom0 from now on
-#   create [ARG...]                  $XL create $cfg; must succeed
-#   stop GUEST                       xl destroy; until its stub domain is gone, too
-#   domid GUEST                      its number, or fails
-#   is_running GUEST                 neither paused nor shut down
-#   is_again GUEST NUMBER            it runs, and is another domain than the one of that number
-#   is_reset GUEST NUMBER            after a soft reset: it has another stub domain than that, and a console
-#   no_domain NAME, no_process NAME
-#   nothing_of GUEST                 neither domains of that name nor any process of a stub domain's
-#   expect_reason CODE GUEST [WORDS] why it has ended, as xl has logged it: crash, reboot, poweroff
-#   last_moment                      $cfg gets a NIC whose script holds xl when all is ready but the
-#                                    guest does not run yet, for as long as xl lives
-#   wait_last_moment GUEST           until xl is there
-#   disk_of GUEST                    the file that is its first disk
-#   disk_copy IMAGE [NAME]           prints a scratch, writable copy of a disk
-#   add_disk SPEC                    one more disk in $cfg
-#   disc NAME KIB                    $scratch/NAME.iso of that size, with data of its own
-#   is_xen RELEASE                   dom0 has that one
-#   has_cd_drives                    this Xen's libxl gives them to a guest with a stub domain
-#   has_ahci                         dom0's SeaBIOS does not wait 32 s for them (docs/limits.md)
+#   hvm_config NAME IMAGE [LINE...]  writes $cfg: an HVM guest with a stub domain (of $FLAVOUR), a copy of that disk
+#                                    image, and more config lines. For two guests call it twice, with a `create`
+#                                    after each
+#   linux_config [LINE...]           the same for the Linux guest "linux", with kernel and ramdisk from dom0
+#   reference                        from now on $cfg's guest has its QEMU in dom0
+#   create [ARG...]                  $XL create $cfg; fails unless that succeeds
+#   stop GUEST                       xl destroy; waits until its stub domain is gone, too
+#   domid GUEST                      prints its number; false: there is no such domain
+#   is_running GUEST                 true: it is neither paused nor shut down
+#   is_again GUEST NUMBER            true: it runs, with another number than this
+#   is_reset GUEST NUMBER            true, after a soft reset: its stub domain has another number than this, and it has
+#                                    a console
+#   no_domain NAME                   true: no domain has this name
+#   no_process NAME                  true: no process has this name
+#   nothing_of GUEST                 true: no domain of it is left, and no process of any stub domain
+#   expect_reason CODE GUEST [WORDS] fails, saying WORDS, unless xl's log says that the guest ended with this code:
+#                                    crash, reboot, poweroff
+#   last_moment                      adds a NIC to $cfg whose script holds xl for ever, when all is ready but the guest
+#                                    does not run yet
+#   wait_last_moment GUEST           waits until xl is held there
+#   disk_of GUEST                    prints the file of its first disk
+#   disk_copy IMAGE [NAME]           makes a writable copy of a disk image, prints its name
+#   add_disk SPEC                    adds a disk to $cfg
+#   disc NAME KIB                    makes $scratch/NAME.iso of that size, with random data
+#   is_xen RELEASE                   true: dom0 has this release of Xen
+#   has_cd_drives                    true: this Xen's libxl can give a guest with a stub domain CD drives
+#   has_ahci                         true: dom0's SeaBIOS does not wait 32 s for each AHCI disk (docs/limits.md)
 
 FLAVOUR=${LAB_FLAVOUR:-linux} GUESTS=/lab/guests BOOT=$XEN_DIR/boot
 
@@ -112,7 +115,7 @@ expect_reason() {
     grep -q "reason code $code" "$log" || fail "${3:+$3: }not a $1: $(grep reason "$log")"
 }
 
-# libxl makes the guest's own NIC when the device model has said `running`, the stub domain's before.
+# libxl makes the stub domain's NIC first, and the guest's own one when the device model has said `running`.
 last_moment() {
     cat >"$scratch/vif-script" <<END
 #!/bin/bash

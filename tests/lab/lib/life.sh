@@ -1,21 +1,21 @@
 # shellcheck shell=bash disable=SC2034
-# A Linux guest at work, of which all is checked. What it does itself: tests/guests/life.
+# A Linux guest at work, whose memory, disk, network and screen are checked. tests/guests/life is its side of this.
 #
-#   life_guest NAME [LINE...]      hvm_config of a Linux guest for that, which has vnc=1 and a NIC; its
-#                                  command line has what LIFE_CMDLINE says (default nopv); of two guests
-#                                  one has another LIFE_HOST than 10, the last number of its addresses
-#   life_begin GUEST               it begins to check its memory, to write to its disk, to ping dom0, and
+#   life_guest NAME [LINE...]      writes $cfg: a Linux guest for the words below, with VNC and a NIC. LIFE_CMDLINE is
+#                                  put into its kernel's command line (default nopv). LIFE_HOST is the last number of
+#                                  its addresses (default 10): of two guests one needs another
+#   life_begin GUEST               the guest begins to check its memory, to write to its disk and to ping dom0, and
 #                                  shows a picture: ${life_screen[GUEST]}
-#   life_check GUEST [no-screen]   it says, after whatever happened, that all of it is whole and goes on (but
-#                                  for the picture). The writer stops then;
-#   life_write [GUEST]             it begins again, before the next thing happens
-#   life_disk GUEST                a guest that is no more has left its file whole on its disk; the file's sum is
-#                                  ${life_sum[GUEST]}, while it lives its name is /mnt/before
-#   life_rename GUEST NEW          xl gives it another name, by which it is spoken of from now on
+#   life_check GUEST [no-screen]   fails unless all of it goes on and is whole, and (except with no-screen) the picture
+#                                  is the same. Ends the writing to the disk
+#   life_write [GUEST]             the guest begins to write again, for the next check
+#   life_disk GUEST                after the guest's end: fails unless the file that it wrote first is whole on its
+#                                  disk. ${life_sum[GUEST]} is the file's sum, /mnt/before its name in the guest
+#   life_rename GUEST NEW          xl renames the guest; from now on NEW is its name for these words, too
 
 declare -A life_sum=() life_screen=() life_round=() life_host=()
 
-# Booted without GRUB, which takes longer than its kernel.
+# Booted directly, because GRUB takes longer than the kernel.
 life_guest() {
     local name=$1 mac
     shift
@@ -40,7 +40,7 @@ life_check() {
     for _ in 1 2; do
         sleep 0.5
         guest_run 'cat /tmp/pattern'
-        # The kernel may have something to say before it.
+        # Messages of the kernel may stand before it.
         [[ ${guest_output##*$'\n'} =~ ^round\ ([0-9]+),\ errors\ 0$ ]] || fail "memory: $guest_output"
         [ "${BASH_REMATCH[1]}" -gt "${life_round[$1]}" ] || fail "memory is not checked any more: $guest_output"
         life_round[$1]=${BASH_REMATCH[1]}

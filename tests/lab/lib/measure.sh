@@ -1,19 +1,21 @@
 # shellcheck shell=bash
 # Figures.
 #
-#   kib_of KEY FILE                  the KiB of that line of /proc/meminfo or of a status in /proc
-#   xen_free                         MiB of memory that Xen has free
-#   rounds MAX                       how often to measure: LAB_REPEAT times, MAX at most
-#   compare NAME [ARG...]            xl-stubdom compare of $cfg's guest, LAB_REPEAT times on $FLAVOUR and, where
-#                                    the reference is wanted, with QEMU in dom0: $OUT/NAME.json
-#   compared FILE NAME[=FIGURE]...   those measures in such a file go to $OUT/figures, dom0's as FIGURE_dom0
+#   kib_of KEY FILE                  prints the KiB in the line KEY of /proc/meminfo, or of a status file in /proc
+#   xen_free                         prints how many MiB of memory Xen has free
+#   rounds MAX                       prints how often to measure: LAB_REPEAT times, but at most MAX
+#   compare NAME [ARG...]            xl-stubdom compare of $cfg's guest, LAB_REPEAT times on $FLAVOUR and, if the
+#                                    reference is wanted, with QEMU in dom0. The figures are in $OUT/NAME.json
+#   compared FILE NAME[=FIGURE]...   appends these measures of such a file to $OUT/figures, as FIGURE (default NAME),
+#                                    and dom0's as FIGURE_dom0
 #   guest_rate FIGURE AMOUNT COMMAND [SECS]
-#                                    the Linux guest runs COMMAND up to three times; its line ends with how long it
-#                                    took. AMOUNT divided by that goes to $OUT/figures. All rounds end within SECS
+#                                    the Linux guest runs COMMAND up to three times. COMMAND prints how long it took,
+#                                    as the last word of a line. Appends AMOUNT divided by that to $OUT/figures. Fails
+#                                    if all rounds together take more than SECS
 #   disk_load FIGURE DEVICE read|write sequential|random SIZE COUNT
-#                                    the Linux guest's disk, past its page cache: MB/s
-#   profile_begin, profile_end NAME  with run --profile: counts what the whole machine executes in
-#                                    between, as NAME
+#                                    the same for the Linux guest's disk, past its page cache, in MB/s
+#   profile_begin, profile_end NAME  with run --profile: counts what the whole machine executes between the two, and
+#                                    calls the counts NAME
 
 kib_of() { awk -v key="$1:" '$1 == key { print $2 }' "$2"; }
 xen_free() { xl info | awk '$1 == "free_memory" { print $3 }'; }
@@ -42,8 +44,9 @@ compared() {
         }' "$@" >>"$OUT/figures"
 }
 
-# There is one CPU. The second before a round is for the serial port, and dom0 sleeps until all rounds are over (tail
-# waits for inotify): the echo of a command, or a look for its end, takes as long as hundreds of requests.
+# There is one CPU: to echo a command, or to look whether it has ended, takes as long as hundreds of requests. So each
+# round begins after a second, when the serial port is quiet, and dom0 sleeps until all rounds are over (tail waits by
+# inotify).
 guest_rate() {
     local each
     each="for i in \$(seq $(rounds 3)); do sleep 1; $3 || echo \"status \$?\"; done"
@@ -56,7 +59,8 @@ guest_rate() {
 }
 disk_load() { guest_rate "$1" $(($5 * $6)) "disk-load $2 $3 $4 $5 $6"; }
 
-# To the runner's events. Its names of addresses are dom0's alone.
+# Writes an event for the runner. /lab/plan is sourced in a subshell, so that its variables do not become the
+# scenario's.
 profile_mark() { [ -z "${LAB_PROFILE:-}" ] || (. /lab/plan && echo "$NONCE profile $1" >&3); }
 profile_begin() {
     [ -z "${LAB_PROFILE:-}" ] || [ -e "$OUT/kallsyms" ] || cat /proc/kallsyms >"$OUT/kallsyms"

@@ -1,18 +1,18 @@
 # shellcheck shell=bash disable=SC2034
-# Devices of the machine's that guests are given (# machine: iommu). Slots 10 and 13 have NVMe disks (MSI-X), 11 an
+# Devices of the machine that are given to guests (# machine: iommu). Slots 10 and 13 have NVMe disks (MSI-X), 11 has an
 # e1000e, 12 an rtl8139 (INTx), 14 an AHCI controller with a disk (MSI) and, as 14.1, an NVMe disk.
 #
-#   pci_disk SLOT         dom0's node of the disk in 00:SLOT.0; SLOT may be 14.1
-#   pci_random SLOT       dom0 fills 16 MiB of that disk: $pci_sum
-#   pci_give SLOT         the device may be given to guests, until the scenario ends
-#   pci_assignable SLOT   it is in xl's list
-#   pci_take_back SLOT    dom0's driver has it again
-#   pci_lan               dom0's bridge is on the network of the NICs
-#   pci_guest [LINE...]   hvm_config of "linux", with the distribution's kernel and its drivers $pci_drivers
-#   pci_up GUEST          serial_open of such a guest, once it runs and has loaded that
-#   pci_read [DISK NAME]  the guest reads what pci_random wrote, and writes 4 MiB, by DMA and interrupts of that
-#                         name (nvme0n1 nvme): $pci_interrupts, lines of its /proc/interrupts, $pci_count
-#   pci_written SLOT      dom0 takes the disk back and finds what the guest has written
+#   pci_disk SLOT         prints dom0's device node of the disk in 00:SLOT.0; SLOT may be 14.1
+#   pci_random SLOT       dom0 writes 16 MiB of random data to that disk: $pci_sum is its sum
+#   pci_give SLOT         makes the device assignable to guests, until the scenario ends
+#   pci_assignable SLOT   true: xl lists it as assignable
+#   pci_take_back SLOT    gives the device back to dom0's driver
+#   pci_lan               connects dom0's bridge to the network of these NICs
+#   pci_guest [LINE...]   writes $cfg: the guest "linux", with the distribution's kernel and its drivers $pci_drivers
+#   pci_up GUEST          opens the serial console of such a guest, and waits until it has loaded its drivers
+#   pci_read [DISK NAME]  the guest reads what pci_random wrote, and writes 4 MiB, by DMA (default: nvme0n1 nvme).
+#                         $pci_interrupts: the lines with NAME in its /proc/interrupts; $pci_count: how many came
+#   pci_written SLOT      dom0 takes the disk back. Fails unless it finds what the guest has written
 
 pci_drivers=(nvme)
 
@@ -36,12 +36,12 @@ pci_give() {
     on_exit pci_leave "$1"
     pci_assignable "$1" || fail "$(pci_address "$1") is not assignable"
 }
-# A scenario that has failed may have its guest still, and that the device.
+# After a failure the guest may still exist, and have the device.
 pci_leave() {
     ! domid linux >/dev/null || xl destroy linux
     pci_take_back "$1"
 }
-# libxl leaves the folder where it noted the driver.
+# libxl leaves its xenstore folder with the driver's name.
 pci_take_back() {
     ! pci_assignable "$1" || xl pci-assignable-remove -r "$(pci_address "$1")"
     [ -n "$(xl pci-assignable-list)" ] || xenstore-rm /libxl/pci
@@ -51,7 +51,7 @@ pci_lan() {
     on_exit modprobe -r virtio_net
     wait_until 5 ip link set eth0 master xenbr0 up
 }
-# The distribution's kernel has the drivers, as modules: an archive of them behind the guest's own.
+# The distribution's kernel has its drivers as modules. They are in an archive behind the guest's own initrd.
 pci_initrd() {
     local tree=$scratch/drivers file module
     mkdir -p "$tree/modules"

@@ -1,12 +1,13 @@
 # shellcheck shell=bash disable=SC2034
 # The second machine (# needs: peer).
 #
-#   peer COMMAND   it runs that; xl migrate-receive listens at $PEER port 7002; its /dev/vde is ours
-#   at_peer        from now on the guest is there, for serial_open and life_check
+#   peer COMMAND   the second machine runs it. There xl migrate-receive listens at $PEER port 7002; its /dev/vde is the
+#                  same disk as ours
+#   at_peer        says that the guest is on the second machine now, to serial_open and life_check
 
 there='' PEER=192.168.77.2
 
-# Its clock stands still while the host has no time for it, and ours does not.
+# The second machine's clock stands still while the host runs other things, and ours goes on. So waits are longer.
 at_peer() { there=peer limit=300; }
 peer() {
     local said
@@ -14,7 +15,7 @@ peer() {
     [ "${said##*$'\n'}" = 'status 0' ] || fail "the second machine: $1: $said"
     [ "$said" = 'status 0' ] || echo "${said%$'\n'status 0}"
 }
-# peer_console ADDRESS: socat's address, there, is served at the one that is printed.
+# peer_console ADDRESS: the second machine serves this address of socat's by TCP; prints the address for it.
 peer_console() {
     peer "socat TCP-LISTEN:7003,reuseaddr '$1' </dev/null >/dev/null 2>&1 & sleep 1"
     echo "TCP:$PEER:7003,retry=20"

@@ -1,26 +1,28 @@
 #!/bin/bash
-# Runs one scenario in the lab's dom0: bash lib/scenario.sh FILE. The scenario is sourced and stops at
-# the first command that fails. The words that it can use are in these files, each with a list at its head:
-#   scenario.sh  how it ends, what it runs and waits for    serial.sh  to speak with a guest
+# Runs one scenario in the lab's dom0: bash lib/scenario.sh FILE. The scenario is sourced, and stops at the first
+# command that fails. Its words are in these files, each with a list at its head:
+#   scenario.sh  how it ends, what it runs and waits for    serial.sh  speaking with a guest
 #   guest.sh     configs, guests, their disks               life.sh    a Linux guest at work
-#   daemon.sh    what serves a guest in dom0, and kills     stub.sh    another image in the stub domain
+#   daemon.sh    processes of a guest in dom0, killing      stub.sh    another image in the stub domain
 #   display.sh   what a viewer sees                         peer.sh    the second machine
-#   measure.sh   figures                                    frames.sh  what a hostile guest sends
-#   pci.sh       devices for guests
+#   measure.sh   figures                                    frames.sh  frames of a hostile guest
+#   pci.sh       devices of the machine
 #
-#   fail TEXT / skip TEXT / say TEXT     end with that detail / likewise / note it
-#   run CMD...                           runs CMD: $status, and its lines in $output
-#   expect_status N, expect_line REGEX   about the last `run`
-#   refused N                            the last `run` said one line, ended with N, and
-#                                        left neither domain nor log
-#   wait_until SECONDS CMD...            CMD succeeds within that time, or the scenario fails
-#   as_soon_as CMD...                    until CMD succeeds, without a pause between two looks: for a moment of
-#                                        a guest's start, which is another second with each libxl
-#   on_exit CMD...                       undone at the end, last first
-#   is_short, rest_is_long               with run --short (make check): whether it is; it ends here, and all is well
-#   uptime_s                             seconds since dom0 has booted
-# Inputs: OUT, a folder for what is kept; $scratch is one for the rest.
-# Times are dom0's; on the instruction-counted clock that is virtual time.
+#   fail TEXT, skip TEXT                 ends the scenario, with TEXT as the result's detail
+#   say TEXT                             adds TEXT to the result's detail
+#   run CMD...                           runs CMD: $status, and its output in $output
+#   expect_status N, expect_line REGEX   fails unless the last `run` had this status, or such a line
+#   refused N                            fails unless the last `run` printed one line, ended with status N, and made
+#                                        neither a domain nor a log
+#   wait_until SECONDS CMD...            repeats CMD until it succeeds; fails after that time
+#   as_soon_as CMD...                    repeats CMD until it succeeds, without a pause: to catch a moment of a guest's
+#                                        start, which comes earlier or later with another libxl
+#   on_exit CMD...                       runs CMD when the scenario ends; the last one first
+#   is_short                             true with run --short (make check)
+#   rest_is_long                         with run --short the scenario ends here, and has passed
+#   uptime_s                             prints the seconds since dom0 has booted
+# Inputs: OUT, a folder for files that are kept; $scratch is one for the others.
+# Times are dom0's: with the instruction-counted clock, virtual time.
 set -eEuo pipefail
 shopt -s inherit_errexit
 
@@ -76,7 +78,7 @@ finish() {
     local cmd
     for cmd in "${undo[@]}"; do eval "$cmd" || true; done
     serial_close_all
-    # A guest's disk can only be removed once it is gone; the runner destroys it.
+    # While a guest exists its disks are in use. The runner destroys the guest.
     [ -n "$(ls /sys/block/loop*/loop/backing_file 2>/dev/null)" ] || rm -rf "$scratch"
 }
 

@@ -1,21 +1,22 @@
 # shellcheck shell=bash disable=SC2034
-# To speak with guests by their serial consoles. Several can be attached at once; the words speak
-# with the one that was opened or chosen last.
+# Speaks with guests by their serial consoles. Several can be attached at the same time; the words below use the one
+# that was opened or chosen last.
 #
-#   serial_open GUEST [N]      attaches to its serial console as a person would (N: another port);
-#                              again after a restore or a reboot: it has a new one
-#   serial_create GUEST        creates it, with its console on the same terminal: $XL create -c
-#   serial_use GUEST           speaks with that one again, which is attached
+#   serial_open GUEST [N]      attaches to its serial console, as a person would (N: port number N). After a restore or
+#                              a reboot it must be opened again, since there is a new console
+#   serial_create GUEST        $XL create -c: creates the guest, with the console on the same terminal
+#   serial_use GUEST           chooses a console that is attached
 #   serial_close [GUEST]       detaches
-#   serial_wait REGEX [SECS]   a line that matches appears on it: $serial_line; all are in $serial_log
+#   serial_wait REGEX [SECS]   waits for a line that matches: $serial_line. All lines are in $serial_log
 #   serial_send TEXT           sends a line
-#   serial_echo TEXT           the boot sector says it back
-#   up GUEST [SECS]            opens it, and waits until a boot sector or Linux guest is ready
-#   answers TEXT               tiny says it back, on a connection of its own
-#   guest_run COMMAND [SECS]   the Linux guest runs it: $guest_output. Its lines reach the guest as one
-#   sees_disc NAME             it reads exactly that disc (disc) from its CD drive; sees_no_disc: there is none
+#   serial_echo TEXT           sends a line, and waits until the boot sector has repeated it
+#   up GUEST [SECS]            serial_open; waits until a boot sector or Linux guest is ready
+#   answers TEXT               serial_open of tiny, serial_echo
+#   guest_run COMMAND [SECS]   the Linux guest runs it: $guest_output. Several lines are sent as one
+#   sees_disc NAME             fails unless the guest reads exactly that disc (word `disc`) from its CD drive
+#   sees_no_disc               fails unless the guest's CD drive is empty
 
-limit=60 # seconds that a wait may take when it does not say
+limit=60 # seconds that a wait may take by default
 serial_name='' serial_log='' serial_line=''
 declare -A serial_pid=() serial_fd=() serial_from=() serial_logs=()
 
@@ -37,7 +38,7 @@ serial_close_all() {
 }
 
 serial_open() {
-    # On a terminal of its own: without one xl's console only listens.
+    # xl console gets a terminal of its own. Without one it does not pass on what is sent.
     local address="EXEC:xl console -t serial -n ${2:-0} $1,pty,setsid,ctty,raw,echo=0"
     [ -z "$there" ] || address=$(peer_console "$address")
     serial_attach "$1" "$address"
@@ -45,14 +46,14 @@ serial_open() {
 serial_create() {
     serial_attach "$1" "EXEC:$XL create -c $cfg,pty,setsid,ctty,raw,echo=0"
 }
-# serial_attach GUEST ADDRESS: ADDRESS is socat's.
+# serial_attach GUEST ADDRESS: attaches to an address of socat's.
 serial_attach() {
     local fd input=$scratch/serial-$1.in log=$OUT/serial-$1.txt
     serial_close "$1"
     mkfifo "$input"
     exec {fd}<>"$input"
     rm "$input"
-    # What an earlier guest had begun to say is no line of this one's.
+    # Ends a line that an earlier guest has begun.
     touch "$log"
     [ -z "$(tail -c 1 "$log")" ] || echo >>"$log"
     serial_from[$1]=$(($(wc -l <"$log") + 1))
@@ -61,7 +62,7 @@ serial_attach() {
     serial_use "$1"
 }
 
-# Each wait looks at what came after the last match.
+# Looks only at lines after the last match.
 serial_wait() {
     local limit=${2:-$limit} start=$SECONDS line from=${serial_from[$serial_name]}
     until line=$(tail -n "+$from" "$serial_log" 2>/dev/null | tr -d '\r' | grep -Ean -m 1 -- "$1"); do

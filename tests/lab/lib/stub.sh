@@ -1,17 +1,17 @@
 # shellcheck shell=bash disable=SC2034
-# Another image in the stub domain (on linux and micro, where a ramdisk takes the place of what is in the kernel).
+# Another image in the stub domain (on linux and micro; on micro a ramdisk replaces the archive in the kernel).
 #
-#   stub_image FILE           our image is FILE until the scenario ends
-#   stub_hostile              our image, and beside it a program that obeys dom0 (tests/guests/stub-hostile.c);
-#                             $hostile is the config line for it. On rump, which is one program, our image alone
-#   stub_obeys                is there such a program?
-#   stub_parts WORD...        these, where there is
-#   stub_order VERB [ARG...]  tiny's does that; another guest's when $stub_of says so
-#   stub_done [SECONDS]       until it has done it
-#   address_in_image NAME     of a function in the image of micro's kernel, or of rump, for `poke` (tests/guests/poke.c)
+#   stub_image FILE           installs FILE as our image until the scenario ends
+#   stub_hostile              installs our image with a program that obeys dom0 (tests/guests/stub-hostile.c); $hostile
+#                             is the config line for it. rump's image is a single program: there it stays as it is
+#   stub_obeys                true: this flavour can have such a program
+#   stub_parts WORD...        prints the words if this flavour can have such a program
+#   stub_order VERB [ARG...]  orders the program in tiny's stub domain (or in that of the guest $stub_of)
+#   stub_done [SECONDS]       waits until it has carried out the order
+#   address_in_image NAME     prints the address of a function of micro's kernel, or of rump, for tests/guests/poke.c
 
 stub_image() {
-    # The manifest records sizes: ours must not be held against another image.
+    # The manifest has our image's sizes, so it is hidden.
     mount --bind "$1" "$BOOT/qemu-stubdom-$FLAVOUR-rootfs"
     on_exit umount "$BOOT/qemu-stubdom-$FLAVOUR-rootfs"
     mount --bind /dev/null "$BOOT/qemu-stubdom-$FLAVOUR.manifest"
