@@ -46,3 +46,12 @@ check "with nothing new, the last commit, which is wrong" eval '! nothing_new wr
 check "with an origin/main that is no ancestor, the last commit" elsewhere
 check "without a remote, the last commit" no_remote
 check "since the branch's upstream" has_upstream
+
+# After the last wrong commit of the main branch all are looked at, also where nothing is new: not only the last one.
+after_base() { # after_base MESSAGE...: with an origin/main at the last of them
+    fresh "$@" && in_scratch update-ref refs/remotes/origin/main HEAD &&
+        tests/commits "$scratch" "$(in_scratch rev-list --max-parents=0 HEAD)"
+}
+check "since a wrong commit of old" after_base "$good" "$good"
+check "since a wrong commit of old, with a wrong one among those pushed" eval '! after_base "$good" wrong "$good"'
+check "a wrong commit of old that is in another history" eval 'nothing_new wrong "$good" && tests/commits "$scratch" 1234'
