@@ -1,9 +1,9 @@
 // sources: tests/unit/fake-xs.c tests/unit/fake-vchan.c
 /*
- * What dom0's end may do while the stub domain fetches boot files: lengths and bytes of any kind in
- * any pieces, going away, coming back; no vchan, no memory, no file. It ends once, in done() or in
- * failed(); done means that every file has the length that was said, and its bytes, and comes when
- * all have been sent.
+ * The stub domain fetches boot files, and dom0's end does anything: it announces any length, sends any bytes in any
+ * pieces, goes away and comes back. At times no vchan, no memory or no file can be had. The transfer ends once, in
+ * done() or in failed(). It is done as soon as all files have been sent, and then every file has the announced length
+ * and the bytes that were sent.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -87,7 +87,7 @@ static void has_failed(void *data, const char *why)
 
 static int kind_of_client;
 
-/* Who has sent all is not waited for. */
+/* After a turn of the loop: a client that has sent a whole file is no longer connected. */
 static void settle(void)
 {
     for (int i = 0; i < 4; i++)
@@ -145,7 +145,7 @@ static void operate(struct input *in)
     case 6: fake_vchan_fail(take(in, 1) % 4); break;
     case 7: clock_ms += 1000; break;
     }
-    if (what < 128) /* else together with what comes next */
+    if (what < 128) /* otherwise the next operation comes first */
         settle();
 }
 

@@ -1,7 +1,7 @@
 /*
  * QEMU's arguments as an attacker of the toolstack might write them: one argument a
- * line. Whatever comes, the rewriting must end, stay within its buffers, and never let
- * a dom0 tap, another guest's number or a dom0 kernel through.
+ * line. The rewriting must always end and stay within its buffers. It must never let through a tap of dom0, another
+ * guest's domid or a kernel file of dom0.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -12,7 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* After these comes a value, whatever it looks like: all of dm-argv.c's that have one, but those looked at below. */
+/*
+ * The argument after one of these options is its value, whatever that looks like. These are all options of dm-argv.c
+ * that take a value, apart from those checked below.
+ */
 static bool has_value(const char *option)
 {
     static const char *const options[] = {

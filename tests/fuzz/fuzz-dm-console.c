@@ -6,12 +6,11 @@
 // sources: launcher/dom0-daemon/both/save-opener.c launcher/dom0-daemon/both/message.c tests/unit/fake-xen.c
 // cflags: -Itests/unit -I../unit
 /*
- * Three whole consoles and a channel whose frontends do anything in any order: states, grants and
- * ports, indices and bytes in the ring, events in storms, while time goes on and
- * grants or ports cannot be had; one is the console that states are saved to. The channel has a socket, to which
- * clients come, and go as they like. Each input byte is an
- * operation. Nothing may stay mapped or bound at the end, and when nobody does anything more, the
- * loop has nothing to do.
+ * Three complete consoles and a channel, whose frontends do anything in any order: states in xenstore, grants and
+ * ports, indices and bytes in the ring, storms of events. Meanwhile time passes, and at times no grant can be mapped
+ * and no port bound. One console is the one that saved states go to. The channel has a socket, to which clients connect
+ * and which they leave as they like. Each input byte is an operation. At the end nothing may be mapped or bound, and
+ * the loop must be idle once nobody does anything.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -40,7 +39,7 @@ static struct pv_console consoles[CONSOLES];
 static int opener[2];
 static char saved[64];
 static struct sockaddr_un channel = { .sun_family = AF_UNIX };
-static int clients[CLIENTS]; /* -1: not there */
+static int clients[CLIENTS]; /* -1: not connected */
 
 static void *the_page(const uint32_t *refs, uint32_t count)
 {
@@ -83,7 +82,7 @@ static void set_index(struct input *in)
     *index = take(in, 1) % 2 ? take(in, 4) : *index + take(in, 2);
 }
 
-/* Of a saved state. */
+/* A frame of a saved state. */
 static void say_frame(unsigned int which)
 {
     static const struct { const char *octets; size_t len; } pieces[] = {
@@ -94,7 +93,7 @@ static void say_frame(unsigned int which)
         page->out[page->out_prod++ % sizeof(page->out)] = pieces[which].octets[i];
 }
 
-/* As the supervisor does. */
+/* Answers requests to open a file, as the supervisor does. */
 static void answer_opener(int fd, const char *name, bool is_last)
 {
     if (message_take_requests(fd) > 0)

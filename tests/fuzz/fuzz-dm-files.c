@@ -3,9 +3,9 @@
 // sources: tests/unit/fake-xen.c
 // cflags: -I../unit
 /*
- * A stub domain that fetches its two boot files by any vchans, some of them of honest servers,
- * while the files become shorter. An honest server gets a file's length and its bytes from the
- * start, of that file alone and never more; nothing stays mapped or bound.
+ * A stub domain fetches its two boot files by arbitrary vchans, some of which have honest servers, while the files
+ * become shorter. An honest server gets the length of its file and the file's bytes from the start, nothing of the
+ * other file and never more than the length. At the end nothing may be mapped or bound.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-#define MAX_OPERATIONS 200 /* some are storms */
+#define MAX_OPERATIONS 200 /* limited because some are storms of events */
 
 static const size_t sizes[MESSAGE_MAX_FILES] = { 100000, 300 };
 
@@ -27,7 +27,7 @@ static struct loop loop;
 static struct xen_handles handles;
 static struct file_server server;
 static int files[MESSAGE_MAX_FILES];
-/* Vchan N is for file N % MESSAGE_MAX_FILES. Honest: made anew, and only read since. */
+/* Vchan N is for file N % MESSAGE_MAX_FILES. A server is honest if, since it was made, it has only read. */
 static struct { bool honest; uint32_t got; } servers[VCHANS];
 
 static uint8_t value_of(size_t at, unsigned int file) { return at * 7 + at / 256 + file; }
@@ -56,7 +56,7 @@ static void offer(unsigned int vchan, uint32_t port, bool wrong)
         .index = vchan % MESSAGE_MAX_FILES, .ring_ref = wrong ? 77 : vchan, .port = port });
 }
 
-/* Takes all that is there. */
+/* Reads all that is in the ring of an honest server. */
 static void fetch(unsigned int n)
 {
     struct vchan_interface *page = vchan_pages[n];

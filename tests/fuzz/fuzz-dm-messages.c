@@ -3,10 +3,10 @@
 // sources: launcher/dom0-daemon/both/save-opener.c launcher/dom0-daemon/both/log-rotation.c
 // sources: launcher/dom0-daemon/both/stderr-sink.c
 /*
- * A worker that was taken over, and sends any packets to the keeper and to the supervisor's save
- * opener. To xenstore goes what the packets say, in their order, of its own consoles and channels, states 2 to 6,
- * and nothing else; the first other packet ends the keeper. The opener makes one empty file, always
- * the same name, and keeps no descriptor that comes with a request.
+ * A worker that was taken over sends any packets to the keeper and to the supervisor's save opener. The keeper writes
+ * to xenstore what the packets say, in their order: states 2 to 6 of its own consoles and channels, and nothing else.
+ * Any other packet ends the keeper. The opener makes one empty file, always of the same name, and keeps no descriptor
+ * that comes with a request.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -27,10 +27,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define PACKETS 64 /* a socket has room for these */
+#define PACKETS 64 /* so many fit in a socket */
 
 static const struct store_console consoles[] = { { .id = 0 }, { .id = 1 }, { .id = 3 }, { .id = 12 } };
-static struct { char path[64], value[16]; } writes[PACKETS]; /* that are to come */
+static struct { char path[64], value[16]; } writes[PACKETS]; /* expected, in this order */
 static int expected, done;
 static unsigned int says, asked; /* xenstore's answers, a bit each */
 static bool again;
@@ -99,7 +99,7 @@ struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t 
     return NULL;
 }
 
-/* Of the seed, which is nothing that anybody else has a say in. */
+/* Called only for the seed of random numbers, which does not depend on the worker. */
 bool xs_set_permissions(struct xs_handle *h, xs_transaction_t t, const char *path, struct xs_permissions *perms,
                         unsigned int count)
 {
@@ -125,14 +125,14 @@ static void expect(const char *value, const char *format, unsigned int id)
     snprintf(writes[expected++].value, sizeof(writes[0].value), "%s", value);
 }
 
-/* What the keeper does with a packet: goes on, or how it ends. */
+/* What the keeper must do with a packet: go on, or end in this way. */
 static int judge(const void *packet, size_t len)
 {
     struct message message;
     char state[16];
 
     if (len == 0)
-        return CHILD_ALONE; /* no other than the end of a socket */
+        return CHILD_ALONE; /* this reads like the end of the socket */
     if (len != sizeof(message))
         return CHILD_FAILED;
     memcpy(&message, packet, len);
@@ -200,7 +200,7 @@ static void run_keeper(struct input *in)
 
 /* -------- the save opener -------- */
 
-/* A packet that has a descriptor with it. */
+/* Sends a packet, with a descriptor if there is one. */
 static void request(int fd, const uint8_t *bytes, size_t len, int passenger)
 {
     union { struct cmsghdr header; char bytes[CMSG_SPACE(sizeof(int))]; } control = { 0 };
@@ -224,7 +224,7 @@ static void check_file(int file, const char *path)
     close(file);
 }
 
-/* As the supervisor does. */
+/* Answers requests to open a file, as the supervisor does. */
 static void answer_opener(int fd, const char *name, bool is_last)
 {
     if (message_take_requests(fd) > 0)
@@ -245,7 +245,7 @@ static void ask_opener(struct input *in)
     request(pair[1], bytes, len, ends[1]);
     close(ends[1]);
     answer_opener(pair[0], path, false);
-    answer_opener(pair[0], path, false); /* there is no other one */
+    answer_opener(pair[0], path, false); /* there is no second request */
     passenger = (struct pollfd){ .fd = ends[0] };
     MUST(poll(&passenger, 1, 0) == 1 && passenger.revents == POLLHUP);
     answered = save_opener_answer(pair[1], &last);

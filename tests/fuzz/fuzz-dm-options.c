@@ -1,7 +1,7 @@
 // sources: launcher/dom0-daemon/root/options.c launcher/dom0-daemon/outputs/output-spec.c
 /*
- * Command lines and console outputs: one argument a line; each line is parsed as an
- * output, too. What is accepted must hold together.
+ * The daemon's command line, one argument a line. Each line is also parsed as a console output. Options that are
+ * accepted must be consistent.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -5,8 +5,8 @@
 // libs: json-c
 // cflags: -I../unit
 /*
- * libxl connects, speaks, reads and goes while the stub domain offers any vchan as its QMP, writes anything
- * to its pages, and ends. libxl hears of one vchan alone at a time; nothing stays mapped or bound.
+ * libxl connects, writes, reads and leaves while the stub domain offers any vchan as its QMP channel, writes anything
+ * to its pages, and ends. A client gets bytes of one vchan only, or its own. At the end nothing may be mapped or bound.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -24,7 +24,7 @@
 
 #define MAX_OPERATIONS 200
 #define CLIENTS 3
-#define SAID 0xee /* by libxl */
+#define SAID 0xee /* what libxl writes */
 
 static struct loop loop;
 static struct xen_handles handles;
@@ -66,7 +66,7 @@ static void speak(unsigned int n, size_t len)
     send(clients[n].fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* No ring as a vchan's page: what we write to that would be in what libxl gets. */
+/* Offers a vchan. A ring is never offered as a vchan's page: then libxl would read back what we write there. */
 static void offer(struct input *in)
 {
     struct message message = { .type = MESSAGE_QMP, .ring_ref = take(in, 1) % VCHAN_RINGS, .port = take(in, 1) };
@@ -113,7 +113,7 @@ static void obey(struct input *in)
             MUST(!loop_turn(&loop, 0));
         }
     }
-    if (what < 128) /* else together with what comes next */
+    if (what < 128) /* otherwise the next operation comes first */
         loop_rest(&loop);
     check();
 }

@@ -1,9 +1,8 @@
 // sources: launcher/dom0-daemon/confined/qmp-session.c
 // libs: json-c
 /*
- * A QMP client that sends anything, in pieces of any size, and reads its replies
- * now and then. The first byte of the input is the size of the pieces, the second how often the
- * rest comes: as long as the limits are.
+ * A QMP client that sends anything, in pieces of any size, and reads its replies now and then. The input's first byte
+ * is the size of the pieces. The second says how often the rest is repeated, so that the limits on lengths are reached.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -2,9 +2,9 @@
 // sources: launcher/dom0-daemon/outputs/output.c launcher/dom0-daemon/outputs/output-pty.c
 // sources: launcher/dom0-daemon/outputs/output-peer.c launcher/dom0-daemon/outputs/log-file.c
 /*
- * A stub domain that restores from a file of any length, asks for it at any time and takes it in any
- * pieces. After a request the frames hold the file from its start, all of it, and one end; without
- * one, nothing comes. What does not begin as a state is refused.
+ * A stub domain that restores from a file of any length, requests it at any time and reads it in any pieces. After a
+ * request come frames with the whole file from its start, and one end frame. Without a request nothing comes. A file
+ * that does not begin as a saved state is refused.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

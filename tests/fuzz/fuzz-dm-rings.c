@@ -3,7 +3,7 @@
 /*
  * A frontend and a vchan server that write anything to their shared pages at any
  * time. Each input byte is an operation; some take what they write from the input.
- * What is beside the rings must not be touched, and the sanitizers watch the rest.
+ * Nothing beside the rings may be written to, and the sanitizers find other errors.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -21,7 +21,7 @@
 #define LARGE_PAGES 128
 
 static uint8_t *console_page, *vchan_page, *large;
-static bool mapping_page; /* the first that is mapped of a vchan */
+static bool mapping_page; /* the next page to be mapped is a vchan's first */
 
 /* -------- just enough Xen -------- */
 
@@ -51,7 +51,9 @@ int grants_notify(const struct grants *grants, const void *page, size_t offset, 
     return 0;
 }
 
-/* Left rings come first and right ones last, so that going over either end is seen. */
+/*
+ * Left rings are put at the start of the buffer and right ones at its end, so that an access beyond either end is seen.
+ */
 int grants_map(const struct grants *grants, const uint32_t *refs, uint32_t count, int prot, void **pages)
 {
     MUST(count >= 1 && count <= LARGE_PAGES / 2);

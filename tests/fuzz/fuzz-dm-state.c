@@ -3,9 +3,8 @@
 // sources: launcher/dom0-daemon/outputs/output-pty.c launcher/dom0-daemon/outputs/output-peer.c
 // sources: launcher/dom0-daemon/outputs/log-file.c
 /*
- * What a stub domain may write to the console that states are saved to, in pieces of its
- * choice: every octet is taken in the end, each end gets one answer, and "stored" is only
- * said of a file that holds what was in the frames.
+ * A stub domain writes anything, in pieces of any size, to the console that saved states go to. In the end every octet
+ * has been read, each end frame has got one answer, and "stored" was said only of a file that holds the frames' data.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -26,14 +25,14 @@ static void no_matter(void *data)
 {
 }
 
-/* As the supervisor does. */
+/* Answers requests to open a file, as the supervisor does. */
 static void answer_opener(int fd, const char *name, bool is_last)
 {
     if (message_take_requests(fd) > 0)
         save_opener_serve(fd, name, 0, is_last);
 }
 
-/* Takes the answer if there is one, and plays the supervisor. */
+/* Reads the answer to the stub domain if there is one, answers requests to open a file, and runs the loop. */
 static void serve(struct output *output, struct loop *loop, int fd, const char *path)
 {
     char answer[2];

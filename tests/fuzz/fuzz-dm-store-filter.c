@@ -2,9 +2,9 @@
 // libs: xenstore
 // cflags: -DSTORE_FILTER_FOLDER="\"/tmp/fuzz-store-filter-XXXXXX\""
 /*
- * A keeper that was taken over, and sends any octets to root's filter. What gets to xenstored is whole requests, each
- * one that a second, plainer reader of the list allows, and the same octets that were sent. Input: requests, of which
- * most begin as an allowed one does.
+ * A keeper that was taken over sends any octets to root's filter. Only whole requests get to xenstored, unchanged, and
+ * each is one that a second, simpler implementation of the rules (below) allows. Input: requests, most of which begin
+ * like an allowed one.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -33,7 +33,7 @@ static unsigned int rule(const char *path)
     return 0;
 }
 
-/* TEXT has a 0 behind its LEN octets. */
+/* The second implementation. TEXT has a NUL after its LEN octets. */
 static void must_be_allowed(uint32_t type, const char *text, size_t len)
 {
     size_t first = strlen(text) + 1;
@@ -56,7 +56,7 @@ static void must_be_allowed(uint32_t type, const char *text, size_t len)
         MUST(type == XS_TRANSACTION_END && len == 2 && (*text == 'T' || *text == 'F'));
 }
 
-/* What has got to xenstored, whole requests: so many octets. */
+/* Checks the LEN octets that have got to xenstored: whole requests, as they were sent. Returns LEN. */
 static size_t check_passed(const uint8_t *sent, const uint8_t *got, size_t len)
 {
     struct xsd_sockmsg header;
@@ -76,7 +76,7 @@ static size_t check_passed(const uint8_t *sent, const uint8_t *got, size_t len)
     return at;
 }
 
-/* One request, or something like it. */
+/* Makes a request, or something like one. Returns its size. */
 static size_t make_request(struct input *in, uint8_t *to)
 {
     static const uint8_t types[] = { XS_READ, XS_WATCH, XS_WRITE, XS_IS_DOMAIN_INTRODUCED, XS_TRANSACTION_START,
@@ -86,7 +86,7 @@ static size_t make_request(struct input *in, uint8_t *to)
     unsigned int which = take(in, 1), extra = take(in, 1) % 24;
     const char *text = which % 8 ? filter.rules[which % filter.rule_count].path : others[which / 8 % 6];
 
-    header.tx_id = header.type == XS_TRANSACTION_END; /* the only one that xenstored_answers() begins */
+    header.tx_id = header.type == XS_TRANSACTION_END; /* 1: what xenstored_answers() says to XS_TRANSACTION_START */
     header.len = strlen(text) + 1 + (extra > 16 ? 0 : extra);
     memset(to, 0, sizeof(header) + header.len);
     strcpy((char *)to + sizeof(header), text);
@@ -98,7 +98,7 @@ static size_t make_request(struct input *in, uint8_t *to)
     return sizeof(header) + MIN(header.len, strlen(text) + 1 + (extra > 16 ? 0 : extra));
 }
 
-/* What has come since: nothing, or one request, and it is answered. How many octets. */
+/* Answers the request that has come to xenstored, if any. Returns its size. */
 static size_t xenstored_answers(int xenstored, uint8_t *got, size_t room)
 {
     struct { struct xsd_sockmsg header; char text[2]; } answer = { .text = "1" };
@@ -114,7 +114,7 @@ static size_t xenstored_answers(int xenstored, uint8_t *got, size_t room)
     return n;
 }
 
-/* What the fuzzer has us send, in pieces of any length. */
+/* Sends all requests in pieces of any length. */
 static void send_all(struct input *in, int keeper, int xenstored, const uint8_t *sent, size_t len)
 {
     static uint8_t got[MOST];

@@ -1,9 +1,8 @@
 // sources: launcher/dom0-daemon/both/store.c
 /*
- * The stub domain's folder as the keeper reads it: every node that it asks for has a
- * value that comes from the input, up to 2 KiB, NULs and all, of any owner; every
- * list of consoles too. What is passed on to the worker must be in range; what libxl wants of QEMU
- * counts only while it is dom0's.
+ * The keeper reads the stub domain's folder in xenstore. Every node that it reads has any owner and a value from the
+ * input, of up to 2 KiB and with NULs; so has every list of consoles. What the keeper passes on to the worker must be
+ * in range. libxl's commands to QEMU count only while their node belongs to dom0.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -69,7 +68,7 @@ void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path, unsigne
     return NULL;
 }
 
-/* Names are in one block with the list, as libxenstore has it. */
+/* The names are in one allocation with the list, as in libxenstore. */
 char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *num)
 {
     char text[2041], **list, *names;
@@ -101,7 +100,7 @@ struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t 
     return perms;
 }
 
-/* Of the seed, which is nothing that anybody else has a say in. */
+/* Called only for the seed of random numbers, which does not depend on the stub domain. */
 bool xs_set_permissions(struct xs_handle *h, xs_transaction_t t, const char *path, struct xs_permissions *perms,
                         unsigned int count)
 {

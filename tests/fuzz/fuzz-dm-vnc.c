@@ -3,9 +3,9 @@
 // sources: launcher/dom0-daemon/confined/xen-handles.c tests/unit/fake-xen.c
 // cflags: -I../unit
 /*
- * Viewers come, speak, read and go while the stub domain offers any slots and writes anything to
- * their pages. A viewer sees bytes of one vchan alone, and its own; it waits for something, always;
- * nothing stays mapped or bound.
+ * Viewers connect, write, read and leave while the stub domain offers any slots and writes anything to their pages. A
+ * viewer gets bytes of one vchan only, or its own. Each connection always waits for some event. At the end nothing may
+ * be mapped or bound.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -20,9 +20,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#define MAX_OPERATIONS 200 /* some are storms */
+#define MAX_OPERATIONS 200 /* limited because some are storms of events */
 #define VIEWERS (MESSAGE_MAX_SLOTS + 2)
-#define SAID 0xee /* by viewers */
+#define SAID 0xee /* what viewers write */
 
 static struct loop loop;
 static struct xen_handles handles;
@@ -32,7 +32,7 @@ static uint8_t bytes[1 << 16];
 
 static void leave(int *fd)
 {
-    /* At once, so that ports do not run out. */
+    /* The connection is reset, which frees its port at once: else ports run out. */
     setsockopt(*fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
     cleanup_closep(fd);
     *fd = -1;
@@ -68,7 +68,7 @@ static void speak(unsigned int n, size_t len)
     send(viewers[n].fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* No ring as a vchan's page: what we write to that would be in what a viewer gets. */
+/* Offers a vchan. A ring is never offered as a vchan's page: then a viewer would read back what we write there. */
 static void offer(struct input *in)
 {
     struct message message = { .type = MESSAGE_SLOT, .index = take(in, 1) % MESSAGE_MAX_SLOTS,
@@ -120,7 +120,7 @@ static void obey(struct input *in)
             MUST(!loop_turn(&loop, 0));
         }
     }
-    if (what < 128) /* else together with what comes next */
+    if (what < 128) /* otherwise the next operation comes first */
         loop_rest(&loop);
     check();
 }

@@ -1,10 +1,10 @@
 // sources: launcher/stubdom-init/linux-pci.c launcher/stubdom-init/pci-device.c
 // cflags: -DPCI_FOLDER="\"/tmp/fuzz-init-pci\"" -Daccess=stub_access
 /*
- * A QEMU that was taken over, and sends any packets to the broker of PCI passthrough. Xen is asked for our guest
- * only, for memory, ports and messages of a device that is open, and for interrupts that were mapped for it and not
- * unmapped since. Each request has one answer, what is no request none; an answer that is an error has no
- * descriptor. When all devices are closed no interrupt is mapped.
+ * A QEMU that was taken over sends any packets to the broker of PCI passthrough. The broker may make hypercalls for our
+ * guest only: for memory, ports and messages of an open device, and for interrupts that were mapped for this device and
+ * not unmapped since. Each request gets one answer, and a packet that is no request gets none. No descriptor comes with
+ * an error. When all devices are closed no interrupt is mapped.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -31,10 +31,10 @@ static struct loop loop;
 static struct device_model model = { .guest = GUEST };
 static int qemu; /* its end of the socket */
 static struct input in;
-static unsigned int now;                    /* the device that it speaks of */
+static unsigned int now;                    /* the device of the current request */
 static bool open_now[DEVICES], has[DEVICES][PIRQS], mapped[PIRQS];
 
-/* The last one is nobody's. */
+/* The last address has no device. */
 static const struct pci_address addresses[DEVICES + 1] = { { 0, 0, 0x80 }, { 1, 0xaf, 0xff }, { 0, 0, 0x88 } };
 static const uint64_t memory[DEVICES][2] = { { 0xfea00000, 0xfea03fff }, { 0x2000000000, 0x20000fffff } };
 static const uint64_t ports[DEVICES][2] = { { 0xc000, 0xc0ff }, { 0, 0 } };
@@ -98,7 +98,7 @@ int pci_xen_map_intx(struct pci_xen *xen, unsigned int guest, unsigned int irq, 
     return map(*pirq);
 }
 
-/* The one that is wanted, or any free one; or a number that cannot be. */
+/* Returns the interrupt that is asked for, or any free one, or an impossible number. */
 int pci_xen_map_msi(struct pci_xen *xen, unsigned int guest, const struct pci_address *address, int entry,
                     uint64_t table, int *pirq)
 {
@@ -117,7 +117,7 @@ int pci_xen_unmap(struct pci_xen *xen, unsigned int guest, int pirq)
 {
     MUST(guest == GUEST && now < DEVICES);
     if (pirq < 0 || pirq >= PIRQS)
-        return -EINVAL; /* it got that one a moment before */
+        return -EINVAL; /* the broker gives back an impossible number at once */
     MUST(mapped[pirq] && has[now][pirq] && !has[!now][pirq]);
     mapped[pirq] = has[now][pirq] = false;
     return any_answer();
@@ -172,7 +172,7 @@ void *xs_read(struct xs_handle *xs, xs_transaction_t t, const char *path, unsign
     return NULL;
 }
 
-/* The broker writes nothing, and knows the nodes' names. */
+/* The broker writes nothing, and lists no folder: it knows the nodes' names. */
 bool xs_write(struct xs_handle *xs, xs_transaction_t t, const char *path, const void *value, unsigned int len)
 {
     MUST(false);
@@ -205,7 +205,7 @@ static void start_broker(void)
 
 /* -------- QEMU -------- */
 
-/* The reply's error, or -1: there is none. */
+/* Returns the error in the reply, or -1 if there is no reply. */
 static int hear(void)
 {
     struct pci_reply reply;
@@ -229,7 +229,7 @@ static int hear(void)
     return reply.error;
 }
 
-/* Near what is allowed, at its edges, or anything. */
+/* A number within or at the edges of what is allowed, or any other one. */
 static uint64_t take_argument(unsigned int device)
 {
     const uint64_t near[] = { 0, 1, 2, IRQ, 50 + take(&in, 1) % 64, memory[device][0], memory[device][0] >> 12,
@@ -241,7 +241,7 @@ static uint64_t take_argument(unsigned int device)
     return (uint64_t)take(&in, 4) << 32 * (kind % 2);
 }
 
-/* The interrupts of a device that is open no longer. */
+/* A device was closed: none of its interrupts is mapped any more. */
 static void forget_all(unsigned int device)
 {
     open_now[device] = false;
@@ -253,7 +253,7 @@ static int ask(const struct pci_request *request)
     bool was_open = now < DEVICES && open_now[now];
     int error;
 
-    /* Opening asks Xen for nothing that is the device's, but closes it first. */
+    /* A device that is open and is opened again is closed first; opening alone makes no hypercall for the device. */
     MUST(send(qemu, request, sizeof(*request), 0) == sizeof(*request));
     error = hear();
     MUST(error >= 0 && (request->op == PCI_OP_OPEN || was_open || error));

@@ -6,9 +6,9 @@
 // libs: cmocka
 // cflags: -I../unit
 /*
- * A taken-over QEMU at its tap: any header, any frame, any ioctl. Whatever arrives at dom0's
- * backend, and becomes of it when dom0 writes the checksum that was left to it, must be
- * something that the firewall passes.
+ * A QEMU that was taken over writes any header and any frame to its tap, and makes any ioctl. A frame that arrives at
+ * dom0's backend must be one that the firewall passes, and must still be one after dom0 has filled in the checksum that
+ * was left to dom0.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -70,7 +70,7 @@ static size_t make_packet(uint8_t *p)
     return size;
 }
 
-/* Mostly what is taken; places of checksums mostly where they matter: at the headers. */
+/* Most headers are valid ones, with a checksum's place near the packet's headers. */
 static void make_header(struct virtio_net_hdr *header)
 {
     unsigned int what = take(&in, 1);

@@ -3,8 +3,8 @@
 // libs: cmocka
 // cflags: -I../unit
 /*
- * A PV console's frontend: backends that write anything to ring and xenstore at any time, while it is
- * opened, used and closed, and while the log is written. Each input byte is an operation.
+ * A PV console's frontend is opened, used and closed, and the log is written, while backends write anything to the
+ * rings and to xenstore at any time. Each input byte is an operation.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -42,7 +42,7 @@ long pv_hypercall(unsigned int op, unsigned long a, unsigned long b, unsigned lo
     return 0;
 }
 
-/* The rings' pages, as far as there are any. */
+/* The page of one of the rings, or NULL. */
 static struct xencons_interface *a_page(void)
 {
     struct xencons_interface *page = take(&in, 1) % 4 ? consoles[3].ring.page : NULL;

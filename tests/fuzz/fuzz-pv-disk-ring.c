@@ -1,8 +1,8 @@
 // sources: launcher/xen-layer/disk-ring.c launcher/xen-layer/text.c
 /*
- * A block backend that writes anything to its ring at any time, and keeps what it was granted for as
- * long as it likes. Each input byte is an operation. Whatever it does: every request ends once,
- * not while the backend has its page (unless the frontend gave up), and nothing is leaked.
+ * A block backend that writes anything to its ring at any time, and keeps granted pages mapped as long as it likes.
+ * Each input byte is an operation. Every request must end once, and not while the backend has its page, unless the
+ * frontend gave up. Nothing may leak.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -93,8 +93,8 @@ int pv_grant_end(uint32_t ref)
 static struct job {
     struct pv_disk_request request;
     struct pv_disk_segment segments[SEGMENTS];
-    void *page; /* all segments are of it */
-    struct pv_disk_page *kept; /* it, where the ring is persistent */
+    void *page; /* of all segments */
+    struct pv_disk_page *kept; /* the same page, if the ring has persistent grants */
     bool busy;
 } jobs[JOBS];
 
@@ -167,7 +167,10 @@ static void say(struct input *in, struct disk_ring *ring)
     shared->rsp_prod = said;
 }
 
-/* An answer to an entry that was not overwritten by one: most of the time it is right. */
+/*
+ * Answers from the frontend's own record of a slot. The answer is right most of the time: in the ring, an earlier
+ * answer may have overwritten the request.
+ */
 static void answer_slot(struct input *in, struct disk_ring *ring)
 {
     struct disk_slot *slot = &ring->slots[take(in, 1) % DISK_RING_SLOTS];

@@ -3,9 +3,9 @@
 // libs: cmocka
 // cflags: -I../unit
 /*
- * A network frontend: a backend that writes anything to rings, buffers and xenstore at any time,
- * while frames are sent, taken and refused. Each input byte is an operation. What is passed on
- * must be a frame of which is true what is said of it.
+ * A network frontend sends, receives and refuses frames while its backend writes anything to rings, buffers and
+ * xenstore at any time. Each input byte is an operation. What the frontend passes on must be a frame, and its
+ * description must be true.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -18,7 +18,7 @@
 
 static struct input in;
 static struct pv_nic *nic;
-static uint32_t rx_cons; /* where the backend is */
+static uint32_t rx_cons; /* the backend's own */
 static uint8_t frame[PV_FRAME_MAX + 10];
 
 static void got(void *arg, const struct pv_frame_info *info, const void *octets, size_t size)
@@ -56,7 +56,7 @@ static void close_nic(void)
     netback_tx = NULL;
 }
 
-/* A frame that is made of something that looks like one. */
+/* Makes a frame that looks like a real one. */
 static size_t make_frame(void)
 {
     static const uint8_t heads[][16] = {
@@ -86,7 +86,7 @@ static void send(void)
         pv_nic_send(nic, &info, frame, size);
 }
 
-/* In the next slot, in the request's page if that can still be found. */
+/* Responds in the next slot, and writes to the request's page if the request is still in the ring. */
 static void respond(void)
 {
     union netif_rx_sring_entry *slot = &netback_rx->ring[rx_cons++ % 256];
@@ -152,7 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             continue;
         }
         operate();
-        /* What is no longer granted must not be touched by the backend either. */
+        /* Without a grant the fake backend must not write to a page either. */
         if (!fake_grants_used())
             close_nic();
         fake_log[0] = '\0';

@@ -3,10 +3,9 @@
 // libs: cmocka
 // cflags: -I../unit
 /*
- * xenstore in a PV domain: an xenstored that writes anything at any time, and clients that ask for
- * anything. Each input byte is an operation; some take what they need from the input. Our own requests sleep
- * until they are answered: meanwhile the input goes on. At its end everything is
- * closed, and nothing may be left over.
+ * xenstore in a PV domain: an xenstored that writes anything at any time, and clients that request anything. Each input
+ * byte is an operation; some take more from the input. The kernel's own requests sleep until they are answered:
+ * meanwhile the operations go on. At the input's end everything is closed, and nothing may be left.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -28,7 +27,7 @@ static struct pv_store_client *clients[CLIENTS];
 static struct pv_watch *watch;
 static unsigned int depth;
 
-/* Headers of requests that were in the ring, as far as they could be made out. */
+/* Headers of requests that were seen in the ring. */
 static struct xsd_sockmsg seen[SEEN];
 static size_t seen_count, skip, got_header;
 static struct xsd_sockmsg header;
@@ -66,7 +65,7 @@ static void put_input(size_t size)
     }
 }
 
-/* As it should be, in form at least. */
+/* Writes an answer of the right form. */
 static void answer(void)
 {
     static const char *const words[] = { "OK", "ENOENT", "EAGAIN", "7", "4294967295" };
@@ -187,7 +186,7 @@ static void operation(void)
     fake_alloc_fails = -1;
 }
 
-/* The end: whatever is still waited for ends. */
+/* Closes the connection: every wait ends. */
 static void end_xenstore(void)
 {
     page->connection = 0;

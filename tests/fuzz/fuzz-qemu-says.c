@@ -1,6 +1,6 @@
 /*
- * What a QEMU that was taken over says to process 1: its output, and its replies to
- * our own QMP commands. The first byte of the input is the size of the pieces.
+ * Process 1 reads what a QEMU that was taken over writes: its log, and its replies to process 1's QMP commands. The
+ * first byte of the input is the size of the pieces.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

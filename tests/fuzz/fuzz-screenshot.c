@@ -3,11 +3,11 @@
 // cflags: -I../../launcher/dom0-daemon/root -Dmain=screenshot_main
 // cflags: -DrfbGetClient=new_client -Dcalloc=new_screen -Dalarm=no_alarm -Dsignal=no_signal
 /*
- * What a VNC server in the stub domain may say to stubdom-screenshot, before it hangs up. The first
- * byte says whether there is a password, whether the server listens, and whether a picture is wanted or its change.
- * A picture that is said to be taken is a PNG.
+ * A VNC server in the stub domain sends anything to stubdom-screenshot and hangs up. The input's first byte says
+ * whether there is a password, whether the server reads what the client sends, and whether stubdom-screenshot is to
+ * make a picture or to wait for a change of it. If it reports success, the picture is a PNG.
  *
- * libvncclient is not built with coverage: what the client answers tells how far it came.
+ * libvncclient is not built with coverage. The client's answers are counted instead: they show how far it came.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -36,15 +36,15 @@ void *calloc(size_t count, size_t size);
 
 __attribute__((section("__libfuzzer_extra_counters"))) static uint8_t progress[512];
 static rfbClient *client;
-static size_t memory; /* left: large screens take their time */
+static size_t memory; /* that may still be allocated: large screens are slow */
 
 int confine(enum confine_role role) { return 0; }
 
-/* The clock that sends SIGALRM is libFuzzer's: its limit for one input. */
+/* libFuzzer itself uses SIGALRM, for its time limit of one input. */
 unsigned int no_alarm(unsigned int seconds) { return 0; }
 sighandler_t no_signal(int number, sighandler_t handler) { return SIG_DFL; }
 
-/* As confine() has it: what a server says is larger than our limit is not to be had. */
+/* As with the memory limit of confine(), a larger allocation fails. */
 const char *__asan_default_options(void)
 {
     return "max_allocation_size_mb=512:allocator_may_return_null=1";
@@ -64,7 +64,7 @@ void *new_screen(size_t count, size_t size)
     return calloc(count, size);
 }
 
-/* The two ends of a connection where all that is said before the other listens has room. */
+/* Makes the two ends of a connection whose buffers hold all that one end writes before the other reads. */
 static void connect_ends(int ends[2])
 {
     int room = 64 << 20;
@@ -92,7 +92,7 @@ static void check_png(void)
     MUST(!memcmp(bytes, "\x89PNG\r\n\x1a\n", sizeof(bytes)));
 }
 
-/* Its descriptors are where it looks for them, and nothing else is there in between. */
+/* Moves a descriptor to the number where stubdom-screenshot expects it. */
 static void place(int fd, int where)
 {
     MUST(dup2(fd, where) == where);

@@ -1,8 +1,7 @@
 /*
- * The relay of a saved state between two peers that do what they like: QEMU writes, stalls and hangs
- * up; dom0 answers what was never asked, sends frames that are none, and hangs up. QEMU gets nothing
- * but what was in frames, dom0 gets frames with what QEMU wrote, and "stored" is only said after
- * dom0 has had an end.
+ * The relay of a saved state between two peers that do anything. QEMU writes, stalls and hangs up. dom0 answers without
+ * a question, sends invalid frames, and hangs up. QEMU gets only data from frames, and dom0 gets frames with only what
+ * QEMU wrote. The relay reports success only after dom0 has got an end frame.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -82,7 +81,7 @@ static void save_settled(void *data, bool is_stored)
     MUST(++told <= asked);
     if (!is_stored || dom0 < 0)
         return;
-    /* It is all there, and an end after it. */
+    /* dom0 has got all data, and an end frame after them. */
     while (dom0_takes(4096))
         ;
     MUST(seen.got >= seen.asked_at && seen.parser.left == 0 && seen.parser.have == 0);
@@ -127,10 +126,10 @@ static void use_save(struct input *in)
         case 5: hang_up(&qemu); break;
         case 6: hang_up(&dom0); break;
         }
-        if (what < 128) /* else together with what comes next */
+        if (what < 128) /* otherwise the next operation comes first */
             settle();
     }
-    /* Whoever asks is told in the end, whatever the others do. */
+    /* In the end the caller is always told the result. */
     hang_up(&qemu);
     settle();
     while (dom0 >= 0 && dom0_takes(4096))
@@ -151,7 +150,7 @@ static void restore_ended(void *unused, int rc)
     data.rc = rc;
 }
 
-/* What QEMU may get of it: the data in frames, up to the first that is none. */
+/* What QEMU may get of the input: the data of all frames before the first invalid one. */
 static void expect_data(struct state_parser *parser, const uint8_t *octets, size_t size)
 {
     for (size_t at = 0, used; at < size && !data.is_over; at += used) {

@@ -1,8 +1,8 @@
 // sources: tests/unit/fake-xs.c tests/unit/fake-vchan.c
 /*
- * What a vchan's clients and QEMU may do to the bridge between them: come, talk, stall, leave and
- * come back, in any order; vchans and connections that cannot be had. Nothing is lost on the way,
- * carried twice or taken from one client to the next, and the loop always comes to rest.
+ * A vchan's clients and QEMU connect to the bridge between them, write, stall, leave and come back, in any order. At
+ * times no vchan or no connection can be made. Nothing may be lost, carried twice or given to the next client, and the
+ * loop always becomes idle.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -20,9 +20,9 @@
 #include <xenstore.h>
 
 #define PATH "/local/domain/3/device-model/7/vnc-vchan/0"
-#define MAX_OPERATIONS 100 /* the fake has so many vchans and no more */
+#define MAX_OPERATIONS 100 /* the fake has a bounded number of vchans */
 
-/* Bytes one way: the value of each follows from its place and from who sent it. */
+/* The bytes in one direction. A byte's value follows from its place and its sender. */
 struct flow { unsigned int sender; size_t sent, got; };
 
 static struct loop loop;
@@ -57,7 +57,7 @@ static int connect_qemu(void *data)
 
     if (refuse)
         return -ECONNREFUSED;
-    MUST(qemu < 0); /* one connection a client */
+    MUST(qemu < 0); /* each client has one connection */
     MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends));
     qemu = ends[0];
     to_client = (struct flow){ .sender = ++connections };
@@ -81,7 +81,7 @@ static void qemu_hangs_up(bool wholly)
     qemu = -1;
 }
 
-/* One that gets a vchan: the connection of the one before is over, whatever is still in it. */
+/* A new client gets a vchan. The connection of the client before it is over, even with bytes still in it. */
 static void client_comes(void)
 {
     struct libxenvchan *now = fake_vchan_connect(PATH);
@@ -148,11 +148,11 @@ static void operate(struct input *in)
     case 12: vchan_bridge_stop(&bridge); break;
     case 13: vchan_bridge_start(&bridge); break;
     }
-    if (what < 128) /* else together with what comes next */
+    if (what < 128) /* otherwise the next operation comes first */
         settle();
 }
 
-/* When peers take everything, all of a connection that is still up has come through. */
+/* While both peers read, everything that was written to an open connection arrives. */
 static void take_the_rest(void)
 {
     hold = false;

@@ -1,8 +1,7 @@
 // sources: tests/unit/fake-xs.c tests/unit/fake-vchan.c
 /*
- * Viewers of dom0 take any slots, talk, leave and come back, and QEMU hangs up or takes no
- * connection, in any order. There is always a slot for the next viewer until all are taken, and no
- * viewer sees what is another one's.
+ * Viewers in dom0 take any slots, write, leave and come back, and QEMU hangs up or refuses connections, in any order.
+ * There is always a slot for the next viewer until all are taken, and no viewer gets bytes that are for another one.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -20,9 +19,9 @@
 #include <xenstore.h>
 
 #define FOLDER "/local/domain/3/device-model/7/vnc-vchan"
-#define MAX_OPERATIONS 100 /* the fake has so many vchans and no more */
+#define MAX_OPERATIONS 100 /* the fake has a bounded number of vchans */
 
-/* Either says its own number alone, and remembers whom it heard. */
+/* Each end writes only its own number, and remembers whose number it has read. */
 static struct { struct libxenvchan *vchan; uint8_t says, heard; } viewers[VNC_SLOTS];
 static struct { int fd; uint8_t heard; } connections[MAX_OPERATIONS + 1];
 static unsigned int viewer_count, connection_count;
@@ -120,7 +119,7 @@ static void operate(struct input *in)
     case 6: fake_vchan_fail(which % 4); break;
     case 7: clock_ms += VCHAN_BRIDGE_RETRY_MS; break;
     }
-    if (what < 128) /* else together with what comes next */
+    if (what < 128) /* otherwise the next operation comes first */
         settle();
 }
 

@@ -1,7 +1,7 @@
 // sources: launcher/xl-stubdom/log-tail.c launcher/xl-stubdom/fault.c
 /*
- * A log of the stub domain's making, shown on a terminal: what comes out is short,
- * and has no byte but printable ones and tabs.
+ * A log that the stub domain wrote is shown on a terminal. The output must be short, and have only printable bytes,
+ * tabs and line ends.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -23,7 +23,7 @@ static void check(const char *text, size_t len)
         MUST(text[i] == '\n' || text[i] == '\t' || (text[i] >= ' ' && text[i] <= '~'));
         lines += text[i] == '\n';
         column = text[i] == '\n' ? 0 : column + 1;
-        /* Each byte at most as \xNN. */
+        /* A byte becomes four characters at most: \xNN. */
         MUST(column <= 8 + 4 * LOG_TAIL_COLUMNS);
     }
     MUST(lines <= LOG_TAIL_LINES + 1);

@@ -1,7 +1,7 @@
 // sources: launcher/xl-stubdom/saved-guest.c
 // libs: json-c
 /*
- * A file of any content that a guest is to be restored from: one that is taken has the magic, and a
+ * A guest is to be restored from a file of any content. A file that is accepted has the magic number and a guest's
  * name.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later

@@ -1,6 +1,6 @@
 /*
- * vchan servers of a stub domain that writes anything to its pages at any time. Grant references
- * below VCHANS are their pages, each filled with a byte of its own, its rings too.
+ * vchan servers of a stub domain that writes anything to its pages at any time. A grant reference below VCHANS is the
+ * page of that vchan. Each vchan's page and rings are filled with a byte of its own.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -19,9 +19,9 @@
 #define VCHAN_FILL(n) (0x10 + (n))
 
 static struct vchan_interface *vchan_pages[VCHANS];
-static uint8_t *vchan_rings[VCHANS]; /* one for either direction, as a server may have it */
+static uint8_t *vchan_rings[VCHANS]; /* one ring serves both directions, as a server is free to do */
 
-/* For fake_xen's pages. */
+/* What fake_xen maps for these grant references. */
 static void *vchan_page_of(const uint32_t *refs, uint32_t count)
 {
     if (refs[0] < VCHANS && count == 1)
@@ -32,7 +32,7 @@ static void *vchan_page_of(const uint32_t *refs, uint32_t count)
     return NULL;
 }
 
-/* A server that is offered and has no client yet. */
+/* Makes a valid server that has no client yet. */
 static void vchan_arm(unsigned int n, uint16_t left, uint16_t right, uint32_t start)
 {
     struct vchan_interface *page = vchan_pages[n];
@@ -49,7 +49,7 @@ static void vchan_arm(unsigned int n, uint16_t left, uint16_t right, uint32_t st
     page->cli_notify = VCHAN_NOTIFY_READ | VCHAN_NOTIFY_WRITE;
 }
 
-/* None is offered. */
+/* No vchan has a server. */
 static void vchans_reset(void)
 {
     for (unsigned int n = 0; n < VCHANS; n++) {
@@ -60,7 +60,7 @@ static void vchans_reset(void)
     }
 }
 
-/* Indices, orders, who lives and who is notified: anything. */
+/* Writes anything to a vchan's indices, orders and flags. */
 static void vchan_scribble(struct input *in, unsigned int n)
 {
     uint32_t at = take(in, 1) % offsetof(struct vchan_interface, grants);

@@ -1,6 +1,6 @@
 /*
- * What fuzz targets have in common: the fuzzer's bytes, taken as big-endian numbers (at the end of
- * them, shorter ones), a check, a clock and a log that nobody reads.
+ * What fuzz targets have in common: big-endian numbers taken from the fuzzer's bytes (shorter ones at the end of the
+ * input), a check, a clock, and a log that is thrown away.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -19,7 +19,7 @@ struct input {
     size_t size;
 };
 
-static int64_t clock_ms; /* a target's to turn */
+static int64_t clock_ms; /* a target sets it */
 
 static inline uint32_t take(struct input *in, size_t bytes)
 {

@@ -1,5 +1,5 @@
 /*
- * A loop that comes to rest: when no peer does anything more, nothing is left to do.
+ * Checks that a loop becomes idle once no peer does anything more.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -9,7 +9,7 @@
 #include "input.h"
 #include "loop.h"
 
-/* Turns the loop until then, which must be soon. Returns how many descriptors are waited for. */
+/* Turns the loop until it is idle, which must be soon. Returns how many descriptors it waits for. */
 static unsigned int loop_rest(struct loop *loop)
 {
     struct pollfd polled[LOOP_MAX_FDS];
