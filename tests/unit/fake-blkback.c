@@ -49,7 +49,7 @@ void blkback_reset(void)
     keeps = false;
 }
 
-/* A page is mapped: once and for long, or for this request. */
+/* Maps a page: if it is kept, only once; else for this request. */
 static void map(uint32_t ref)
 {
     for (size_t i = 0; i < kept_count; i++)
@@ -285,7 +285,7 @@ size_t blkback_serve(void)
     return n;
 }
 
-/* ---- the thread: its function is left where it waits, and begins anew ---- */
+/* ---- the thread: its function is left by a jump where it waits, and called again ---- */
 
 static pv_thread_fn *thread_fn;
 static void *thread_arg;

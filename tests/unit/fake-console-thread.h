@@ -1,7 +1,6 @@
 /*
- * The consoles' thread (launcher/xen-layer/console.c) where there are no threads: what it does
- * between two sleeps is done when somebody else sleeps. Included behind console.c and
- * fake-pv-store.h.
+ * Plays the thread of launcher/xen-layer/console.c, since unit tests have no threads: its code between two sleeps runs
+ * when the code under test sleeps. To be included behind console.c and fake-pv-store.h.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -30,7 +29,7 @@ static bool on_sleep(void)
 {
     size_t events;
 
-    /* It was asleep: this is where it wakes, maybe for nothing. */
+    /* The thread was asleep: here it wakes up, maybe without a reason. */
     if (in_thread && sleeps++)
         longjmp(back, 1);
     if (in_thread)

@@ -180,7 +180,7 @@ static void take_data(struct netback_frame *frame, const struct netif_tx_request
     frame->ids[frame->requests++] = req->id;
 }
 
-/* The first request has the size of all: its own part comes of what the others do not have. */
+/* The first request has the size of the whole frame. Its own part is that minus the other requests' sizes. */
 static void take_frame(struct netback_frame *frame)
 {
     struct netif_tx_request first = *RING_GET_REQUEST(&tx, tx.req_cons++), req[18] = { first };
@@ -312,7 +312,7 @@ bool netback_push(void)
     return notify_tx || notify_rx;
 }
 
-/* ---- the thread: its function is left where it waits, and begins anew ---- */
+/* ---- the thread: its function is left by a jump where it waits, and called again ---- */
 
 static pv_thread_fn *thread_fn;
 static void *thread_arg;

@@ -236,7 +236,7 @@ void fake_store_reset(void)
 
 /* ---- requests of the code under test ---- */
 
-/* Sleeps, that is: watch events come. */
+/* A request sleeps, so watch events are delivered. */
 static int request(void)
 {
     if (in_callback)

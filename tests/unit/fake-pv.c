@@ -83,7 +83,7 @@ void *pv_pages_alloc(size_t n, size_t align)
     return runs[i].first;
 }
 
-/* Memory of the test's own: only forgotten when its last user goes. */
+/* The test's own memory: when its last user goes it is only forgotten, not freed. */
 void pv_pages_adopt(void *first, size_t n)
 {
     while (n--) {

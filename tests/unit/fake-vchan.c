@@ -20,9 +20,9 @@
 
 struct ring { char bytes[RING]; size_t prod, cons; };
 
-/* Stays until the reset, as the real page stays while the client has it mapped. */
+/* A server's memory stays until the reset, as the real page stays while the client has it mapped. */
 struct server {
-    struct libxenvchan ctrl; /* first: the code under test gets a pointer to it */
+    struct libxenvchan ctrl; /* must be first: the code under test gets a pointer to it */
     struct ring to_server, to_client;
     int ends[2], client_live;
     bool alive;
@@ -131,7 +131,7 @@ bool fake_vchan_server_alive(struct libxenvchan *client)
     return ((struct server *)client)->alive;
 }
 
-/* What the code under test calls. */
+/* The functions that the code under test calls. */
 
 struct libxenvchan *libxenvchan_server_init(struct xentoollog_logger *logger, int domain,
                                             const char *path, size_t read_min, size_t write_min)
@@ -146,7 +146,7 @@ struct libxenvchan *libxenvchan_server_init(struct xentoollog_logger *logger, in
     if (made == MAX_SERVERS)
         abort();
     server = servers[made++] = calloc(1, sizeof(*server));
-    server->ctrl.blocking = 1; /* the real one leaves it to chance */
+    server->ctrl.blocking = 1; /* the real library leaves it uninitialised */
     server->client_live = 2;
     server->alive = true;
     snprintf(server->path, sizeof(server->path), "%s", path);
@@ -176,7 +176,7 @@ int libxenvchan_fd_for_select(struct libxenvchan *ctrl)
     return ((struct server *)ctrl)->ends[0];
 }
 
-/* All pending events are one, as with a real event channel. */
+/* Several pending events become one, as with a real event channel. */
 int libxenvchan_wait(struct libxenvchan *ctrl)
 {
     char bytes[256];
@@ -190,7 +190,7 @@ int libxenvchan_read(struct libxenvchan *ctrl, void *data, size_t size)
     size_t n = ring_get(&server->to_server, data, size);
 
     if (ctrl->blocking)
-        abort(); /* would have stopped everything */
+        abort(); /* a blocking call would have hung */
     return n ? (int)n : server->client_live ? 0 : -1;
 }
 

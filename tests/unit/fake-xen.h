@@ -1,6 +1,6 @@
 /*
- * Event channels and grants without Xen: one descriptor that delivers the ports a
- * test fires, and pages that the test has.
+ * Event channels and grants without Xen: a descriptor that delivers the ports that the test fires, and pages that the
+ * test provides.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -18,18 +18,18 @@ struct fake_xen {
     int masked;                  /* deliveries since the last unmask */
     int pending;                 /* the descriptor */
     uint32_t domid;              /* of the last bind */
-    uint32_t ref, remote;        /* what was asked for last */
-    uint32_t notify_at;          /* the offset that is cleared when we end */
+    uint32_t ref, remote;        /* of the last request */
+    uint32_t notify_at;          /* the offset of the byte that is cleared when the mapping ends */
     evtchn_port_t next;          /* the local port given out last: 1, 2, … */
     bool fail_map, fail_bind;
-    /* COUNT pages that REFS stand for, one after another; NULL: there are none. */
+    /* Returns the COUNT pages of REFS, one after another. NULL: there are no such grants. */
     void *(*pages)(const uint32_t *refs, uint32_t count);
 };
 
 extern struct fake_xen xen;
-static const struct grants no_grants; /* grants_map() is ours, too */
+static const struct grants no_grants; /* for code that needs a struct grants: grants_map() is a fake, too */
 
-/* Forgets everything but the function. */
+/* Resets everything except pages(). */
 void fake_xen_reset(void);
 /* An event for that local port. */
 void fake_xen_fire(evtchn_port_t port);

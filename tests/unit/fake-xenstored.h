@@ -1,5 +1,5 @@
 /*
- * A xenstored for the real libxenstore, in processes of its own, which answers what the test says.
+ * A xenstored for the real libxenstore, in processes of its own, whose answers the test chooses.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -12,13 +12,13 @@
 
 #include <xen/io/xs_wire.h>
 
-/* Called in a process of the connection's own. PAYLOAD has a 0 behind its HEADER->len octets. */
+/* Called for each request, in a process for each connection. PAYLOAD has a 0 behind its HEADER->len octets. */
 typedef void xenstored_answer(int fd, const struct xsd_sockmsg *header, const char *payload);
 
-/* Listens at PATH, and is what XENSTORED_PATH names; all of it ends when the process that is returned is killed. */
+/* Listens at PATH, and sets XENSTORED_PATH to it. All its processes end when the process that is returned is killed. */
 pid_t xenstored_start(const char *path, xenstored_answer *answer);
 
-/* An answer to TO, or, with TO all 0, an event. */
+/* Sends an answer to TO; if TO is all 0, an event. */
 void xenstored_say(int fd, const struct xsd_sockmsg *to, uint32_t type, const char *text, size_t len);
 
 #endif

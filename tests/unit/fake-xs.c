@@ -24,7 +24,7 @@ struct xs_handle {
     char *watches[MAX_WATCHES];
     int watch_count, ends[2];
 };
-static struct xs_handle *handle; /* events go to the last one that was opened */
+static struct xs_handle *handle; /* events go to the handle that was opened last */
 
 void fake_xs_reset(unsigned int domid)
 {
@@ -151,7 +151,7 @@ const char *fake_xs_get(const char *path)
     return i < 0 ? NULL : nodes[i].bytes;
 }
 
-/* What the code under test calls. */
+/* The functions that the code under test calls. */
 
 void xs_close(struct xs_handle *h)
 {
@@ -203,7 +203,7 @@ bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
     return true;
 }
 
-/* One block, as libxenstore makes it: the pointers, then the names. */
+/* One block, as libxenstore makes it: first the pointers, then the names. */
 char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *num)
 {
     char *full = absolute(path), **list, *names;

@@ -1,5 +1,5 @@
 /*
- * Frames, good and evil, and what the guest's firewall does with them: for whatever runs its
+ * Honest and forged frames, and what the guest's firewall must do with each: for the tests of all that run its
  * programs.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -12,10 +12,10 @@
 #include <ctype.h>
 
 #define MAC "00:16:3e:01:02:03"
-/* For the lists but by_mac_list. */
+/* The vif's ip= for all lists except by_mac_list. */
 static const char both[] = "192.168.77.10 2001:db8::a0a";
 
-/* What a frame is written with: hex, blanks, and these. */
+/* A frame is written in hexadecimal digits, blanks, and these abbreviations. */
 static const struct {
     char name;
     const char *hex;
@@ -35,7 +35,7 @@ static size_t add_hex(uint8_t *frame, size_t n, const char *hex)
     return n;
 }
 
-/* '@' is the IPv6 payload's length, in the IPv6 header: what follows that header. */
+/* '@' stands for the IPv6 payload's length: the octets behind the IPv6 header. */
 static size_t make_frame(const char *text, uint8_t *frame)
 {
     size_t n = 0, length_at = 0;
@@ -76,7 +76,7 @@ struct expectation {
 #define ARP "0001 0800 06 04 "
 #define IP4 "0800 45 00 0054 1234 0000 40 01 0000 "
 #define DHCP(flags, target, ports) "$B $M 0800 45 00 0148 0000 " flags " 40 11 0000 00000000 " target ports "0134 0000"
-/* Up to the source address; NEXT is what follows. */
+/* The frame's beginning, up to the source address. NEXT: the type of the next header. */
 #define IP6(next) "$N $M 86dd 60000000 @ " next " ff "
 
 static const struct expectation by_mac_list[] = {
@@ -204,7 +204,7 @@ static const struct expectation discovery_list[] = {
     { true, "router solicitation", IP6("3a") "$L $R 8500 0000 00000000 0101 $M" },
     { true, "router solicitation from no address", IP6("3a") "$Z $R 8500 0000 00000000" },
     { false, "router solicitation with another's MAC", IP6("3a") "$L $R 8500 0000 00000000 0101 $E" },
-    /* The same lies, further in. */
+    /* The same forgeries, behind other headers. */
     { false, "behind destination options", IP6("3c") "$G $R 3a00 0104 00000000 " NA_BODY },
     { false, "behind hop-by-hop options", IP6("00") "$G $R 3a00 0104 00000000 " NA_BODY },
     { false, "behind a routing header", IP6("2b") "$G $R 3a00 0000 00000000 " NA_BODY },

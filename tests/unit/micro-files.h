@@ -1,6 +1,6 @@
 /*
- * What the tests of the micro kernel's files share: a start and an end that finds leaks, and
- * calls that are tried again with each allocation and each access to user memory failing.
+ * What the tests of the micro kernel's file layer share: a setup, a teardown that finds leaks, and a function that
+ * repeats a call with each allocation, and each access to user memory, failing once.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -35,7 +35,7 @@ static inline void remove_below(struct node *folder)
     }
 }
 
-/* Everything is closed and removed: then nothing may be left. */
+/* Closes and removes everything. Then nothing may be left. */
 static inline int files_end(void **state)
 {
     fake_uid = MICRO_ROOT;
@@ -51,8 +51,8 @@ static inline int files_end(void **state)
 
 /*
  * Calls attempt() with the first, second… allocation failing, then with each access to user
- * memory failing, until it works. It must say an error each time before, and undo what
- * it did: undo() cleans up after it worked.
+ * memory failing, until it works. Each failing call must return an error and leave nothing behind. undo() cleans up
+ * after the one that works.
  */
 static inline void try_all_failures(long (*attempt)(void), void (*undo)(void))
 {

@@ -1,6 +1,6 @@
 /*
- * Packets for tests: TCP and UDP over IPv4 and IPv6, with VLAN tags if wanted; made and checked octet by
- * octet, by RFC 1071's own words rather than by the code under test.
+ * Packets for tests: TCP and UDP over IPv4 and IPv6, with VLAN tags if wanted; made and checked octet by octet, after
+ * RFC 1071 and not by the code under test.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -87,7 +87,7 @@ static inline void packet_ip(struct packet *packet)
     put_be(ip + 10, ~ones_sum(ip, 20 + packet->extra, 0), 2);
 }
 
-/* Fills in all below data; the checksum is the pseudo header's only. */
+/* Fills in all fields below `data`. The checksum field has the pseudo header's sum only. */
 static inline void packet_make(struct packet *packet)
 {
     uint8_t *p = packet->octets;
@@ -116,7 +116,7 @@ static inline void packet_make(struct packet *packet)
     put_be(p + checksum_offset(packet), pseudo_sum(packet, packet->size - packet->transport), 2);
 }
 
-/* Is the checksum of octets (which have packet's headers) complete and right? */
+/* Is the checksum in octets, which have packet's headers, complete and right? */
 static inline bool checksum_right(const struct packet *packet, const uint8_t *octets, size_t size)
 {
     size_t length = size - packet->transport;
@@ -124,7 +124,7 @@ static inline bool checksum_right(const struct packet *packet, const uint8_t *oc
     return ones_sum(octets + packet->transport, length, pseudo_sum(packet, length)) == 0xffff;
 }
 
-/* Is it that of the pseudo header? */
+/* Is it the pseudo header's sum only? */
 static inline bool checksum_blank(const struct packet *packet, const uint8_t *octets, size_t size)
 {
     return get_be(octets + packet->transport + checksum_offset(packet), 2) % 0xffff ==
@@ -132,8 +132,8 @@ static inline bool checksum_blank(const struct packet *packet, const uint8_t *oc
 }
 
 /*
- * Checks piece number n of a TCP packet that was cut into pieces of mss octets of data; complete: its checksum
- * is, too. Returns whether it was the last.
+ * Checks piece number n of a TCP packet that was cut into pieces of mss octets of data. complete: its checksum must be
+ * complete. Returns whether it was the last piece.
  */
 static inline bool check_piece(const struct packet *packet, size_t n, size_t mss, const uint8_t *octets, size_t size,
                                bool complete)

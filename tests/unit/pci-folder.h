@@ -1,6 +1,6 @@
 /*
- * What Linux shows of a PCI device below /sys/bus/pci/devices, in PCI_FOLDER: for the unit test and the fuzz target of
- * the broker of PCI passthrough.
+ * Makes the files that Linux has for a PCI device below /sys/bus/pci/devices, in PCI_FOLDER: for the unit test and the
+ * fuzz target of the broker of PCI passthrough.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -24,7 +24,7 @@ static inline bool pci_file_put(const char *device, const char *name, const char
     return f && fputs(text, f) >= 0 && !fclose(f);
 }
 
-/* RESOURCES: of the file of that name. False: it could not be written. */
+/* RESOURCES: the text of the file "resource". False: it could not be written. */
 static inline bool pci_device_put(const char *name, const char *resources)
 {
     const char *const files[][2] = {

@@ -2,8 +2,8 @@
 // sources: tests/unit/fake-xs.c
 // wrap: execv ioctl stat fstat
 /*
- * The hotplug script of disks: what it makes of libxl's arguments, of xenstore and of the disk, with loop
- * devices, block devices and an execv() that the test plays.
+ * The hotplug script of disks: what it does for libxl's arguments, xenstore's nodes and the disk. The test plays loop
+ * devices, block devices and execv().
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -37,9 +37,9 @@ static char folder[] = "/tmp/test-block-XXXXXX";
 #define BACK "/local/domain/0/backend/vbd/7/768/"
 #define LOOPS 4
 
-/* The kernel's loop devices; file: the inode, 0: free. */
+/* The kernel's loop devices; inode: of the file; 0: the device is free */
 static struct { ino_t inode; dev_t device; bool read_only; } loops[LOOPS];
-static int stolen; /* so many free ones are taken by somebody else at the last moment */
+static int stolen; /* so many free devices are taken by somebody else just before we configure them */
 static char calls[1024];
 
 struct xs_handle *xs_open(unsigned long flags)
@@ -198,7 +198,7 @@ static void put(const char *name, const char *text)
     fclose(f);
 }
 
-/* The path of a file of the test's, for xenstore. */
+/* The absolute path of a file of the test's. */
 static const char *at(const char *name)
 {
     static char path[4][128];
@@ -238,7 +238,7 @@ static int run_as(const char *action)
     calls[0] = '\0';
     status = block_main(2, argv);
     assert_int_equal(fake_xs_open_handles(), 0);
-    /* The lock is nobody's any more. */
+    /* The lock was released. */
     assert_int_equal(access("lock/block", F_OK), -1);
     return status;
 }
@@ -269,10 +269,10 @@ static void a_file(void **state)
     assert_connected("7:1", "loop1");
     assert_string_equal(fake_xs_get(BACK "node"), "loop1");
     assert_false(loops[1].read_only);
-    /* Twice is once. */
+    /* A second "add" changes nothing. */
     assert_int_equal(run_as("add"), 0);
     assert_int_equal(loops[2].inode, 0);
-    /* The file may be gone, its loop device must not stay. */
+    /* The loop device is removed even if its file is gone. */
     unlink("disk.img");
     assert_int_equal(run_as("remove"), 0);
     assert_int_equal(loops[1].inode, 0);
@@ -334,7 +334,10 @@ static void shared_with_a_guest(void **state)
     }
 }
 
-/* A guest, its stub domain, the same guest on its way in; and what is gone but for its disk's folder. */
+/*
+ * These may share a disk: a guest and its stub domain, the same guest while it is migrated, and a domain of which only
+ * the disk's folder is left.
+ */
 static void shared_with_itself(void **state)
 {
     other_has("w", "/vm/stub");
@@ -367,7 +370,7 @@ static void shared_with_itself(void **state)
     assert_refused("another guest has it");
 }
 
-/* Another file's loop device is no matter, nor is a number that is not one. */
+/* Another file's loop device does not count, nor does a malformed number. */
 static void not_shared(void **state)
 {
     other_has("w", "/vm/other");
@@ -439,7 +442,7 @@ static void what_is_no_disk(void **state)
     assert_refused("not wanted any more");
 }
 
-/* Where we are not sure to do the same. */
+/* Cases in which Xen's own script runs, because ours might not do the same. */
 static void the_stock_script(void **state)
 {
     static const char *const params[] = { "", "sda", "iqn.2001-05.com.equallogic:0" };
@@ -481,7 +484,7 @@ static void only_loop_devices_are_detached(void **state)
     }
 }
 
-/* What is not libxl's is refused, before xenstore is asked. */
+/* Calls that cannot be libxl's are refused before xenstore is read. */
 static void strange_callers(void **state)
 {
     static const char *const paths[] = { "", "backend/vbd/", "backend/vbd/7", "backend/vbd/7/", "backend/vif/7/0",
@@ -504,7 +507,7 @@ static void strange_callers(void **state)
     assert_int_equal(loops[0].inode, 0);
 }
 
-/* Xen's scripts hold it by flock(), and remove the file before they let go. */
+/* Xen's scripts hold the lock by flock(), and remove the file before they release it. */
 static void the_lock_of_xen(void **state)
 {
     int fd, status, pipes[2];

@@ -94,11 +94,11 @@ static void output_flood(void **state)
 
     output_lines_init(&lines, "p", 0);
     for (int i = 0; i < 100000; i++)
-        output_lines_add(&lines, "x\n", 2, i / 100); /* 1 s in all */
+        output_lines_add(&lines, "x\n", 2, i / 100); /* over 1 s */
     assert_in_range(lines_seen, OUTPUT_BURST, OUTPUT_BURST + 2 * OUTPUT_RATE);
     output_lines_flush(&lines, 1000);
     assert_non_null(strstr(last, "lines left out"));
-    /* Quiet for a while: all is forgiven. */
+    /* After a quiet while the whole budget is there again. */
     lines_seen = 0;
     for (int i = 0; i < OUTPUT_BURST; i++)
         output_lines_add(&lines, "y\n", 2, 100000);

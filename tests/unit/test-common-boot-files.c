@@ -1,7 +1,7 @@
 // sources: tests/unit/fake-xs.c tests/unit/fake-vchan.c
 /*
- * Boot files from dom0: whole, in pieces of every size, begun again, too big, and a
- * vchan that cannot be had at first. The test is dom0.
+ * Boot files from dom0: in pieces of every size, started over, too large, and with a vchan that cannot be offered at
+ * first. The test plays dom0.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -117,7 +117,7 @@ static void settle(void)
         assert_int_equal(loop_turn(&loop, 0), 0);
 }
 
-/* Sends a file of that many bytes, each telling where it is. */
+/* Sends a file of so many bytes; each byte depends on its position. */
 static struct libxenvchan *send_file(const char *path, uint64_t claimed, size_t size, size_t piece)
 {
     struct libxenvchan *client = fake_vchan_connect(path);
@@ -182,7 +182,7 @@ static void pieces(void **state)
     setup(state);
 }
 
-/* dom0's daemon was started anew: everything comes again, and nothing of the old remains. */
+/* dom0's daemon was restarted: the whole file comes again, and nothing of the first attempt stays. */
 static void begun_again(void **state)
 {
     struct libxenvchan *client;
@@ -210,7 +210,7 @@ static void too_big(void **state)
     host.available = BOOT_FILES_RESERVE + 2 * 4000 + 999;
     boot_files_start(&files);
     send_file(FOLDER "/0", 4000, 4000, 4000);
-    /* The kernel's copy in QEMU counts. */
+    /* QEMU's copy of the kernel counts, too. */
     host.available -= 4000;
     send_file(FOLDER "/1", 1000, 0, 8);
     assert_non_null(strstr(reason, "ramdisk, dom0's /boot/i: too big for the stub domain"));

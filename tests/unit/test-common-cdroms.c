@@ -1,7 +1,7 @@
 // sources: tests/unit/fake-xs.c
 /*
- * CD drives whose medium changes, with the test as QEMU's monitor, and what the
- * monitor's client makes of a QEMU that answers badly or not at all.
+ * CD drives whose medium changes, with the test as QEMU's monitor; and what the monitor's client does if QEMU answers
+ * wrongly or not at all.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -82,7 +82,7 @@ static void qemu_says(const char *text)
     settle();
 }
 
-/* What QEMU got, without the last newline, and a descriptor that came with it. */
+/* Reads the command that QEMU got, without its newline, and a descriptor that came with it. */
 static void qemu_reads(void)
 {
     union {
@@ -191,7 +191,7 @@ static void nothing_changed(void **state)
     assert_int_equal(client.queued, 0);
 }
 
-/* Out, in, and in again: what `xl cd-insert` does. */
+/* Ejected, inserted, and inserted once more, as by `xl cd-insert`. */
 static void exchanged(void **state)
 {
     fake_xs_set("device/vbd/5632", NULL);
@@ -246,7 +246,7 @@ static void unserved(void **state)
     assert_non_null(strstr(log_text, "CD drive 5632: its backend is qdisk"));
 }
 
-/* Gone before QEMU has answered: what it got is taken back. */
+/* The medium goes before QEMU has answered: its fdset is removed. */
 static void gone_before_the_answer(void **state)
 {
     fake_xs_set("device/vbd/5632", NULL);
@@ -264,7 +264,7 @@ static void gone_before_the_answer(void **state)
     assert_string_equal(received, REMOVE(12));
 }
 
-/* Changed so fast that the drive is new without ever having been seen to be gone. */
+/* The drive is replaced so fast that it never seemed to be gone. */
 static void never_seen_to_be_gone(void **state)
 {
     set_vbd(5632, "cdrom", "/second.iso");
@@ -272,7 +272,7 @@ static void never_seen_to_be_gone(void **state)
     cdroms_changed(&cdroms, "device/vbd/5632/state");
     assert_false(cdroms_update(&cdroms));
     cdroms_changed(&cdroms, "device/vbd/5632");
-    /* What is called xvdc here may still be the disk before. */
+    /* The node xvdc may still be the old disk's. */
     assert_true(cdroms_update(&cdroms));
     assert_int_equal(disk_opened, -2);
     set_state(5632, "4");
@@ -283,7 +283,7 @@ static void never_seen_to_be_gone(void **state)
     qemu_reads();
     assert_string_equal(received, ADD);
 
-    /* Once more before the answer, and once more after it: the last one counts. */
+    /* Changed once more before the answer, and once more after it: the last medium counts. */
     cdroms_changed(&cdroms, "device/vbd/5632");
     assert_false(cdroms_update(&cdroms));
     qemu_says("{\"return\": {\"fdset-id\": 1}}\r\n");
@@ -298,7 +298,7 @@ static void never_seen_to_be_gone(void **state)
     qemu_reads();
     assert_string_equal(received, REMOVE(2));
 
-    /* Other nodes are nothing of a CD drive's. */
+    /* Changes of other nodes are ignored. */
     cdroms_changed(&cdroms, "device/vbd");
     cdroms_changed(&cdroms, "device/vbd/768");
     cdroms_changed(&cdroms, "device/vbd/");
@@ -306,7 +306,7 @@ static void never_seen_to_be_gone(void **state)
     assert_int_equal(cdroms.count, 1);
 }
 
-/* A number that QEMU does not say, or says wrongly, is none. */
+/* An fdset number that is missing or malformed counts as none. */
 static void strange_fdsets(void **state)
 {
     static const char *const replies[] = {
@@ -367,7 +367,7 @@ static void queue_is_bounded(void **state)
         qemu_says("{\"return\": {}}\n");
         assert_int_equal(replies, i + 1);
     }
-    qemu_says("{\"return\": {}}\n"); /* to nothing */
+    qemu_says("{\"return\": {}}\n"); /* an answer to no command */
     assert_int_equal(replies, QMP_QUEUE);
 }
 

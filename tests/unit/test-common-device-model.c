@@ -1,7 +1,7 @@
 // sources: tests/unit/fake-xs.c tests/unit/fake-vchan.c
 /*
- * The device model's life on a platform that the test plays: the way up, everything
- * that may be missing, and every way to die.
+ * The device model's life, on a platform that the test plays: the start, everything that may be missing, and each way
+ * to end.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -27,7 +27,7 @@ static struct device_model dm;
 static int64_t clock_ms;
 static char log_text[16384];
 
-/* What the platform answers, and what it was asked. */
+/* What the platform returns, and how it was called. */
 static struct {
     struct platform base;
     int disk_rc, nic_rc, chardev_rc, open_rc, start_rc, confine_rc, crash_rc, inherit_rc;
@@ -37,7 +37,7 @@ static struct {
     char argv[4096];
     struct frame_filter_rules rules;
     int connects[2], sockets[32], socket_count, monitor;
-    int consoles[3], pipes[2], pipe_count; /* dom0's ends; QEMU's: restore, save */
+    int consoles[3], pipes[2], pipe_count; /* consoles: dom0's ends; pipes: QEMU's ends, for restore and save */
 } host;
 
 static int64_t now_ms(void)
@@ -93,7 +93,7 @@ static int fake_qemu_start(struct platform *p, char *const argv[])
     return host.start_rc;
 }
 
-/* QEMU's end of our monitor, or of a pipe for its state. */
+/* Gets QEMU's end of our monitor, or of a pipe for its state. */
 static int fake_qemu_inherit(struct platform *p, int fd)
 {
     struct stat st;
@@ -113,7 +113,7 @@ static int fake_qemu_confine(struct platform *p)
     return host.confine_rc;
 }
 
-/* The sockets are QEMU's business; a pair whose other end says nothing will do. */
+/* Returns one end of a socket pair in place of QEMU's socket; nothing comes from the other end. */
 static int fake_qemu_connect(struct platform *p, enum qemu_socket which)
 {
     int ends[2];
@@ -254,7 +254,7 @@ static void assert_logged(const char *text)
         fail_msg("not in the log: %s\n%s", text, log_text);
 }
 
-/* It ended, once, with this reason in the log and in xenstore; the guest was shut down. */
+/* Checks that it has ended, once, with this reason in the log and in xenstore, and that the guest was shut down. */
 static void assert_ended(const char *reason)
 {
     settle();
@@ -333,7 +333,7 @@ static void all_the_way_up(void **state)
     assert_int_equal(host.power_offs, 0);
 }
 
-/* One free slot more than there are viewers, up to the last. */
+/* There is one free slot more than there are viewers, as long as there are slots. */
 static void viewers(void **state)
 {
     struct libxenvchan *clients[VNC_SLOTS];
@@ -401,7 +401,7 @@ static void no_display(void **state)
     assert_null(fake_xs_get(VNC_PATH "0"));
 }
 
-/* What dom0 hears by QMP while QEMU's state is on its way. */
+/* What dom0 gets through QMP while QEMU's state is on its way. */
 static const char *qmp_says(struct libxenvchan *client)
 {
     static char text[64];
@@ -450,7 +450,10 @@ static void saved_when_it_is_stored(void **state)
     assert_string_equal(qmp_says(client), "more");
 }
 
-/* A soft reset: QEMU ends before the toolstack hears that it is saved; only its end frees its ioreq server. */
+/*
+ * A soft reset: QEMU must end before the toolstack is told that its state is saved, because only its end frees its
+ * ioreq server.
+ */
 static void saved_for_another_qemu(void **state)
 {
     struct libxenvchan *client = save_state();
@@ -532,7 +535,7 @@ static void no_target(void **state)
     assert_int_equal(host.power_offs, 0);
     pass_ms(1);
     assert_int_equal(host.power_offs, 1);
-    assert_int_equal(host.crashes, 0); /* of whom? */
+    assert_int_equal(host.crashes, 0); /* no guest is known yet */
     assert_logged("waited 10 s for the toolstack to write target and dm-argv");
 }
 
@@ -562,7 +565,7 @@ static void refused_argument(void **state)
 
 #define FILES_PATH "/local/domain/3/device-model/7/files/"
 
-/* The kernel comes from dom0 before QEMU is started, and goes when QEMU has read it. */
+/* The kernel is fetched before QEMU is started, and removed when QEMU has read it. */
 static void boot_file(void **state)
 {
     static const char bytes[] = { 4, 0, 0, 0, 0, 0, 0, 0, 'b', 'o', 'o', 't' };
@@ -616,7 +619,7 @@ static void another_guests_arguments(void **state)
     assert_ended("this stub domain is for guest 7");
 }
 
-/* Each device late, then there, by an event or found by looking again. */
+/* Each device appears late. Either an event reports it, or it is found by looking again. */
 static void late_devices(void **state)
 {
     int *const answers[] = { &host.disk_rc, &host.nic_rc, &host.chardev_rc, &host.open_rc };
@@ -661,7 +664,7 @@ static void missing_devices(void **state)
     }
 }
 
-/* The toolstack gave it to a QEMU in dom0 that is not there: said at once. */
+/* The toolstack left the disk to a QEMU in dom0, which does not exist. This is an error at once. */
 static void unserved_disk(void **state)
 {
     host.disk_rc = -EAGAIN;
@@ -696,7 +699,7 @@ static void nic_addresses(void **state)
     assert_int_equal(host.rules.address_count, 3);
 }
 
-/* Never started with less of a firewall than was asked for. */
+/* QEMU is not started if the firewall's rules cannot be read. */
 static void bad_nic_addresses(void **state)
 {
     fake_xs_set("/local/domain/0/backend/vif/3/0/ip", "192.168.77.10,192.168.77.11");
@@ -711,7 +714,7 @@ static void bad_nic_addresses(void **state)
     run_qemu();
 }
 
-/* Whose addresses cannot be known has to wait. */
+/* A NIC without a backend in xenstore: its addresses are not known yet, so it is waited for. */
 static void nic_without_backend(void **state)
 {
     fake_xs_set("device/vif/0/backend", NULL);
@@ -755,15 +758,15 @@ static void qemu_is_killed(void **state)
 }
 
 /*
- * Who got around xl-stubdom's refusal, or whose guest needs more than the least, reads the numbers in one line. Another
- * signal than the one for lack of memory does not blame it: Linux sends SIGBUS for a page of the guest's, too.
+ * If xl-stubdom's refusal was bypassed, or the guest needs more than the least, one line of the log has the numbers.
+ * Only the signal for lack of memory leads to that line: Linux sends SIGBUS for a page of the guest's, too.
  */
 static void memory_is_too_small(void **state)
 {
     static const struct {
         const char *target; /* KiB; NULL: not in xenstore */
         bool running;
-        int memory_signal; /* SIGKILL: Linux's, SIGBUS: micro's, 0: rump's */
+        int memory_signal; /* linux: SIGKILL, micro: SIGBUS, rump: 0 */
         struct qemu_end end;
         const char *reason;
     } rows[] = {
@@ -823,7 +826,7 @@ static void guest_cannot_be_shut_down(void **state)
     assert_int_equal(host.power_offs, 1);
 }
 
-/* Said, but not the end: libxl's own timeout decides. */
+/* It is logged, but is not the end: libxl's own timeout decides. */
 static void slow_qemu(void **state)
 {
     start_qemu();
@@ -835,7 +838,7 @@ static void slow_qemu(void **state)
     assert_int_equal(dm.state, DM_RUNNING);
 }
 
-/* A guest that comes in runs later than QEMU does. */
+/* An incoming guest runs later than QEMU does. */
 static void incoming_guest(void **state)
 {
     start_qemu();
@@ -898,7 +901,7 @@ static void not_confined(void **state)
     qemu_says("{\"return\": {\"status\": \"running\"}}\n");
     assert_int_equal(host.power_offs, 1);
     assert_logged("QEMU keeps the privileges that it needed only to start: Device or resource busy");
-    /* libxl lets no guest run above it. */
+    /* So libxl does not unpause the guest. */
     assert_null(fake_xs_get("device-model/7/state"));
 }
 

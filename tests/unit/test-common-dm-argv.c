@@ -1,11 +1,11 @@
 /*
- * Argument rewriting, with what libxl 4.20 writes for real guests.
+ * The rewriting of arguments, with those that libxl 4.20 writes for real guests.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "unit.h"
 
-/* With its table, so that no option is without a test. */
+/* Included with its table, so that the test can check that every option is tested. */
 #include "dm-argv.c"
 
 static struct dm_needs needs;
@@ -101,7 +101,7 @@ static void usual_guest(void **state)
     assert_out(expected);
 }
 
-/* One option at a time: what goes in, and what comes out of it. */
+/* One option at a time: input and output. */
 static void each_rule(void **state)
 {
     static const struct {
@@ -149,10 +149,10 @@ static void each_rule(void **state)
         { { "-name", "x,debug-threads=on" }, { "-name", "guest=x,,debug-threads=on" } },
         { { "-name", "q\"uote %s%n \t\xc3\xa9" }, { "-name", "guest=q\"uote %s%n \t\xc3\xa9" } },
         { { "-name", "" }, { "-name", "guest=" } },
-        /* The second one is the user's. */
+        /* The second -name is the user's. */
         { { "-name", "a,b", "-name", "c,debug-threads=on" },
           { "-name", "guest=a,,b", "-name", "c,debug-threads=on" } },
-        /* A doubled comma is one to QEMU, and ends nothing. */
+        /* To QEMU a doubled comma is one comma, and does not end the value. */
         { { "-object", "secret,id=s,data=a,,file=/b" }, { "-object", "secret,id=s,data=a,,file=/b" } },
         { { "-append", "-initrd" }, { "-append", "-initrd" } },
         { { "" }, { "" } },
@@ -171,14 +171,14 @@ static void each_rule(void **state)
     }
 }
 
-/* Of every option that has a rule: a value that is good, what becomes of it, and one that is refused. */
+/* For every option with a rule: a good value, what becomes of it, and a value that is refused. */
 #define SAME ""
 #define FLAG ""
 static const struct option_row {
     const char *option;
-    const char *good;    /* NULL: none is */
+    const char *good;    /* NULL: no value is good */
     const char *becomes; /* NULL: the option is dropped */
-    const char *bad;     /* NULL: none is, here; FLAG: the option has no value */
+    const char *bad;     /* NULL: none is refused; FLAG: the option has no value */
 } option_rows[] = {
     { "-xen-domid", "7", SAME, NULL },
     { "-netdev", "hubport,id=h,hubid=0", SAME, "user,id=net0" },
@@ -314,14 +314,14 @@ static void every_option(void **state)
         const struct option_row *row = find_row(rule->option);
         const char *value = row->good ? row->good : row->bad;
 
-        /* The first one of a name is the one that counts. */
+        /* There is one rule for each name. */
         assert_ptr_equal(find_rule(rule->option), rule);
         assert_int_equal(rule->has_value, value[0] != '\0');
         if (row->good)
             check_good(row);
         if (row->bad)
             check_bad(row, rule);
-        /* A reason is there to be given. */
+        /* Exactly the rules that can refuse have a reason. */
         assert_int_equal(rule->reason != NULL, row->bad != NULL);
         if (!rule->has_value)
             continue;
@@ -332,7 +332,7 @@ static void every_option(void **state)
     assert_int_equal(ARRAY_SIZE(option_rows), ARRAY_SIZE(rules));
 }
 
-/* libxl's for channel= are dom0's daemon's; nobody else's chardev goes the same way. */
+/* libxl's options for channel= are left to dom0's daemon. Other chardevs are not. */
 static void channels_are_not_for_qemu(void **state)
 {
     struct dm_extras extras = extras_plain();
@@ -461,7 +461,7 @@ static void many_nics(void **state)
         snprintf(text, sizeof(text), "e1000,id=nic%d,netdev=net%d,mac=00:16:3e:00:00:%02x", i, i, i);
         assert_int_equal(str_list_add(&in, "-device"), 0);
         assert_int_equal(str_list_add(&in, text), 0);
-        /* A user's own keeps what it says, and does not count. */
+        /* A NIC of the user's own stays unchanged, and does not count. */
         assert_int_equal(str_list_add(&in, "-device"), 0);
         assert_int_equal(str_list_add(&in, "e1000,id=mine,netdev=hub"), 0);
     }
@@ -475,7 +475,7 @@ static void many_nics(void **state)
     }
 }
 
-/* Answers that are missing are found, not passed on. */
+/* A rewrite without the caller's answers fails. */
 static void unanswered(void **state)
 {
     struct dm_extras extras = extras_plain();
@@ -515,7 +515,7 @@ static void everything_added(void **state)
     assert_out(expected);
 }
 
-/* Not every flavour has Linux's way to a disk. */
+/* The options for a disk depend on the flavour. */
 static void other_disk_options(void **state)
 {
     struct dm_extras extras = extras_plain();
@@ -526,7 +526,7 @@ static void other_disk_options(void **state)
     assert_string_equal(out.items[2], "file=/dev/xvda,if=ide,cache=writeback,aio=threads");
 }
 
-/* Who says where VNC is served himself gets that. */
+/* A -vnc of the user's own stays. */
 static void own_vnc(void **state)
 {
     struct dm_extras extras = extras_plain();
@@ -538,7 +538,7 @@ static void own_vnc(void **state)
         assert_null(strstr(out.items[i], "/run/vnc"));
 }
 
-/* Where they are here is known only once they have been fetched. */
+/* The files' paths are known only after they were fetched. */
 static void boot_files(void **state)
 {
     static const char *const in_args[] = { "-kernel", "/boot/k", "-initrd", "/boot/i", "-append",
@@ -567,7 +567,7 @@ static bool has_audio(void)
     return false;
 }
 
-/* libxl gives sound cards no backend; a user's own stays alone. */
+/* libxl gives sound cards no audio backend. A card with the user's own backend stays unchanged. */
 static void sound_gets_a_backend(void **state)
 {
     static const char *const cards[] = { "ac97", "es1370", "sb16", "hda-duplex", "adlib" };
@@ -587,7 +587,7 @@ static void sound_gets_a_backend(void **state)
     assert_false(has_audio());
 }
 
-/* What has a setting of its own in the guest's config is not for device_model_args=. */
+/* Options with a setting of their own in the guest's config are refused in device_model_args=. */
 static void extras_of_the_user(void **state)
 {
     static const struct {

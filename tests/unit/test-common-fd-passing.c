@@ -1,5 +1,5 @@
 /*
- * Descriptors through a socket, and what a hostile sender adds to them: nothing of it stays open.
+ * Descriptors through a socket. Whatever a hostile sender adds, no descriptor stays open.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -63,7 +63,7 @@ static void test_errors(void **state)
     assert_int_equal(fd, -1);
 }
 
-/* COUNT descriptors in each of HEADERS. */
+/* Sends COUNT descriptors in each of so many control headers. */
 static void send_many(size_t headers, size_t count, size_t octets)
 {
     union { struct cmsghdr header; char room[2048]; } control = { .room = { 0 } };
@@ -106,7 +106,7 @@ static void test_more_is_refused_and_closed(void **state)
     close(fd);
 }
 
-/* Who it is: Linux says so when we ask, and that is no descriptor. */
+/* Credentials, which Linux adds if asked to, are control data, but no descriptor. */
 static void test_other_control_data_is_refused(void **state)
 {
     int before = count_open(), fd;

@@ -1,8 +1,7 @@
 // libs: pcap
 /*
- * The guest's firewall over real frames, good and evil. Each program is run twice:
- * by libpcap, as BSD's bpf would, and by this machine's kernel, as the stub domain's
- * does (as the filter of a socket, which needs no privilege).
+ * The guest's firewall with real frames, honest and forged. Each program is run twice: by libpcap's interpreter, and by
+ * this machine's kernel, as the stub domain's does it (here as a socket's filter, which needs no privilege).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -14,7 +13,7 @@
 #include <linux/filter.h>
 #include <sys/socket.h>
 
-/* libpcap's, whose header does not go together with linux/filter.h. */
+/* libpcap's function. Its header cannot be included together with linux/filter.h. */
 struct bpf_insn;
 unsigned int bpf_filter(const struct bpf_insn *program, const unsigned char *frame,
                         unsigned int wire_len, unsigned int len);
@@ -52,7 +51,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A frame that the filter drops is gone without a word to the sender. */
+/* The sender gets no error for a frame that the filter drops. */
 static bool run(const uint8_t *frame, size_t size)
 {
     bool here = bpf_filter((struct bpf_insn *)portable.insns, frame, size, size) != 0;
@@ -107,7 +106,7 @@ static void neighbour_discovery(void **state)
     check_all(discovery_list, ARRAY_LEN(discovery_list));
 }
 
-/* Every frame cut at every length: never let through for being short, never a surprise. */
+/* Every frame, cut at every length: no frame passes because it is short. */
 static void cut_short(void **state)
 {
     build(both);
@@ -161,7 +160,7 @@ static void as_many_as_fit(void **state)
     assert_int_equal(frame_filter_rules_init(&rules, MAC, text), -E2BIG);
 }
 
-/* What the sender can change after the look decides nothing. */
+/* Octets that the sender can still change must not decide. */
 static void steady_octets(void **state)
 {
     /* 54 octets of headers, then 8 for each destination options header. */
@@ -176,7 +175,7 @@ static void steady_octets(void **state)
         { IP6("3c") "$G $R 3a00 0104 00000000 8800 0000 20000000 $G 0201 $M", true },
         { IP6("3c") "$G $R 3a05 0104 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000"
           " 00000000 00000000 8800 0000 20000000 $G 0201 $M", false },
-        /* Its options reach the 128th octet, and one more. */
+        /* A frame whose options end at the 128th octet, and one with an octet more. */
         { IP6("3c") "$G $R 3a00 0104 00000000 8800 0000 20000000 $G 0e05 0000 00000000 00000000 00000000 00000000"
           " 00000000 00000000 00000000 00000000 00000000 0201 $M", false },
         { IP6("3c") "$G $R 1106 0104 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000"
@@ -185,7 +184,7 @@ static void steady_octets(void **state)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        /* All would pass if all stayed as it is. */
+        /* All of them pass if the whole frame is a copy. */
         build(both);
         if (!passes(cases[i].frame))
             fail_msg("%zu is dropped anyway", i);
@@ -213,7 +212,7 @@ static void refuses(void **state)
         assert_int_equal(frame_filter_rules_init(&rules, MAC, ips[i]), -EINVAL);
 }
 
-/* The tag that Linux keeps aside is asked for where it matters, and only there. */
+/* The program looks for a VLAN tag that Linux keeps aside, but only where that matters. */
 static void tags_aside(void **state)
 {
     bool asked = false;

@@ -1,6 +1,6 @@
 /*
- * QEMU's state between a pipe and a console: whole, in order, and never said to be
- * stored when it is not; slow, absent and lying peers on both sides.
+ * QEMU's state between a pipe and a console: complete, in order, and never reported as stored when it is not. Peers on
+ * both sides are slow, absent or lie.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -112,7 +112,7 @@ static int end_restore(void **unused)
     return 0;
 }
 
-/* Reads frames as dom0 does, until there are no more; whether the last was an end. */
+/* Reads frames, as dom0 does, until there are no more. Returns whether the last was an end. */
 static bool take_frames(struct state_parser *parser, size_t *total)
 {
     bool is_end = false;
@@ -141,7 +141,7 @@ static void nothing_was_written(void **unused)
     assert_int_equal(read(dom0, got, 1), -1);
 }
 
-/* Both ends are slow; the end is sent when QEMU has stopped, and only if somebody asks. */
+/* Both sides are slow. An end is sent when QEMU has stopped writing, and only if somebody asks. */
 static void whole_and_in_order(void **unused)
 {
     struct state_parser parser = { 0 };
@@ -174,7 +174,7 @@ static void whole_and_in_order(void **unused)
     assert_true(state_save_settle(&save));
 }
 
-/* What is in the pipe counts, even before we have looked at it. */
+/* Data in the pipe counts, even if it was not read yet. */
 static void asked_before_it_moved(void **unused)
 {
     struct state_parser parser = { 0 };
@@ -185,7 +185,7 @@ static void asked_before_it_moved(void **unused)
     turn(3);
     assert_true(take_frames(&parser, &total));
     assert_int_equal(total, 100);
-    /* More of it, while the answer is awaited: after it, not mixed with it. */
+    /* QEMU writes more while we wait for the answer: this is sent after the answer. */
     assert_int_equal(write(qemu, state + 100, 50), 50);
     turn(5);
     assert_false(take_frames(&parser, &total));
@@ -240,7 +240,7 @@ static void dom0_hangs_up(void **unused)
     dom0 = -1;
 }
 
-/* Who asks is not told before he has his answer. */
+/* settled() is not called from within state_save_settle(). */
 static void dom0_was_gone(void **unused)
 {
     assert_int_equal(write(qemu, state, 100), 100);
@@ -282,7 +282,7 @@ static size_t put_frames(uint8_t *out, size_t size, size_t chunk)
     return n + STATE_HEADER;
 }
 
-/* QEMU gets every octet and then the end of its file, whatever pieces they come in. */
+/* QEMU gets every octet, and then the end of the file, whatever the pieces are. */
 static void restored_whole(void **unused)
 {
     static uint8_t frames[2 * STATE_SIZE];
@@ -322,7 +322,7 @@ static void cut_short(void **unused)
     assert_int_equal(read(qemu, got, sizeof(got)), 0);
 }
 
-/* It closes its end when it has read its own end mark, maybe before our end is here. */
+/* QEMU closes its end when it has read its own end mark, maybe before dom0's end has come. */
 static void qemu_has_enough(void **unused)
 {
     uint8_t frames[200];

@@ -34,7 +34,7 @@ static void count_errors(void *data, enum log_level level, const char *line)
     errors_logged += level == LOG_ERROR;
 }
 
-/* Stands for QEMU accepting a connection; the test has its end in qemu. */
+/* In place of QEMU's accept(). `qemu` is the test's end. */
 static int connect_qemu(void *data)
 {
     int ends[2];
@@ -49,7 +49,7 @@ static int connect_qemu(void *data)
     return ends[1];
 }
 
-/* Enough turns for everything that can happen to have happened. */
+/* Turns the loop until nothing more can happen. */
 static void settle(void)
 {
     for (int i = 0; i < 50; i++)
@@ -120,7 +120,7 @@ static void carries_both_ways(void **state)
     assert_client_gets(client, "greeting");
 }
 
-/* Nobody else can connect while a client is served, and the next gets clean rings. */
+/* While a client is served nobody else can connect. The next client gets empty rings. */
 static void one_at_a_time(void **state)
 {
     struct libxenvchan *first = client_connects(), *second;
@@ -168,7 +168,7 @@ static void last_answer_arrives(void **state)
     assert_int_equal(bridge.state, VCHAN_BRIDGE_WAITING);
 }
 
-/* A client that came and went before we looked once. */
+/* A client that came and left before we polled. */
 static void came_and_went(void **state)
 {
     fake_vchan_leave(fake_vchan_connect(PATH));
@@ -183,7 +183,7 @@ static void woken_for_nothing(void **state)
     struct libxenvchan *client = fake_vchan_connect(PATH);
     char byte;
 
-    /* An event without a client: back to what the server says before one came. */
+    /* An event without a client. */
     settle();
     fake_vchan_leave(client);
     settle();
@@ -195,7 +195,7 @@ static void woken_for_nothing(void **state)
     assert_int_equal(bridge.state, VCHAN_BRIDGE_OPEN);
 }
 
-/* The byte model: what goes in comes out, whole and in order, whatever the pieces. */
+/* All bytes come out, in order, whatever the pieces are. */
 static void flood(void **state)
 {
     struct libxenvchan *client = client_connects();
@@ -225,7 +225,7 @@ static void flood(void **state)
     }
 }
 
-/* A client that never reads costs one buffer, no more, and no busy loop. */
+/* A client that never reads takes one buffer, and causes no busy loop. */
 static void client_stalls(void **state)
 {
     char bytes[4096] = "";
@@ -298,7 +298,7 @@ static void cannot_publish(void **state)
         settle();
     }
     assert_int_equal(bridge.state, VCHAN_BRIDGE_WAITING);
-    assert_int_equal(errors_logged, 1); /* not one a try */
+    assert_int_equal(errors_logged, 1); /* not one for each attempt */
 }
 
 static void too_long_a_path(void **state)

@@ -1,6 +1,6 @@
 // sources: tests/unit/fake-xs.c
 /*
- * Reading from xenstore: order, gaps, caps, and values that are not what they should be.
+ * Reading from xenstore: order, gaps, limits, and malformed values.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,7 +1,7 @@
 // sources: launcher/dom0-daemon/root/cgroup.c
 /*
- * The daemon's control group, in a folder of plain files: what is written where. Plain files do not go
- * away with their folder, as Linux's do; so a group in use is one with files in it.
+ * The daemon's control group, in a folder of plain files: what is written to which file. rmdir() of a cgroup removes
+ * its files, but here it fails if there are files. So a folder with files stands for a group in use.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -81,7 +81,7 @@ static void test_entered_and_left(void **state)
     assert_string_equal(text_of("xen-stubdom/7/memory.max"), "134217728");
     assert_string_equal(text_of("xen-stubdom/7/pids.max"), "16");
     assert_string_equal(text_of("xen-stubdom/7/cgroup.procs"), "0");
-    /* Each on its own, at the beginning of the file: "+memory", and over it the others, "+io" last. */
+    /* Each controller is written at the beginning of the file, over the one before: "+memory" first, "+io" last. */
     assert_string_equal(text_of("cgroup.subtree_control"), "+iousry");
     assert_string_equal(text_of("xen-stubdom/cgroup.subtree_control"), "+iousry");
     cgroup_leave(root, 7);
@@ -104,7 +104,7 @@ static void test_there_is_no_such_thing(void **state)
 {
     assert_int_equal(cgroup_enter("/no/such/folder", 7), -ENOENT);
     cgroup_leave("/no/such/folder", 7);
-    /* No limits, no group: half of it is none. */
+    /* If the limits cannot be set, there is no group. */
     mkdir(path_of("xen-stubdom/7"), 0700);
     assert_int_equal(cgroup_enter(root, 7), -ENOENT);
     assert_string_equal(text_of("cgroup.procs"), "");
@@ -119,7 +119,7 @@ static void put_text(const char *file, const char *text)
     fclose(f);
 }
 
-/* As sysfs has a disk and its first partition, and a disk that is none: links in dev/block lead to their folders. */
+/* As in sysfs, links in dev/block lead to the folders of a disk and its first partition. */
 static void test_disks(void **state)
 {
     char sysfs[100];
@@ -141,7 +141,7 @@ static void test_disks(void **state)
     put_text("xen-stubdom/7/io.max", "");
     assert_int_equal(cgroup_limit_disk(root, sysfs, 7, makedev(8, 1)), 0);
     assert_string_equal(text_of("xen-stubdom/7/io.max"), "8:0 rbps=67108864 wbps=67108864 riops=4096 wiops=4096");
-    /* A file system in memory; one of a network; a kernel without the controller, or no group. */
+    /* Not on a block device, no sysfs; a kernel without the controller, or no group. */
     assert_int_equal(cgroup_limit_disk(root, sysfs, 7, makedev(0, 42)), -ENODEV);
     assert_int_equal(cgroup_limit_disk(root, "/no/such/folder", 7, makedev(8, 0)), -ENODEV);
     assert_int_equal(cgroup_limit_disk(root, sysfs, 8, makedev(8, 0)), -ENOENT);

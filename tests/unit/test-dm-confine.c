@@ -1,8 +1,8 @@
 // sources: launcher/dom0-daemon/root/confine.c
 // wrap: fopen
 /*
- * What a confined worker can still do, tried in a child process that has given up
- * its privileges. Needs root; as a user there is nothing to give up, and it skips.
+ * What a confined worker can still do, tried in a child process that has given up its privileges. Needs root: without
+ * it the tests are skipped.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -28,14 +28,14 @@
 
 enum { FINE = 0, CONFINE_FAILED = 9, WRONG = 10 };
 
-/* Runs DO confined, without the sanitizer's exit code: what killed it, or its status. */
+/* Runs ACT in a confined child. Returns the signal that killed it, negated, or its status. */
 static int confined(int (*lock_up)(void), int (*act)(void))
 {
     int status;
     pid_t pid = fork();
 
     if (pid == 0) {
-        /* The address sanitizer's own calls at exit are not the daemon's. */
+        /* Not exit(): the address sanitizer's calls at exit would be refused. */
         syscall(SYS_exit_group, lock_up() ? CONFINE_FAILED : act());
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -82,12 +82,12 @@ static int trace(void) { return syscall(SYS_ptrace, 0, 0, 0, 0) ? FINE : WRONG; 
 static int signal_others(void) { return kill(1, 0) ? FINE : WRONG; }
 
 static int change_a_flag(void) { return fcntl(1, F_SETFL, 0) ? FINE : WRONG; }
-/* A listening socket's would be the next worker's, a filter of what may come, say. */
+/* An option of a listening socket, a filter for example, would affect the next worker, too. */
 static int set_an_option(void) { return setsockopt(1, SOL_SOCKET, SO_ATTACH_FILTER, "", 0) ? FINE : WRONG; }
 static int end_a_socket(void) { return shutdown(1, SHUT_RDWR) ? FINE : WRONG; }
 
-/* Another process of the same user: the one that started us is none, but the filter does not look at users. */
-static pid_t another; /* a confined one may not ask for it */
+/* In reality other processes have other users. The filter does not look at that. */
+static pid_t another; /* set before, because getpid() is not allowed when confined */
 static int kill_another(void) { return syscall(SYS_tgkill, another, another, 0) ? FINE : WRONG; }
 
 static int signal_itself(void)
@@ -103,19 +103,19 @@ static int type_for_others(void) { return ioctl(1, TIOCSTI, "x") ? FINE : WRONG;
 static int own_a_socket(void) { return ioctl(1, FIOSETOWN, &(int){ 1 }) ? FINE : WRONG; }
 
 static int wipe_the_log(void) { return ftruncate(2, 0) ? FINE : WRONG; }
-/* A new one, after a rotation, has another number. */
+/* A new log, after a rotation, has another descriptor. */
 static int wipe_a_new_log(void) { return ftruncate(99, 0) ? FINE : WRONG; }
 static int shorten_a_new_log(void) { return ftruncate(99, CONFINE_SHORTEST - 1) ? FINE : WRONG; }
-/* No such file, and says so. */
+/* The call is allowed, and fails because there is no such descriptor. */
 static int cut_a_file(void) { return ftruncate(99, CONFINE_SHORTEST) < 0 && errno == EBADF ? FINE : WRONG; }
 
-/* 1 is no such device, and says so: that is not death. */
+/* The call is allowed, and fails because 1 is no such device. */
 static int find_a_page(void)
 {
     return ioctl(1, IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR, NULL) < 0 && errno != ENOSYS ? FINE : WRONG;
 }
 
-/* Any domain's: the broker's to do. */
+/* It could map any domain's grant. Only the broker may do that. */
 static int map_a_grant(void) { return ioctl(1, IOCTL_GNTDEV_MAP_GRANT_REF, NULL) < 0 ? FINE : WRONG; }
 static int forget_a_grant(void) { return ioctl(1, IOCTL_GNTDEV_UNMAP_GRANT_REF, NULL) < 0 ? FINE : WRONG; }
 static int notify_anybody(void) { return ioctl(1, IOCTL_GNTDEV_SET_UNMAP_NOTIFY, NULL) < 0 ? FINE : WRONG; }
@@ -140,7 +140,7 @@ static int make_code(void)
 
 static int old_abi(void)
 {
-    /* A 32-bit call by its number: the filter must not take it for a 64-bit one. */
+    /* A 32-bit call. The filter must not take its number for a 64-bit call's. */
     int rc;
 
     __asm__ volatile("int $0x80" : "=a"(rc) : "a"(20) : "memory");
@@ -212,7 +212,7 @@ static void test_the_rest_is_death(void **state)
             fail_msg("row %zu: not killed by the filter", i);
 }
 
-/* /etc/passwd, with one line more. */
+/* /etc/passwd with an additional line. */
 FILE *__real_fopen(const char *path, const char *mode);
 static const char *passwd;
 
@@ -221,7 +221,7 @@ FILE *__wrap_fopen(const char *path, const char *mode)
     return __real_fopen(passwd && !strcmp(path, "/etc/passwd") ? passwd : path, mode);
 }
 
-/* Calls LOOK with each line of /proc/PID/NAME, a pattern, of a process that is confined; whether it could be. */
+/* Calls LOOK with each line of /proc/PID/NAME (a pattern) of a confined process. False: it could not be confined. */
 static bool look_at(int (*lock_up)(void), const char *name, void (*look)(const char *line))
 {
     bool confined = false;
@@ -260,7 +260,7 @@ static void see_user(const char *line)
         sscanf(line, "Gid: %u", &gid);
 }
 
-/* The user and group, as one number, of a process that is confined; -1: it could not be. */
+/* User and group of a confined process, as one number. -1: it could not be confined. */
 static int64_t user_of(int (*lock_up)(void))
 {
     return look_at(lock_up, "status", see_user) ? (int64_t)uid << 32 | gid : -1;
@@ -276,7 +276,7 @@ static void see_limit(const char *line)
     sscanf(line, "Max file size %u", &limits.file_size);
 }
 
-/* Where there is no control group; and no core of what holds a guest's secrets. */
+/* Limits without a control group; and no core dumps, which could contain a guest's secrets. */
 static void test_limits(void **state)
 {
     int (*const roles[])(void) = { worker, keeper, viewer, probe };
@@ -298,7 +298,7 @@ static void see_mount(const char *line)
     mounts.empty += strstr(line, " / / ro,nosuid,nodev,noexec") && strstr(line, " - tmpfs ");
 }
 
-/* As systemd has the host's: what is mounted in one namespace is in the other one, too, and no root is exchanged. */
+/* As under systemd: mounts are shared between namespaces, and pivot_root() fails. */
 static int share_mounts(void)
 {
     return unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
@@ -312,7 +312,7 @@ static int where_mounts_are_shared(void)
 
 #define PLAIN_ROOT "/tmp/dm-confine-root"
 
-/* As in a dom0 that runs from its initramfs, the root cannot be exchanged: what it is mounted on is shared. */
+/* As in a dom0 that runs from its initramfs: pivot_root() fails, because the root's parent mount is shared. */
 static int where_the_root_stays(void)
 {
     return share_mounts() || mount(PLAIN_ROOT, PLAIN_ROOT, NULL, MS_BIND, NULL) || chroot(PLAIN_ROOT) || chdir("/") ||
@@ -339,7 +339,7 @@ static void remove_plain_root(void)
     assert_int_equal(rmdir(PLAIN_ROOT), 0);
 }
 
-/* None of the host's is left, and the one that is has no room for a file. */
+/* None of the host's file systems is left. The only one has no room for a file. */
 static void test_an_empty_file_system(void **state)
 {
     int (*const roles[])(void) = { worker, keeper, viewer, probe, where_the_root_stays };
@@ -359,13 +359,13 @@ static int started[2];
 
 static void *sleep_on(void *unused)
 {
-    /* The C library interrupts it, to change its user. */
+    /* The C library interrupts the thread to change its user. */
     while (write(started[1], "x", 1) == 1)
         poll(NULL, 0, 10000);
     return NULL;
 }
 
-/* What the sanitizer does when one starts is not the daemon's: it has started. */
+/* Waits until the thread has started, because the sanitizer's calls at its start would be refused. */
 static int start_thread(void)
 {
     pthread_t thread;
@@ -377,7 +377,7 @@ static int start_thread(void)
 static int with_a_thread(void) { return start_thread() ?: confine(CONFINE_KEEPER); }
 static int before_a_thread(void) { return confine_files() ?: start_thread() ?: confine(CONFINE_KEEPER); }
 
-/* A namespace of mounts is a thread's: one that was there already would keep the host's. */
+/* Each thread has a mount namespace of its own: a thread that existed before would keep the host's. */
 static void test_each_thread_is_confined(void **state)
 {
     assert_int_equal(confined(with_a_thread, ordinary_work), CONFINE_FAILED);
@@ -399,7 +399,7 @@ static void put_passwd(const char *line)
     passwd = "/tmp/dm-confine-passwd";
 }
 
-/* Each stub domain's processes have a user of their own, where there is a range for that. */
+/* The processes of each stub domain have a user of their own, if there is a range of users for them. */
 static void test_a_user_for_each(void **state)
 {
     put_passwd("");
@@ -408,7 +408,7 @@ static void test_a_user_for_each(void **state)
     assert_int_equal(user_of(for_seven), USER(70007));
     assert_int_equal(user_of(viewer), USER(70000));
     assert_int_equal(user_of(for_too_many), -1);
-    /* One that would end at root, or at nobody's number. */
+    /* Ranges that would contain root (0), or the number that stands for "no user". */
     put_passwd("xen-stubdom-range-base:x:4294967289:70000::/:\n");
     assert_int_equal(user_of(for_seven), -1);
     put_passwd("xen-stubdom-range-base:x:70000:4294967290::/:\n");
@@ -417,7 +417,7 @@ static void test_a_user_for_each(void **state)
     unlink("/tmp/dm-confine-passwd");
 }
 
-/* A worker is not left behind by its supervisor: the pipe that it holds open ends. */
+/* A worker ends with its supervisor: then the pipe that it holds open ends. */
 static void test_ends_with_its_parent(void **state)
 {
     struct pollfd p = { .events = POLLIN };

@@ -1,7 +1,7 @@
 // sources: launcher/dom0-daemon/confined/console-ring.c
 /*
- * The console ring against a model of bytes in a queue, from every start offset
- * and across the wrap of the indices, and with a frontend that lies.
+ * The console ring, compared with a queue of bytes, from every start offset and across the wrap of the indices; and
+ * with a frontend that lies.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -11,7 +11,7 @@
 
 static struct xencons_interface page;
 
-/* Where the free-running indices start: every place in the larger ring, at both ends of 2^32. */
+/* Start values of the free-running indices: every place in the larger ring, on both sides of 2^32. */
 static uint32_t start_of(unsigned int i)
 {
     return i < CONSOLE_RING_OUT ? i : UINT32_MAX - 2 * CONSOLE_RING_OUT + i;
@@ -25,7 +25,7 @@ static void set_start(struct console_ring *ring, uint32_t start)
     console_ring_init(ring, &page);
 }
 
-/* The frontend, played honestly. */
+/* An honest frontend. */
 static void guest_writes(uint8_t *next, size_t len)
 {
     uint32_t prod = page.out_prod;
@@ -114,7 +114,7 @@ static void test_output_that_was_there_before_us(void **state)
     assert_int_equal(console_ring_peek(&ring, buf, sizeof(buf)), 10);
 }
 
-/* Any distance over the ring's size is a lie, from any place, and nothing is read or written. */
+/* A distance of more than the ring's size is impossible, from any place. Then nothing is read or written. */
 static void test_impossible_indices(void **state)
 {
     static const uint32_t distances[] = { CONSOLE_RING_OUT + 1, 4096, 1u << 31, UINT32_MAX - 1,
@@ -143,7 +143,7 @@ static void test_impossible_indices(void **state)
     }
 }
 
-/* Our two indices are ours: what the frontend writes there changes nothing. */
+/* Our two indices are private: changes by the frontend in the page have no effect. */
 static void test_our_indices_are_private(void **state)
 {
     struct console_ring ring;

@@ -1,7 +1,7 @@
 // sources: launcher/dom0-daemon/confined/throttle.c launcher/dom0-daemon/confined/file-server.c
 /*
- * Boot files on their way to the stub domain: what is opened, what is sent through a
- * ring of every size, what happens when the other side goes, comes back, or cheats.
+ * Boot files on their way to the stub domain: which file is opened, what is sent through rings of several sizes, and
+ * what happens when the stub domain goes, comes back, or cheats.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -17,10 +17,10 @@
 
 static struct {
     uint8_t bytes[20000];
-    size_t used, room; /* room: what the ring takes at once */
+    size_t used, room; /* room: how much the ring takes at once */
     int open_rc, opens, closes, unmasks, masks;
     bool alive;
-    ssize_t lie; /* what room() says instead; 0: the truth */
+    ssize_t lie; /* the result of room() if it is to lie; 0: it does not */
 } peer;
 
 int vchan_client_open(struct vchan_client *client, struct xen_handles *xen, uint32_t ref,
@@ -111,7 +111,7 @@ static void offer(unsigned int index)
     file_server_offer(&server, &message);
 }
 
-/* The stub domain took all that was there, and says so. */
+/* The stub domain takes all that is there, and sends an event. */
 static void take(size_t room)
 {
     struct xen_port *port = &server.senders[1].vchan.port;
@@ -154,7 +154,7 @@ static void whole_through_any_ring(void **state)
     }
 }
 
-/* Begun again from the start, until it has been sent. */
+/* The file is sent from the start again, unless it was sent completely. */
 static void offered_again(void **state)
 {
     fill(3000);
@@ -190,7 +190,7 @@ static void sent_once(void **state)
     assert_int_equal(peer.used, 3000 + BOOT_FILE_HEADER);
 }
 
-/* As xenstore does, in the middle of it. */
+/* xenstore may report the same offer twice, while the file is being sent. */
 static void an_offer_told_twice_is_one(void **state)
 {
     fill(3000);
@@ -216,7 +216,7 @@ static void begun_a_few_times(void **state)
     assert_in_range(peer.opens, 2, 10);
 }
 
-/* Its own budget is not touched: it is the others who have had it all. */
+/* Its own budget is not used up, but the others have used up the common one. */
 static void others_count(void **state)
 {
     fill(3000);
@@ -260,7 +260,7 @@ static void wrong_files(void **state)
     unlink(fifo);
 }
 
-/* An index that cannot be, or a file that shrank: closed, not tried for ever. */
+/* An impossible index, or a file that has become shorter: it is closed, and not tried for ever. */
 static void comes_to_an_end(void **state)
 {
     fill(3000);
@@ -278,7 +278,7 @@ static void comes_to_an_end(void **state)
     assert_int_equal(peer.closes, 2);
 }
 
-/* One that only sends events is left masked until the next 10 ms. */
+/* A stub domain that only sends events is left masked for 10 ms. */
 static void events_are_limited(void **state)
 {
     fill(3000);

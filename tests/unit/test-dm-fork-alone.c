@@ -1,8 +1,8 @@
 // sources: launcher/dom0-daemon/root/fork-alone.c
 // wrap: fork setns
 /*
- * A child in a namespace of processes of its own, and its parent, which is not in it. Needs root; as a user it is
- * refused, and no child is there.
+ * A child in a PID namespace of its own; its parent is not in it. Needs root; without it fork_alone() fails, and there
+ * is no child.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -52,7 +52,7 @@ static int first_free_fd(void)
     return fd;
 }
 
-/* The parent's number is none of its: kill() would mean somebody else, or nobody. Nor has it the way back. */
+/* The child does not see its parent, so it cannot kill it. It cannot enter the parent's namespace either. */
 static void test_a_child_is_alone(void **state)
 {
     int free_fd = first_free_fd();
@@ -80,12 +80,12 @@ static void test_the_next_one_is_not_in_it(void **state)
         _exit(getppid() == parent ? 7 : 8);
     assert_int_equal(status_of(second), 1);
     assert_int_equal(status_of(heir), 7);
-    /* As the supervisor does: process 1 of a namespace is protected only from those in it. */
+    /* As the supervisor does. Process 1 of a namespace is protected only from signals within it. */
     assert_int_equal(kill(first, SIGKILL), 0);
     assert_int_equal(status_of(first), -SIGKILL);
 }
 
-/* A fault of its own still ends it. */
+/* A fault of the child's own still ends it. */
 static void test_it_can_abort(void **state)
 {
     pid_t pid = fork_alone();
@@ -105,7 +105,7 @@ static void test_no_child(void **state)
     no_fork = true;
     assert_int_equal(fork_alone(), -ENOMEM);
     no_fork = false;
-    /* The next one is whole, and not in what the first one made. */
+    /* The next child works, and is not in the first one's namespace. */
     test_a_child_is_alone(state);
     pid = fork();
     if (pid == 0)

@@ -2,8 +2,8 @@
 // wrap: ioctl mmap
 // cflags: -DGNTDEV="\"/tmp/dm-grants-test\""
 /*
- * Root's broker and a worker in a process of its own, with a file of pages in gntdev's place: what an honest one
- * gets, and that one that was taken over gets no other domain's grant, nor more than so many.
+ * Root's broker, and a worker in a process of its own, with a file of pages in gntdev's place. What an honest worker
+ * gets; and that a worker that was taken over gets no other domain's grants, and not more than allowed.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -35,7 +35,7 @@ static struct shared {
     int maps, unmaps, lines, foreign, by_worker, opened;
     uint32_t notify_port, notify_action, what, count;
     uint64_t notify_at;
-    char *last; /* where the worker has it */
+    char *last; /* where the worker has mapped it */
     uint64_t last_index;
     int gntdev;
     bool mapped[64];
@@ -82,7 +82,7 @@ int __wrap_ioctl(int fd, unsigned long request, void *argument)
 
 void *__real_mmap(void *address, size_t len, int prot, int flags, int fd, off_t offset);
 
-/* What was asked for can be mapped once. */
+/* Each page that was asked for can be mapped once. */
 void *__wrap_mmap(void *address, size_t len, int prot, int flags, int fd, off_t offset)
 {
     if (shared && fd >= 0 && fd == shared->gntdev) {
@@ -109,7 +109,7 @@ int xc_interface_close(xc_interface *xc)
 
 int xc_evtchn_status(xc_interface *xc, xc_evtchn_status_t *status)
 {
-    /* Linux holds it already: it cannot become another one meanwhile. */
+    /* Linux already holds the port, so it cannot become another one meanwhile. */
     if (status->dom != DOMID_SELF || shared->notify_port != status->port || !shared->notify_action ||
         status->port == UNKNOWN_PORT) {
         errno = EINVAL;
@@ -186,10 +186,10 @@ static int play_honest(const struct grants *grants)
     EXPECT(map(grants, 1, 17, &page) == -EINVAL && map(grants, 1, 0, &page) == -EINVAL);
     grants_unmap(grants, shared->last, 1);
     EXPECT(shared->unmaps == 1);
-    /* One that Linux does not know is nothing that root could forget. */
+    /* Root ignores a grant that Linux does not know. */
     grants_unmap(grants, ring, 16);
     EXPECT(shared->unmaps == 1);
-    /* As often as viewers come and go. */
+    /* More often than there may be mappings at a time, as viewers come and go. */
     for (int i = 0; i < 2 * GRANT_MAX_MAPS; i++) {
         EXPECT(map(grants, 40, 1, &page) == 0);
         shared->last = page;
@@ -216,7 +216,10 @@ static int64_t ask(const struct grants *grants, const void *request, size_t len)
     return recv(grants->broker_fd, &answer, sizeof(answer), 0) == sizeof(answer) ? answer.rc : -EPIPE;
 }
 
-/* Not without an end: dom0's memory. Nor what it has not, or has forgotten. */
+/*
+ * The number of mappings is limited, because they take dom0's memory. Unmapping what is not mapped, or not mapped any
+ * more, is refused.
+ */
 static int play_greedy(const struct grants *grants)
 {
     struct grant_request request = { .what = GRANT_MAP, .count = 1 };
@@ -243,7 +246,7 @@ static void test_a_greedy_worker_has_so_many(void **state)
     assert_int_equal(shared->unmaps, 1);
 }
 
-/* Somebody else's event channel, xenstored's with another domain, say, is neither notified nor held. */
+/* Another process's event channel, for example xenstored's with another domain, is neither notified nor held. */
 static int play_rude(const struct grants *grants)
 {
     struct grant_request request = { .what = GRANT_MAP, .count = 1, .refs = { 5 } };
@@ -260,7 +263,10 @@ static int play_rude(const struct grants *grants)
     return 0;
 }
 
-/* What is not mapped yet, and will be read-only: Linux would fault. Nor what is none, or was forgotten. */
+/*
+ * A notification for a page that is not mapped yet, or read-only, is refused, because Linux would fault. So is one for
+ * a page that was never mapped, or was unmapped.
+ */
 static int play_early(const struct grants *grants)
 {
     struct grant_request request = { .what = GRANT_MAP, .count = 2, .refs = { 5, 6 }, .port = OWN_PORT };
@@ -290,7 +296,7 @@ static void test_a_rude_worker_disturbs_nobody(void **state)
     assert_int_equal(run(play_rude), 0);
 }
 
-/* What is no request ends the service: one page too many, none, a word, an empty packet, another request. */
+/* A malformed request ends the service: one page too many, no page, text, an empty packet, an unknown request. */
 static int play_nonsense(const struct grants *grants)
 {
     struct grant_request request = { .what = shared->what, .count = shared->count };
@@ -323,7 +329,7 @@ static void test_nonsense_ends_the_service(void **state)
     assert_int_equal(shared->maps, 0);
 }
 
-/* Root has other things to do. */
+/* Too many requests at once are slowed down: root has other things to do. */
 static int play_haste(const struct grants *grants)
 {
     struct grant_request request = { .what = GRANT_FORGET, .index = 1 };
@@ -342,7 +348,7 @@ static void test_haste_is_slowed_down(void **state)
     assert_in_range(shared->count, 300, 1000);
 }
 
-/* It waits for no answer that will not come: the pair is ended meanwhile. */
+/* The worker does not wait for an answer after the socket was closed. */
 static int play_left_alone(const struct grants *grants)
 {
     struct grant_request request = { .what = GRANT_MAP, .count = 1 };

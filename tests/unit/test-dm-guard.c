@@ -3,8 +3,8 @@
 // wrap: poll clock_gettime
 // libs: xenctrl
 /*
- * Who shuts the guest down when the stub domain has ended, and who does not: two
- * domains that a script of sights moves along, and a clock that polling moves.
+ * When the daemon shuts the guest down after the stub domain's end, and when not. Tables say how the two domains change
+ * over time; poll() advances the clock.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -21,19 +21,19 @@
 
 enum { STUB = 7, GUEST = 6 };
 
-/* A domain's flags; these stand for what is no flag. */
+/* A domain's flags, and values for other states. */
 #define ABSENT (1u << 30)
-#define OTHER (1u << 29) /* somebody else has the number */
+#define OTHER (1u << 29) /* another domain has this number now */
 #define SILENT (1u << 28) /* Xen does not answer */
 #define NO_END_MS 1000000
 #define SHUT(reason) (XEN_DOMINF_shutdown | (reason) << XEN_DOMINF_shutdownshift)
 
 static struct {
     unsigned int stub, guest;
-    unsigned int stub_at_ms, stub_then, guest_at_ms, guest_then; /* at that time, it becomes that */
+    unsigned int stub_at_ms, stub_then, guest_at_ms, guest_then; /* at that time its flags become these */
     unsigned int ms;
     int handles, crashed;
-    uint64_t cpu_ns; /* that the guest has run */
+    uint64_t cpu_ns; /* how long the guest has run */
 } world;
 static char said[LOG_LINE_MAX];
 
@@ -130,14 +130,14 @@ static void test_look(void **state)
         { SHUT(SHUTDOWN_suspend), 0, 1, "suspended", true, false },
         { SHUT(77), 0, 1, "has ended; guest 6", true, false },
         { SHUT(SHUTDOWN_crash), XEN_DOMINF_paused, 1, "crashed", true, false },
-        /* It has shut down by itself, or the stub domain saw to it. */
+        /* The guest has shut down by itself, or the stub domain has shut it down. */
         { SHUT(SHUTDOWN_poweroff), SHUT(SHUTDOWN_poweroff), 0, "", true, false },
         { SHUT(SHUTDOWN_crash), SHUT(SHUTDOWN_crash), 0, "", true, false },
         { SHUT(SHUTDOWN_crash), ABSENT, 0, "", true, false },
         { SHUT(SHUTDOWN_crash), XEN_DOMINF_dying, 0, "", true, false },
         { SHUT(SHUTDOWN_crash), OTHER, 0, "", true, false },
         { SHUT(SHUTDOWN_crash), SILENT, 0, "", true, true },
-        /* libxl is destroying it: see_off() is for that. */
+        /* libxl is destroying it. see_off() tests that. */
         { SHUT(SHUTDOWN_crash) | XEN_DOMINF_dying, 0, 0, "", false, false },
         { ABSENT, 0, 0, "", false, false },
         { SHUT(SHUTDOWN_crash) | OTHER, 0, 0, "", false, false },
@@ -161,7 +161,7 @@ static void test_look(void **state)
     }
 }
 
-/* It is being saved: that may fail, and then it runs on. */
+/* The guest is being saved. That may fail, and then it goes on. */
 static void test_look_at_suspended(void **state)
 {
     struct guard_sight sight;
@@ -183,7 +183,7 @@ static void test_look_at_suspended(void **state)
     assert_false(guard_look(&guard).look_again);
 }
 
-/* Domains as they are, and as they become after so many milliseconds. */
+/* Runs guard_see_off() with domains that change to these flags after so many milliseconds. */
 static bool see_off(unsigned int stub_ms, unsigned int stub, unsigned int guest_ms,
                     unsigned int guest)
 {
@@ -254,7 +254,9 @@ static void test_a_signal_ends_the_waiting(void **state)
     close(stop);
 }
 
-/* libxl sends a second one to what it takes for its QMP proxy: that is no reason to let the guest alone. */
+/*
+ * libxl sends a second SIGHUP to the process that it takes for its QMP proxy. The guest must be shut down nevertheless.
+ */
 static void test_a_second_hangup_is_libxls(void **state)
 {
     sigset_t set;
@@ -281,7 +283,7 @@ static void test_nobody_serves(void **state)
     assert_int_equal(world.crashed, 1);
 }
 
-/* A save that fails then lets the guest run on; one that does not ends it. */
+/* After a save that fails the guest goes on, and is shut down; after one that succeeds it has ended. */
 static void test_nobody_serves_the_suspended(void **state)
 {
     static const struct { unsigned int then; int crashed; } rows[] = { { 0, 1 }, { ABSENT, 0 } };
@@ -319,7 +321,7 @@ static void test_who_may_save(void **state)
     }
 }
 
-/* A stub domain that goes on asking gets one file for each time that its guest is suspended. */
+/* The stub domain gets one file for each time that its guest is suspended, however often it asks. */
 static void test_one_save_for_each_suspension(void **state)
 {
     bool last;
@@ -332,7 +334,7 @@ static void test_one_save_for_each_suspension(void **state)
         if (time == 0)
             world.cpu_ns += 1; /* it ran */
         else
-            guard_look(&guard); /* Xen has told of an end: this one's, paused all the time */
+            guard_look(&guard); /* Xen has reported the end of a domain, while this guest was paused all the time */
     }
 }
 

@@ -3,8 +3,8 @@
 // sources: launcher/dom0-daemon/both/message.c
 // cflags: -DCHECK_MS=50
 /*
- * The keeper with a xenstore of a few variables and a worker that is a child
- * process: what it passes on, what it obeys, what it refuses.
+ * The keeper, with variables in place of xenstore, and a child process as its worker: what it passes on, which messages
+ * it obeys, and which it refuses.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -47,7 +47,7 @@ int store_fd(struct store *store) { return store_pipe[0]; }
 static bool no_files;
 int confine_files(void) { no_files = true; return 0; }
 
-/* Starts a thread, which would keep what the process had. */
+/* The real one starts a thread, which would keep the process's privileges. */
 int store_watch(struct store *store, const struct store_console *consoles, int count,
                 const struct store_served *served)
 {
@@ -113,9 +113,9 @@ static void happen(int event)
     assert_int_equal(write(store_pipe[1], "x", 1), 1);
 }
 
-/* -------- a run: PLAY is the worker, and stands for the world besides -------- */
+/* -------- a run: PLAY is the worker, and also changes the world -------- */
 
-static int played; /* what the last one returned */
+static int played; /* the exit status of the last one */
 static pid_t keeper;
 static int asked[2]; /* the supervisor's end and the keeper's */
 
@@ -152,7 +152,7 @@ static int run(int (*play)(int fd))
     assert_int_equal(waitpid(worker, &played, 0), worker);
     assert_true(WIFEXITED(played));
     played = WEXITSTATUS(played);
-    /* The keeper ends without taking its signal; the next run must not find it. */
+    /* The keeper has ended without reading its signal. The next run must not get it. */
     while (read(job.signal_fd, &signal, sizeof(signal)) > 0)
         ;
     close(pair[0]);
@@ -188,7 +188,7 @@ static int finish(void **state)
     return munmap(shared, sizeof(*shared));
 }
 
-/* Each returns the worker's exit status: 0, or one more than the failed line is modulo 127, never 0. */
+/* Each returns the worker's exit status: 0, or the failed line modulo 127, plus 1. */
 #define EXPECT(condition) do { if (!(condition)) return __LINE__ % 127 + 1; } while (0)
 
 static int play_honest(int fd)
@@ -218,7 +218,7 @@ static void test_honest_run_ended_by_libxl(void **state)
     assert_int_equal(shared->written_state, XenbusStateConnected);
 }
 
-/* Frontends in haste, rings that are wrong at once, so that each word has two answers, and a slow xenstored. */
+/* Fast frontends whose rings are wrong, so that each message has two answers, and a slow xenstored. */
 static int play_two_answers(int fd)
 {
     struct message m;
@@ -251,7 +251,7 @@ static void test_answers_do_not_pile_up(void **state)
     assert_int_equal(played, 0);
 }
 
-/* One that was taken over, and answers without end: what xenstore says is passed on all the same. */
+/* A worker that was taken over and sends answers without end. xenstore's events are still passed on. */
 static int play_endless_answers(int fd)
 {
     struct message m, answer = { .type = MESSAGE_BACKEND_STATE, .index = 3, .state = XenbusStateConnected };
@@ -299,11 +299,11 @@ static void test_ends_with_the_domain(void **state)
 
     assert_int_equal(run(play_domain_gone), CHILD_DONE);
     assert_int_equal(played, 0);
-    /* Once, for the first of the two: whether it was ours is the supervisor's to find out. */
+    /* Once, for the first of the two releases. The supervisor finds out whether it was our stub domain. */
     assert_int_equal(read(asked[0], bytes, sizeof(bytes)), 1);
 }
 
-/* What the supervisor says goes on to the worker, and what it does not say is nothing. */
+/* The supervisor's message is passed on to the worker. Without one, the worker gets nothing. */
 static int play_ended(int fd)
 {
     struct message m;
@@ -315,7 +315,10 @@ static int play_ended(int fd)
     EXPECT(receive(fd, &m) == 1 && m.type == MESSAGE_ENDED && !m.state);
     EXPECT(send(asked[0], "\1", 1, 0) == 1);
     EXPECT(receive(fd, &m) == 1 && m.type == MESSAGE_ENDED && m.state == 1);
-    /* The next one finds a guest that was shut down for it: no word against the first, which may still be untold. */
+    /*
+     * The supervisor's second message says that the guest was shut down. It does not contradict the first, which may
+     * not have been passed on yet.
+     */
     EXPECT(send(asked[0], "", 1, 0) == 1);
     EXPECT(receive(fd, &m) == 1 && m.type == MESSAGE_ENDED && m.state == 1);
     close(asked[0]);
@@ -337,7 +340,7 @@ static void test_says_that_it_has_ended(void **state)
     assert_true(clock() - cpu < CLOCKS_PER_SEC);
 }
 
-/* An error is not an answer: the domain may well be there. */
+/* An error of Xen's is no answer: the domain may still exist. */
 static int play_silence(int fd)
 {
     struct message m;
@@ -347,7 +350,7 @@ static int play_silence(int fd)
     do
         rc = receive(fd, &m);
     while (rc > 0);
-    /* It has ended by itself: this end is still open. */
+    /* The keeper has ended by itself, since our end of the socket is still open. */
     EXPECT(rc == -EPIPE);
     return 0;
 }
@@ -359,7 +362,10 @@ static void test_no_answer_is_not_the_end(void **state)
     assert_int_equal(played, 0);
 }
 
-/* Nothing comes any more, and nothing says that the connection has broken: asked, and begun anew. */
+/*
+ * xenstored sends nothing any more, and the connection does not break. The keeper finds out by a question, and ends, to
+ * be started again.
+ */
 static int play_deaf(int fd)
 {
     struct message m;
@@ -378,7 +384,7 @@ static void test_a_broken_connection_is_noticed(void **state)
     assert_int_equal(played, 0);
 }
 
-/* Not by its supervisor's function. */
+/* Not sent by the supervisor's function. */
 static int play_stray_signal(int fd)
 {
     struct message m;
@@ -387,7 +393,7 @@ static int play_stray_signal(int fd)
     kill(keeper, SIGTERM);
     happen(3);
     EXPECT(receive(fd, &m) == 1 && receive(fd, &m) == 1 && m.index == 3);
-    /* Another word is not its, either. */
+    /* Another value is not the supervisor's either. */
     EXPECT(sigqueue(keeper, SIGTERM, (union sigval){ .sival_int = 1 }) == 0);
     poll(NULL, 0, 100);
     EXPECT(receive(fd, &m) == 0);
@@ -402,7 +408,7 @@ static void test_a_stray_signal_is_nothing(void **state)
     assert_int_equal(played, 0);
 }
 
-/* Before it could ask Linux to be killed with it. */
+/* The supervisor dies before the keeper could ask Linux to be killed with it. */
 static void test_the_supervisor_is_gone(void **state)
 {
     assert_int_equal(log_rotation_open(&rotation), 0);
@@ -478,7 +484,7 @@ static void test_haste_is_coalesced(void **state)
     assert_in_range(played, 1, 12);
 }
 
-/* All its subjects together have a limit, too. */
+/* There is also a limit for all kinds of messages together. */
 static int play_haste_everywhere(int fd)
 {
     struct message m;
@@ -501,7 +507,7 @@ static void test_haste_everywhere(void **state)
     assert_in_range(shared->reads, 80, 200);
 }
 
-/* A guest that has nothing else to do takes none of its stub domain's words, and the worker hears of it slowly. */
+/* A guest that changes its nodes all the time is passed on slowly, and does not use up the stub domain's budget. */
 static int play_haste_of_the_guest(int fd)
 {
     struct message m;

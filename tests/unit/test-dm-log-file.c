@@ -1,7 +1,7 @@
 // sources: launcher/dom0-daemon/outputs/log-file.c
 /*
- * The bounded log: small logs are whole, large ones keep both ends, a full disk
- * loses bytes and nothing else.
+ * The bounded log: small logs are complete, large ones keep their beginning and end, and on a full disk only bytes are
+ * lost.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -45,7 +45,7 @@ static void test_small_log_is_whole(void **state)
     log_file_dispose(&file);
 }
 
-/* logrotate, copytruncate: no hole, and what follows is there. */
+/* logrotate with copytruncate: the file has no hole, and has what is logged later. */
 static void test_emptied_by_somebody(void **state)
 {
     struct log_file file;

@@ -127,7 +127,7 @@ static void test_wrong_lines_name_the_argument(void **state)
     }
 }
 
-/* device_model_args= follows libxl's own options: what matters is not taken from there. */
+/* device_model_args= comes after libxl's own options. The daemon must not read its own settings from there. */
 static void test_what_matters_is_said_once(void **state)
 {
     static const struct {
@@ -152,7 +152,7 @@ static void test_what_matters_is_said_once(void **state)
     }
 }
 
-/* What the user adds for QEMU, libxl hands on to us. */
+/* libxl passes the user's options for QEMU to us, too. */
 static void test_what_is_for_qemu_is_skipped(void **state)
 {
     static char *const lines[][10] = {

@@ -3,8 +3,8 @@
 // sources: launcher/dom0-daemon/outputs/output-pty.c launcher/dom0-daemon/outputs/output-peer.c
 // sources: launcher/dom0-daemon/outputs/log-file.c launcher/dom0-daemon/outputs/output-spec.c
 /*
- * dom0's side of a saved state: real files, the supervisor's half played by the test;
- * what is not stored is said not to be.
+ * dom0's side of a saved state, with real files; the test plays the supervisor. A state that is not stored is reported
+ * as not stored.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -25,7 +25,7 @@
 static struct loop loop;
 static struct output output;
 static int calls, opener[2], lines;
-static bool last; /* the state that is being saved */
+static bool last; /* whether the state is the last one (a soft reset) */
 static char dir[64], path[128], last_line[LOG_LINE_MAX + 1];
 
 static void keep_line(void *data, enum log_level level, const char *line)
@@ -83,7 +83,7 @@ static void answer_opener(int fd, const char *name, bool is_last)
         save_opener_serve(fd, name, 0, is_last);
 }
 
-/* The stub domain writes; what is not taken at first is, once the file is there. */
+/* The stub domain writes. Octets that are not taken at first are taken when the file is open. */
 static void put(const char *octets, size_t len)
 {
     size_t at = output_write(&output, octets, len);
@@ -106,7 +106,7 @@ static void put_frame(const char *data)
     put(frame, STATE_HEADER + len);
 }
 
-/* The answer to an end, and to nothing else. */
+/* Checks the answer to an end. There must be no other answer. */
 static void assert_answer(char wanted)
 {
     char answer[4];
@@ -146,7 +146,7 @@ static void test_saved_and_saved_again(void **state)
     put_frame("QEVM two");
     assert_answer(STATE_STORED);
     assert_file("QEVM two");
-    /* libxl removes it when something fails later. */
+    /* libxl removes the file when something fails later. */
     unlink(path);
     put_frame("QEVM three");
     assert_answer(STATE_STORED);
@@ -154,7 +154,7 @@ static void test_saved_and_saved_again(void **state)
     assert_int_equal(lines, 0);
 }
 
-/* The guest has shut down to go on with another QEMU. */
+/* A soft reset: the guest will go on with another QEMU. */
 static void test_last_state(void **state)
 {
     open_as("file:%s", OUTPUT_ROLE_SAVE);
@@ -218,7 +218,7 @@ static void test_full_disk(void **state)
 {
     open_as("file:%s", OUTPUT_ROLE_SAVE);
     put_frame("QEVM one");
-    /* What a full disk answers, without one. */
+    /* Acts like a full disk. */
     dup2(open("/dev/full", O_WRONLY), output.fd);
     put_frame("more");
     put_frame("and more");
@@ -230,7 +230,7 @@ static void test_full_disk(void **state)
     assert_file("QEVM two");
 }
 
-/* A worker that was started in the middle: nothing of it may count as a whole state. */
+/* A worker that was started in the middle of a state. It must not report this as a whole state. */
 static void test_beginning_is_missing(void **state)
 {
     open_as("file:%s", OUTPUT_ROLE_SAVE);
@@ -244,7 +244,7 @@ static void test_beginning_is_missing(void **state)
     assert_file("QEVM two");
 }
 
-/* One that grows without end: its file does not. */
+/* A state without end does not make its file grow without end. */
 static void test_too_long(void **state)
 {
     struct stat st;
@@ -260,7 +260,7 @@ static void test_too_long(void **state)
     assert_non_null(strstr(last_line, "File too large"));
     assert_int_equal(stat(path, &st), 0);
     assert_in_range(st.st_size, 0, 100);
-    /* The next one is measured anew. */
+    /* The size is counted again for the next state. */
     put_frame("QEVM two");
     assert_answer(STATE_STORED);
 }
@@ -291,7 +291,7 @@ static void test_silent_opener(void **state)
     assert_answer(STATE_STORED);
 }
 
-/* A stub domain that stops within a frame, or does not take its answer, keeps nobody busy. */
+/* A stub domain that stops within a frame, or does not read its answer, keeps nothing busy. */
 static void test_stops_on_the_way(void **state)
 {
     int64_t begin;
@@ -305,7 +305,7 @@ static void test_stops_on_the_way(void **state)
     assert_int_equal(loop_turn(&loop, 20), 0);
     assert_true(clock_now_ms() - begin >= 20);
 
-    /* The file that is asked for then is noticed, whatever was wanted before. */
+    /* When the file is needed, it is opened, although nothing was wanted before. */
     output_want(&output, false, false);
     put("QEVM", 4);
     assert_answer(STATE_STORED);

@@ -3,8 +3,8 @@
 // sources: launcher/dom0-daemon/both/save-opener.c launcher/dom0-daemon/outputs/log-file.c
 // sources: launcher/dom0-daemon/outputs/output-spec.c
 /*
- * Outputs with real files, ptys and sockets: what a viewer sees, and that nobody
- * who is slow, absent or gone can hold up the console.
+ * Outputs with real files, ptys and sockets: what a reader gets; and that no reader who is slow, absent or gone can
+ * hold up the console.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -113,7 +113,7 @@ static int follow(enum output_kind kind)
     return output_follow(&output, &spec);
 }
 
-/* Only a file, and only one that is not there any more. */
+/* Only a file is opened again, and only if it is not at its path any more. */
 static void test_only_what_was_renamed_is_followed(void **state)
 {
     char old[140];
@@ -140,7 +140,7 @@ static void test_only_what_was_renamed_is_followed(void **state)
     unlink(old);
 }
 
-/* The supervisor has no capability to look into a user's folder: that is no reason to complain at every start. */
+/* The supervisor has no capability to look into a user's folder. It must not complain at every start. */
 static void test_where_nobody_can_look_nothing_is_renamed(void **state)
 {
     if (geteuid())
@@ -195,7 +195,7 @@ static int open_tty(void)
     return fd;
 }
 
-/* Until the pty that was opened is seen. */
+/* Turns the loop until it has noticed that the pty was opened. */
 static void turn_until_seen(void)
 {
     for (int i = 0; i < 100 && output.fd < 0; i++)
@@ -275,7 +275,7 @@ static void test_pty_nobody_there_never_blocks_nor_spins(void **state)
     }
 }
 
-/* As `echo reboot >/dev/pts/3` does: gone before anybody has looked. */
+/* As `echo reboot >/dev/pts/3`: it has closed the pty before the daemon polls. */
 static void test_pty_quick_visitor_is_heard(void **state)
 {
     char buf[16];
@@ -298,7 +298,7 @@ static void test_pty_quick_visitor_is_heard(void **state)
     assert_int_equal(output.fd, -1);
 }
 
-/* root has 128 inotify instances on a host: a hundred guests must leave them to others. */
+/* root can have 128 inotify instances on a host, and others need them, too. */
 static void test_pty_takes_no_inotify(void **state)
 {
     char link[64], target[64];
@@ -385,7 +385,7 @@ static void test_unix_server_one_peer_at_a_time(void **state)
     close(first);
 }
 
-/* It has said something that nobody wanted yet, and closed: the next one is served all the same. */
+/* A client has sent bytes that nobody wanted yet, and has left. The next one is served. */
 static void test_a_peer_that_is_gone_unnoticed(void **state)
 {
     char buf[16];
@@ -399,14 +399,14 @@ static void test_a_peer_that_is_gone_unnoticed(void **state)
     calls = 0;
     second = connect_unix();
     turn();
-    assert_int_equal(calls, 2); /* what it said could have been read, and then what the second one says */
+    assert_int_equal(calls, 2); /* the first client's bytes could be read, and then the second one's */
     assert_int_equal(write(second, "new", 3), 3);
     assert_int_equal(output_read(&output, buf, sizeof(buf)), 3);
     assert_memory_equal(buf, "new", 3);
     close(second);
 }
 
-/* The same over TCP, where what has closed is only half closed until something is sent to it. */
+/* The same over TCP, where a closed connection is only half closed until something is sent to it. */
 static void test_a_tcp_peer_that_is_gone_unnoticed(void **state)
 {
     struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };

@@ -1,8 +1,8 @@
 // sources: launcher/dom0-daemon/root/pci-control.c
 // cflags: -DPCI_CONTROL_FILE="\"/tmp/test-dm-pci-control\""
 /*
- * Each of the stub domain's PCI devices is named to dom0's pciback, or the log says that it has no interrupts; and
- * noted for the guest when it comes.
+ * Each PCI device of the stub domain is written to dom0's pciback, or the log says that the device has no interrupts.
+ * It is also noted in xenstore for the guest when it appears.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -69,7 +69,7 @@ static void test_named(void **state)
     devices = 2;
     pci_control_follow(&control, 7);
     f = fopen(PCI_CONTROL_FILE, "r");
-    assert_int_equal(fread(text, 1, sizeof(text) - 1, f), 12); /* each is a write of its own at the beginning */
+    assert_int_equal(fread(text, 1, sizeof(text) - 1, f), 12); /* each device is a write of its own, at offset 0 */
     fclose(f);
     assert_string_equal(text, "0000:00:11.0");
     assert_string_equal(said, "PCI device 0000:00:11.0: the stub domain may control its interrupts");
@@ -77,7 +77,7 @@ static void test_named(void **state)
     assert_int_equal(noted, 2);
 }
 
-/* Again and again, since pciback may have forgotten; noted and logged once each time that it comes. */
+/* It is written again and again, because pciback may have forgotten it. It is noted and logged only when it appears. */
 static void test_comes_and_goes(void **state)
 {
     fclose(fopen(PCI_CONTROL_FILE, "w"));
@@ -94,7 +94,7 @@ static void test_comes_and_goes(void **state)
         assert_int_equal(stat(PCI_CONTROL_FILE, &st), 0);
         assert_int_equal(st.st_size, 12);
     }
-    devices = -EINVAL; /* says nothing about what there is */
+    devices = -EINVAL; /* an error does not mean that there are none */
     pci_control_follow(&control, 7);
     devices = 1;
     pci_control_follow(&control, 7);

@@ -132,7 +132,7 @@ static void test_primary_console_needs_no_handshake(void **state)
     close_console();
 }
 
-/* A driver that comes back has a new page, and other numbers. */
+/* A driver that comes back has a new ring page and a new port. */
 static void expect_another_ring(void)
 {
     memset(&page, 0, sizeof(page));
@@ -170,7 +170,7 @@ static void test_handshake_close_and_again(void **state)
     close_console();
 }
 
-/* As Linux does when its driver lets go of a channel, and takes it again: from Closed to Initialised. */
+/* As Linux does when its driver is unbound from a channel and bound again: from Closed to Initialised. */
 static void test_a_channel_is_of_the_guest(void **state)
 {
     static const unsigned int expected[] = { XenbusStateInitWait, XenbusStateConnected, XenbusStateClosed,
@@ -191,7 +191,7 @@ static void test_a_channel_is_of_the_guest(void **state)
     close_console();
 }
 
-/* A guest that resumes, and whose driver says no more than where its new ring is. */
+/* A guest that resumes: its driver only writes where its new ring is. */
 static void test_another_ring(void **state)
 {
     open_console(MESSAGE_STUB_CONSOLES, "file:%s", file);
@@ -211,7 +211,7 @@ static void test_another_ring(void **state)
     close_console();
 }
 
-/* A guest that floods a socket of whose bytes nobody takes any waits itself, and nothing grows. */
+/* A guest floods a socket whose client does not read: the guest has to wait, and nothing grows. */
 static void test_a_flood_that_nobody_reads_stays_in_the_ring(void **state)
 {
     static char chunk[CONSOLE_RING_OUT];
@@ -233,7 +233,7 @@ static void test_a_flood_that_nobody_reads_stays_in_the_ring(void **state)
     assert_int_equal(page.out_cons, before);
     assert_int_equal(page.out_prod - page.out_cons, sizeof(chunk));
     assert_int_equal(xen.masked, 0);
-    /* It is read: the guest goes on. */
+    /* When the client reads, the guest goes on. */
     while (recv(fd, chunk, sizeof(chunk), MSG_DONTWAIT) > 0)
         ;
     assert_int_equal(loop_turn(&loop, 100), 0);
@@ -353,7 +353,7 @@ static void test_event_flood_is_metered(void **state)
     close_console();
 }
 
-/* A ring that is left full keeps the stub domain's kernel busy: the failure is answered. */
+/* A full ring would keep the stub domain's kernel busy, so it is emptied, and the failure is answered. */
 static void test_save_that_fails_empties_the_ring(void **state)
 {
     open_console(1, "file:%s", "/nowhere/at/all");
@@ -396,7 +396,7 @@ static void test_restore_file_arrives_whole(void **state)
     page.in_cons = page.in_prod = UINT32_MAX - 700;
     frontend_says(XenbusStateInitialised, 11, 12);
     frontend_notifies();
-    assert_int_equal(page.in_cons, page.in_prod); /* not before it is asked for */
+    assert_int_equal(page.in_cons, page.in_prod); /* nothing is read before it is asked for */
     frontend_writes("R", 1);
     for (int round = 0; round < 100 && event != STATE_END; round++) {
         frontend_notifies();

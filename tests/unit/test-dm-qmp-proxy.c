@@ -1,7 +1,7 @@
 // sources: launcher/dom0-daemon/root/qmp-proxy.c
 /*
- * libxl's proxy, played by a copy of this program: it is found by what xenstore says, and ended; what is
- * not that proxy is left alone.
+ * libxl's vchan-socket-proxy, played by a copy of this program. The daemon finds it by its pid in xenstore, and ends
+ * it. Other programs are left alone.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-/* -------- xenstore: a number, or no node -------- */
+/* -------- xenstore: the proxy's pid, or no such node -------- */
 
 static unsigned int named;
 
@@ -31,7 +31,7 @@ int store_write_proxy_pid(struct store *store, unsigned int pid)
     return 0;
 }
 
-/* -------- the proxy: says that it is there, and waits -------- */
+/* -------- the proxy: reports that it runs, and waits -------- */
 
 static char dir[64], program[100], socket_path[100];
 
@@ -126,7 +126,7 @@ static void test_there_is_none(void **state)
     assert_int_equal(named, 0);
 }
 
-/* Nobody knows then who reads what the stub domain says: the start fails. */
+/* The start fails, because an unknown process may read the stub domain's bytes. */
 static void test_the_number_is_another_programs(void **state)
 {
     named = getpid();
@@ -136,7 +136,7 @@ static void test_the_number_is_another_programs(void **state)
     assert_true(qmp_proxy_replace(&store, path) < 0);
 }
 
-/* Of another stub domain, with a socket that is none, or with what this program does not know. */
+/* A proxy for another stub domain, without a socket, or with unknown arguments. */
 static void test_it_serves_something_else(void **state)
 {
     const struct { const char *domid, *socket, *more; } rows[] = {
@@ -153,7 +153,7 @@ static void test_it_serves_something_else(void **state)
     }
 }
 
-/* A name that only begins like it is another program's; so is a folder's. */
+/* A program whose name only begins like the proxy's is another one; so is one in a folder of that name. */
 static void test_its_whole_name_counts(void **state)
 {
     static const char *const names[] = { "vchan-socket-proxy.old", "vchan-socket-proxy/other" };

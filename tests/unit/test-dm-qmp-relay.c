@@ -4,8 +4,8 @@
 // sources: launcher/dom0-daemon/confined/qmp-session.c tests/unit/fake-xen.c
 // libs: json-c
 /*
- * libxl's socket and the stub domain's vchan: each client has one of its own, one after another; a server
- * that lies, is used up, or has ended.
+ * libxl's socket and the stub domain's vchan: each client gets a vchan of its own, one after another. And a server that
+ * lies, was used already, or has ended.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -163,7 +163,7 @@ static void test_a_conversation(void **state)
     assert_string_equal(hear(libxl), "greeting");
     say(libxl, "command");
     assert_string_equal(server_hears(), "command");
-    /* What it says as it leaves is carried, too. */
+    /* Its last bytes are delivered, too. */
     assert_int_equal(send(libxl, "quit", 4, 0), 4);
     close(libxl);
     turn();
@@ -221,7 +221,7 @@ static void test_offers_that_are_none(void **state)
     close(libxl);
     turn();
     offer(REF, 5);
-    server.vchan.cli_live = 1; /* somebody else's */
+    server.vchan.cli_live = 1; /* another client has it */
     libxl = come();
     assert_string_equal(hear(libxl), "nothing");
     assert_int_equal(xen.mapped + xen.bound, 0);
@@ -241,7 +241,7 @@ static void test_nonsense_ends_it(void **state)
     turn();
     assert_string_equal(hear(libxl), "the end");
     close(libxl);
-    /* The next one may do better. */
+    /* The next offer may be good. */
     offer(REF, 6);
     libxl = come();
     server_says("greeting");
@@ -250,7 +250,7 @@ static void test_nonsense_ends_it(void **state)
     turn();
 }
 
-/* It takes nothing, and libxl goes: its place is free for the next one. */
+/* The server reads nothing, and libxl leaves: the next client can come. */
 static void test_a_full_ring_holds_nobody(void **state)
 {
     char much[5000];

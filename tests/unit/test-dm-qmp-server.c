@@ -1,8 +1,8 @@
 // sources: launcher/dom0-daemon/confined/qmp-server.c launcher/dom0-daemon/confined/qmp-session.c
 // libs: json-c
 /*
- * The QMP sockets with real clients: several at once and one after another, ones
- * that vanish, babble or never read; sockets made by us and sockets passed on.
+ * The QMP sockets with real clients: several at once and one after another; clients that vanish, flood or never read;
+ * sockets that we make, and sockets that we are given.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

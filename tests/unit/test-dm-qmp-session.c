@@ -1,7 +1,7 @@
 // sources: launcher/dom0-daemon/confined/qmp-session.c
 // libs: json-c
 /*
- * QMP as libxl 4.20 holds it with us, byte for byte, and clients that misbehave.
+ * QMP as libxl 4.20 uses it, byte for byte, and clients that misbehave.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -31,7 +31,7 @@ static int feed(const char *text)
     return qmp_session_feed(&session, text, strlen(text));
 }
 
-/* Takes all replies; each must be one line ended by CR LF, as libxl splits them. */
+/* Returns all replies. Each must be one line that ends with CR LF, because libxl splits there. */
 static const char *replies(void)
 {
     static char text[QMP_MAX_REPLIES + 1];

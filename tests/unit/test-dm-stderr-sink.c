@@ -1,8 +1,8 @@
 // sources: launcher/dom0-daemon/both/stderr-sink.c
 // wrap: clock_gettime
 /*
- * The daemon's own log: what a peer can cause, warnings and errors, is little at once and little in
- * all, and leaves room for what matters.
+ * The daemon's own log: warnings and errors, which a peer can cause, are limited in rate and in all, so that there is
+ * room for important lines.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -41,7 +41,7 @@ static int finish(void **state)
     return 0;
 }
 
-/* Ends the log; how often WORD is in it. */
+/* Ends the log. Returns how often WORD is in it. */
 static int count(const char *word)
 {
     ssize_t len;
@@ -60,7 +60,7 @@ static int count(const char *word)
     return n;
 }
 
-/* Root's log is renamed; a child has a descriptor of its own for the new one. */
+/* Root's log is renamed. A child gets its own descriptor of the new one. */
 static void test_a_log_that_is_renamed(void **state)
 {
     static const char path[] = "/tmp/dm-stderr-sink", old[] = "/tmp/dm-stderr-sink.1";
@@ -98,7 +98,10 @@ static void test_a_log_that_is_renamed(void **state)
     unlink(old);
 }
 
-/* The supervisor may not look into every folder, and one may be gone: no rename, and no reason to complain. */
+/*
+ * The supervisor may not be able to look into the folder, or the folder may be gone. This is neither taken for a rename
+ * nor logged.
+ */
 static void test_where_nobody_can_look_nothing_is_renamed(void **state)
 {
     static const char folder[] = "/tmp/dm-stderr-sink-folder", path[] = "/tmp/dm-stderr-sink-folder/log";
@@ -126,7 +129,7 @@ static void test_where_nobody_can_look_nothing_is_renamed(void **state)
     unlink(folder);
 }
 
-/* What is no file has no name. */
+/* A log that is no file cannot be renamed. */
 static void test_no_file_is_not_followed(void **state)
 {
     int ends[2], keep = dup(STDERR_FILENO);
@@ -173,7 +176,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_log_that_is_renamed), /* there is room for a line yet */
+        cmocka_unit_test(test_a_log_that_is_renamed), /* early, while there is room for a line */
         cmocka_unit_test(test_where_nobody_can_look_nothing_is_renamed),
         cmocka_unit_test(test_no_file_is_not_followed),
         TEST(test_little_at_once),

@@ -4,9 +4,9 @@
 // wrap: xs_open
 // cflags: -DSTORE_FILTER_FOLDER="\"/tmp/dm-store-filter-XXXXXX\"" -DSTUCK_MS=300
 /*
- * The keeper's way to xenstore: a keeper in a process of its own, with the real libxenstore, root's filter, and a
- * xenstored that notes what gets to it. All that the keeper's code asks for does; of what a keeper that was taken
- * over asks for, nothing.
+ * The keeper's connection to xenstore: a keeper in a process of its own, with the real libxenstore, root's filter, and
+ * a xenstored that records the requests it gets. All requests of the keeper's code reach it; none of a keeper that was
+ * taken over does.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -53,7 +53,7 @@ static void answer(int fd, const struct xsd_sockmsg *header, const char *payload
     int number;
 
     shared->requests++;
-    /* What comes before the answer. */
+    /* Events before the answer. */
     if (shared->is_slow)
         shared->hasty += poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 100) == 1;
     switch (header->type) {
@@ -100,7 +100,7 @@ struct xs_handle *__real_xs_open(unsigned long flags);
 struct xs_handle *__wrap_xs_open(unsigned long flags)
 {
     raw = open("/dev/null", O_RDONLY);
-    close(raw); /* the number that is given out next */
+    close(raw); /* so that the next descriptor has this number */
     if (goes_elsewhere)
         setenv("XENSTORED_PATH", XENSTORED, 1);
     return __real_xs_open(flags);
@@ -139,7 +139,7 @@ static int run(int (*play)(void))
     return WEXITSTATUS(status);
 }
 
-/* Each returns 0, or one more than the failed line is modulo 127: never 0. */
+/* Each returns 0, or the failed line modulo 127, plus 1. */
 #define EXPECT(condition) do { if (!(condition)) return __LINE__ % 127 + 1; } while (0)
 
 static int play_keeper(void)
@@ -162,7 +162,7 @@ static int play_keeper(void)
     EXPECT(store_write_running(&store) == 0);
     EXPECT(store_domain_exists(&store) == 1);
     EXPECT(store_check(&store) == 0);
-    /* Its events came, each with its token. */
+    /* Its events come, each with its token. */
     for (int i = 0; i < 16; i++) {
         struct pollfd p = { .fd = store_fd(&store), .events = POLLIN };
 
@@ -171,7 +171,7 @@ static int play_keeper(void)
     return 0;
 }
 
-/* And the list has nothing in it that the keeper never asks for, and nothing of anybody else. */
+/* The list has no more than what the keeper asks for, and nothing of another domain. */
 static void test_the_keeper_has_what_it_needs(void **state)
 {
     assert_int_equal(run(play_keeper), 0);
@@ -191,7 +191,7 @@ static void test_the_keeper_has_what_it_needs(void **state)
     }
 }
 
-/* -------- one that was taken over -------- */
+/* -------- a keeper that was taken over -------- */
 
 #define OTHER "/local/domain/0/backend/vbd/5/768/params"
 static bool write_to(const char *path, const char *value)
@@ -241,7 +241,7 @@ static bool has_many_transactions(void)
     return false;
 }
 
-/* It would have as many open as it likes. */
+/* It could have any number of transactions open. */
 static bool ends_another(void) { return xs_transaction_start(store.xs) && xs_transaction_end(store.xs, 2, true); }
 
 static bool ends_one_twice(void)
@@ -251,7 +251,7 @@ static bool ends_one_twice(void)
     return xs_transaction_end(store.xs, t, true) && xs_transaction_end(store.xs, t, true);
 }
 
-/* Xenstored would keep each of them. */
+/* xenstored would keep each change in memory. */
 static bool has_a_long_transaction(void)
 {
     xs_transaction_t t = xs_transaction_start(store.xs);
@@ -279,7 +279,7 @@ static bool has_many_watches(void)
     return true;
 }
 
-/* By hand: it does not wait for an answer that does not come. */
+/* Without libxenstore, which would wait for an answer. */
 static bool sends(uint32_t type, uint32_t len, const char *payload, size_t size)
 {
     struct xsd_sockmsg header = { .type = type, .len = len };
@@ -309,13 +309,13 @@ static bool asks_of_two(void) { return SENDS(XS_IS_DOMAIN_INTRODUCED, "7\0005\0"
 static bool starts_with_text(void) { return SENDS(XS_TRANSACTION_START, "x\0"); }
 
 static bool (*attack)(void);
-static int allowed; /* so many of its requests are */
+static int allowed; /* so many of its requests are allowed */
 
 static int play_attack(void)
 {
     EXPECT(store_check(&store) == 0);
     EXPECT(!attack());
-    /* And nothing after it. */
+    /* No request after that is served. */
     EXPECT(allowed || shared->requests == 1);
     EXPECT(sends(XS_READ, 23, "/local/domain/7/target", 23) == false);
     return 0;
@@ -351,7 +351,7 @@ static void test_another_one_has_nothing(void **state)
     }
 }
 
-/* Octet by octet it is the same request. */
+/* A request that comes octet by octet is the same request. */
 static int play_pieces(void)
 {
     static const char request[] = "/local/domain/7/target";
@@ -372,7 +372,7 @@ static void test_pieces_are_put_together(void **state)
     assert_int_equal(shared->requests, 1);
 }
 
-/* Root does other things, too. */
+/* Too many requests are slowed down: root does other things, too. */
 static int play_haste(void)
 {
     struct { struct xsd_sockmsg header; char path[23]; } request = {
@@ -396,7 +396,7 @@ static void test_haste_is_slowed_down(void **state)
     assert_int_equal(shared->lines, 0);
 }
 
-/* Who reads slowly and asks quickly would have xenstored keep an answer to each. */
+/* A keeper that asks quickly and reads slowly would make xenstored keep all the answers. */
 static int play_hasty(void)
 {
     struct { struct xsd_sockmsg header; char path[23]; } request = {
@@ -419,7 +419,7 @@ static void test_one_request_at_a_time(void **state)
     assert_int_equal(shared->hasty, 0);
 }
 
-/* What xenstored has for it is not to pile up there. */
+/* A keeper that does not read: its events must not pile up in xenstored. */
 static int play_deaf(void)
 {
     struct pollfd p = { .fd = raw };
@@ -436,7 +436,7 @@ static void test_one_that_does_not_read_is_closed(void **state)
     assert_int_equal(shared->lines, 1);
 }
 
-/* Nor is one that takes less than comes, a little now and then. */
+/* The same for a keeper that reads less than comes. */
 static int play_slow(void)
 {
     struct pollfd p = { .fd = raw };
@@ -457,7 +457,7 @@ static void test_one_that_reads_slowly_is_closed(void **state)
     assert_int_equal(shared->lines, 1);
 }
 
-/* And one that reads is not, whatever comes. */
+/* A keeper that reads is not ended, however much comes. */
 static int play_flooded(void)
 {
     unsigned int index;
@@ -481,11 +481,11 @@ static void test_one_that_is_flooded_goes_on(void **state)
     assert_int_equal(shared->lines, 0);
 }
 
-/* A keeper that waits hears at once. */
+/* A keeper that waits for an answer notices the end at once. */
 static int play_alone(void)
 {
     EXPECT(store_check(&store) == 0);
-    shared->ends = true; /* after one more answer, or none */
+    shared->ends = true; /* xenstored ends, after one more answer or none */
     store_check(&store);
     EXPECT(store_check(&store) < 0);
     return 0;
@@ -522,7 +522,7 @@ static void open_fails(int rc)
     shared->lines = 0;
 }
 
-/* Without a xenstored; and a libxenstore that goes elsewhere, around us, serves nobody. */
+/* Without xenstored; and with a libxenstore that would bypass the filter: both fail. */
 static void test_no_way(void **state)
 {
     pid_t xenstored;

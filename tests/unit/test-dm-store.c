@@ -1,7 +1,7 @@
 // sources: launcher/dom0-daemon/both/store.c
 /*
- * Xenstore as the stub domain may write it: what it says is read with care, and
- * what dom0 said is believed only while it is dom0's.
+ * Xenstore with nodes that the stub domain can write. Its values are checked, and dom0's values are trusted only while
+ * dom0 owns the node.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -22,7 +22,7 @@ static int node_count, transactions, conflicts;
 static char tokens[64][16];
 static int watch_count, next_watch;
 static bool introduced;
-static int broken; /* the errno that every call fails with; 0: none */
+static int broken; /* every call fails with this errno; 0: none does */
 
 static struct node *find(const char *path)
 {
@@ -86,7 +86,7 @@ bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path, const v
     return true;
 }
 
-/* Of a folder's, all below. */
+/* Removes all nodes below, too. */
 bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
 {
     size_t len = strlen(path);
@@ -193,13 +193,13 @@ static int start(void **state)
     return store_open(&store, 7);
 }
 
-/* That it is there, that it is not, and that nobody says. */
+/* The three answers: there is such a domain, there is none, and it is not known. */
 static void test_three_answers(void **state)
 {
     introduced = true;
     assert_int_equal(store_domain_exists(&store), 1);
     introduced = false;
-    errno = ENOMEM; /* somebody else's */
+    errno = ENOMEM; /* an older error */
     assert_int_equal(store_domain_exists(&store), 0);
     assert_int_equal(store_is_wanted(&store), 0);
     assert_int_equal(store_check(&store), 0);
@@ -229,7 +229,7 @@ static void test_consoles_as_libxl_writes_them(void **state)
     assert_string_equal(consoles[2].output, "pty");
 }
 
-/* The stub domain owns the folder: it can replace what dom0 wrote in it, but not as dom0. */
+/* The stub domain owns the folder, so it can replace dom0's node in it. But then dom0 does not own the node. */
 static void test_output_of_the_stub_domain_is_refused(void **state)
 {
     set(BACKEND "/3", "");
@@ -310,7 +310,10 @@ static void test_frontend_numbers(void **state)
 #define CHANNEL_FRONTEND "/local/domain/6/device/console"
 #define CHANNEL(n) (MESSAGE_STUB_CONSOLES + (n) - 1)
 
-/* Console 0 of the guest is xenconsoled's. What its own folder says of an output is no matter: it can replace it. */
+/*
+ * The guest's console 0 is xenconsoled's. An output in the guest's own folder is ignored, because the guest can replace
+ * it.
+ */
 static void test_channels_as_libxl_writes_them(void **state)
 {
     set(BACKEND "/0", "");
@@ -338,7 +341,7 @@ static void test_odd_channels(void **state)
 
     set(BACKEND "/0", "");
     set(CHANNEL_BACKEND "/1", "");
-    assert_int_equal(store_list_consoles(&store, consoles), -ENOENT); /* of no connection */
+    assert_int_equal(store_list_consoles(&store, consoles), -ENOENT); /* none has a type */
     set(CHANNEL_BACKEND "/1/connection", "tcp");
     assert_int_equal(store_list_consoles(&store, consoles), -EINVAL);
     set(CHANNEL_BACKEND "/1/connection", "socket");
@@ -354,7 +357,7 @@ static void test_odd_channels(void **state)
         assert_true(store_list_consoles(&store, consoles) < 0);
         strcpy(nodes[node_count - 1].path, "/gone");
     }
-    /* As many as there is room for, and one of them twice. */
+    /* As many channels as there is room for, one of them with a second name. */
     for (int i = 1; i <= MESSAGE_MAX_CHANNELS; i++) {
         snprintf(path, sizeof(path), CHANNEL_BACKEND "/%d", i);
         set(path, "");
@@ -366,7 +369,7 @@ static void test_odd_channels(void **state)
     assert_true(store_list_consoles(&store, consoles) < 0);
 }
 
-/* All of it is the guest's own, and of no other console than that. */
+/* All nodes are in the guest's own folder, and of this console only. */
 static void test_a_channel(void **state)
 {
     struct message message;
@@ -470,7 +473,7 @@ static void test_what_xl_looks_for(void **state)
     assert_string_equal(find("/local/domain/6/serial/0/tty")->value, "/dev/pts/4");
     assert_int_equal(store_write_guest_vnc(&store, "127.0.0.1", 5901), 0);
     assert_string_equal(find("/local/domain/6/console/vnc-port")->value, "5901");
-    assert_int_equal(store_write_running(&store), -ENOENT); /* its folder is going */
+    assert_int_equal(store_write_running(&store), -ENOENT); /* its folder is being removed */
     set("/local/domain/0/device-model/7", "");
     assert_int_equal(store_write_running(&store), 0);
     assert_string_equal(find("/local/domain/0/device-model/7/state")->value, "running");
@@ -514,7 +517,10 @@ static void test_watches(void **state)
         assert_int_equal(store_next_event(&store, &index), STORE_EVENT_OTHER);
 }
 
-/* The keeper's list: what it may do with a console's four nodes, and a channel's, and with nothing else of theirs. */
+/*
+ * The keeper's list: what it may do with the four nodes of a console, and of a channel, and that it may do nothing
+ * else.
+ */
 static void test_rules(void **state)
 {
     static const struct { const char *path; unsigned int may; } expected[] = {
@@ -576,15 +582,15 @@ static void put_pci(int domid, int n, const char *address, const char *device_st
     set(path, count);
 }
 
-/* As libxl itself notes a device of a guest without stub domain, and only one that stays. */
+/* As libxl notes a device of a guest without a stub domain; but only if the device stays. */
 static void test_note_pci(void **state)
 {
     put_pci(7, 0, "0000:00:10.0", "3");
     put_pci(7, 1, "0000:00:11.0", "1");
-    assert_int_equal(store_note_pci(&store, "0000:00:10.0"), 0); /* the guest is gone */
+    assert_int_equal(store_note_pci(&store, "0000:00:10.0"), 0); /* the guest has gone */
     assert_null(find(PCI "/6/0/num_devs"));
     set("/local/domain/6/domid", "6");
-    put_pci(7, 0, "0000:00:10.0", "5"); /* the device goes */
+    put_pci(7, 0, "0000:00:10.0", "5"); /* the device is being detached */
     put_pci(7, 1, "0000:00:11.0", "1");
     assert_int_equal(store_note_pci(&store, "0000:00:10.0"), 0);
     assert_int_equal(store_note_pci(&store, "0000:00:1f.0"), 0);
@@ -596,7 +602,7 @@ static void test_note_pci(void **state)
     assert_string_equal(find(PCI "/6/0/key-0")->value, "0000:00:11.0");
     assert_string_equal(find(PCI "/6/0/opts-0")->value, "permissive=0");
     assert_string_equal(find(PCI "/6/0/state-0")->value, "1");
-    assert_null(find(PCI "/6/0/state")); /* or the kernel would take it for a device of its own */
+    assert_null(find(PCI "/6/0/state")); /* otherwise the kernel would take it for a device of its own */
     assert_int_equal(store_note_pci(&store, "0000:00:11.0"), 0);
     assert_string_equal(find(PCI "/6/0/num_devs")->value, "1");
     put_pci(7, 0, "0000:00:10.0", "3");
@@ -613,7 +619,7 @@ static void test_note_pci(void **state)
     assert_int_equal(transactions, 0);
 }
 
-/* It names files that root opens: nobody's but dom0's is read. */
+/* dm-argv has names of files that root opens. So it is read only if dom0 owns it. */
 static void test_dm_argv(void **state)
 {
     cleanup_str_list struct str_list argv;
@@ -648,7 +654,7 @@ static void test_boot_files(void **state)
     assert_int_equal(message.port, 0);
 }
 
-/* As much more may a saved state have; a guest cannot say so itself. */
+/* A saved state may be larger by the video memory. The guest cannot set that number. */
 static void test_video_memory(void **state)
 {
     static const struct { const char *kib; unsigned int owner; uint64_t bytes; } rows[] = {
@@ -675,7 +681,7 @@ static void test_seed(void **state)
     strcpy(first, find("/local/domain/7/stubdom-seed")->value);
     assert_int_equal(strlen(first), 2 * STORE_SEED_BYTES);
     assert_int_equal(strspn(first, "0123456789abcdef"), 2 * STORE_SEED_BYTES);
-    assert_int_equal(find("/local/domain/7/stubdom-seed")->owner, 7); /* it can remove it, and nobody else reads it */
+    assert_int_equal(find("/local/domain/7/stubdom-seed")->owner, 7); /* nobody else can read or remove it */
     assert_int_equal(store_write_seed(&store), 0);
     assert_string_not_equal(find("/local/domain/7/stubdom-seed")->value, first);
 }

@@ -2,7 +2,7 @@
 // wrap: xc_interface_open xc_interface_close xc_domain_set_tsc_info
 // libs: xenctrl
 /*
- * The stub domain's time stamp counter is its own, or the log says that it is not.
+ * The stub domain reads the CPU's time stamp counter directly, or the log says that it does not.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

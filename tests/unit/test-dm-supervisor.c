@@ -3,8 +3,8 @@
 // wrap: fork waitid
 // cflags: -DSUPERVISOR_WINDOW_MS=2500 -DMIN_LIFE_MS=200
 /*
- * The supervisor with keepers and workers that end in every way: who ends with
- * whom, what is started anew and what is not, that nothing is left behind.
+ * The supervisor, with keepers and workers that end in every way: which processes end together, which are started
+ * again, and that none is left behind.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -62,7 +62,7 @@ static enum child_status deaf(void *data, int peer, int boss)
     return CHILD_DONE;
 }
 
-/* There is no memory for a process, until then. */
+/* Until that time there is no memory for a new process. */
 static int64_t fork_fails_until;
 pid_t __real_fork(void);
 
@@ -74,7 +74,7 @@ pid_t __wrap_fork(void)
     return -1;
 }
 
-/* Here children may see their supervisor, and kill it (test-dm-whole.c has the real one). */
+/* Here children can see their supervisor, and kill it. test-dm-whole.c has the real function. */
 pid_t fork_alone(void)
 {
     pid_t pid = fork();
@@ -84,7 +84,7 @@ pid_t fork_alone(void)
 
 int __real_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
 
-/* The child of that number has given up its user: here none is root. */
+/* Reports the child as one that is not root any more. In this test none is root. */
 int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 {
     int rc = __real_waitid(type, id, info, options);
@@ -127,7 +127,7 @@ static enum child_status aborts_at_once(void *data, int peer, int boss)
     abort();
 }
 
-/* As somebody else does to it, in the daemon's first second. */
+/* Killed by somebody else in the daemon's first second. */
 static enum child_status is_killed_at_once(void *data, int peer, int boss)
 {
     if (++shared->starts == 2)
@@ -136,7 +136,7 @@ static enum child_status is_killed_at_once(void *data, int peer, int boss)
     return CHILD_FAILED;
 }
 
-/* The first two are unlucky. */
+/* The first two children fail. */
 static enum child_status better_every_time(void *data, int peer, int boss)
 {
     if (++shared->starts == 3)
@@ -152,7 +152,7 @@ static enum child_status signals_parent(void *data, int peer, int boss)
     return patient(data, peer, boss);
 }
 
-/* Kills the supervisor, which has had time to make its heir; then all is well. */
+/* Kills the supervisor, after it had time to make its heir. Then all is well. */
 static enum child_status kills_supervisor(void *data, int peer, int boss)
 {
     if (shared->starts++)
@@ -179,7 +179,7 @@ static enum child_status tells_its_number(void *data, int peer, int boss)
     return patient(data, peer, boss);
 }
 
-/* The supervisor's third child, beside that keeper and us. */
+/* Finds the supervisor's third child: neither the keeper nor us. */
 static pid_t find_heir(void)
 {
     char path[64];
@@ -196,7 +196,7 @@ static pid_t find_heir(void)
     return heir;
 }
 
-/* Kills the heir, sees another one, and that nothing else is started anew. */
+/* Kills the heir; another one must be made, and nothing else is started again. */
 static enum child_status kills_heir(void *data, int peer, int boss)
 {
     pid_t first, second;
@@ -217,7 +217,7 @@ static bool must_end(void *data)
     return shared->told > shared->strays;
 }
 
-/* So often a child says so, and it is not. */
+/* So often a child reports the stub domain's end falsely. */
 static bool is_over(void *data)
 {
     return shared->untrue-- <= 0;
@@ -235,7 +235,7 @@ static void note_given_up(void *data)
 
 /* -------- children that were taken over -------- */
 
-/* Whatever they have open: made to block, ended, moved. */
+/* Changes all that it has open: blocking mode, shutdown, offset. */
 static enum child_status spoils_all(void *data, int peer, int boss)
 {
     for (int fd = 3; fd < 64; fd++) {
@@ -245,7 +245,7 @@ static enum child_status spoils_all(void *data, int peer, int boss)
     }
     poll(NULL, 0, shared->starts ? 0 : 1500);
     shared->starts++;
-    /* Their supervisor must notice that they die. */
+    /* The supervisor must still notice that they die. */
     return shared->starts == 2 ? CHILD_DONE : CHILD_FAILED;
 }
 
@@ -283,7 +283,7 @@ static void worker_asks(void *data, int fd)
     send(fd, "a", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* -------- what root serves with: a socket that says nothing -------- */
+/* -------- root's services: a socket on which nothing comes -------- */
 
 static int services[2] = { -1, -1 };
 
@@ -308,7 +308,7 @@ static void close_services(void *data)
     }
 }
 
-/* For the services' answer, which root cannot give while it waits for the other one's end. */
+/* Waits for an answer of a service, which root cannot give while it waits for the other child's end. */
 static enum child_status waits_for_root(void *data, int peer, int boss)
 {
     char byte;
@@ -318,7 +318,7 @@ static enum child_status waits_for_root(void *data, int peer, int boss)
     return CHILD_ALONE;
 }
 
-/* A heir that was forked while they were open has no copy of them, or they would outlive the supervisor. */
+/* An heir that was forked while the services were open must not have copies, or they would outlive the supervisor. */
 static enum child_status outlives_its_services(void *data, int peer, int boss)
 {
     struct pollfd p = { .fd = services[1], .events = POLLIN };
@@ -351,7 +351,7 @@ static int run(enum child_status (*keeper)(void *, int, int), enum child_status 
     close(open(another, O_CREAT, 0600));
     supervisor_add_file(&job, file);
     supervisor_add_file(&job, another);
-    /* What has its name at the end is another's. */
+    /* A folder whose name ends like this one is another domain's. */
     unlink(another);
     assert_int_equal(symlink("/", another), 0);
     given_up = 0;
@@ -384,7 +384,7 @@ static enum child_status done_later(void *data, int peer, int boss)
     return CHILD_DONE;
 }
 
-/* One that was taken over ends with exit(0), and the stub domain is still there. */
+/* A child that was taken over ends with exit(0) while the stub domain still exists. */
 static void test_done_is_not_believed(void **state)
 {
     log_set_sink(NULL, NULL);
@@ -437,8 +437,7 @@ static void test_unless_it_was_killed(void **state)
 }
 
 /*
- * The time that a killed one is away may be the time when there is no memory for another: more tries than
- * there are restarts.
+ * When a child was killed there may be no memory for a new one for a while: there are more attempts than restarts.
  */
 static void test_a_shortage_passes(void **state)
 {
@@ -448,7 +447,7 @@ static void test_a_shortage_passes(void **state)
     assert_int_equal(given_up, 0);
 }
 
-/* What it needs is not there: xenstore, say. That is tried again, as often as it takes. */
+/* The child cannot start yet, because xenstore is not there, for example. It is tried again and again. */
 static enum child_status later(void *data, int peer, int boss)
 {
     return ++shared->starts == 3 ? CHILD_DONE : CHILD_LATER;
@@ -464,7 +463,7 @@ static void test_what_is_missing_is_waited_for(void **state)
     assert_int_equal(given_up, 0);
 }
 
-/* But a worker that serves already, and may be taken over, is not believed. */
+/* But this is not accepted from a confined worker, which may have been taken over. */
 static enum child_status later_when_confined(void *data, int peer, int boss)
 {
     shared->starts++;
@@ -494,7 +493,7 @@ static void test_a_confined_worker_lacks_nothing(void **state)
     assert_int_equal(given_up, 0);
 }
 
-/* Many deaths over a long time are not many. */
+/* Many deaths over a long time do not count as too many. */
 static enum child_status crashes_seldom(void *data, int peer, int boss)
 {
     if (++shared->starts == SUPERVISOR_MAX_RESTARTS + 2)
@@ -509,7 +508,7 @@ static void test_old_deaths_do_not_count(void **state)
     assert_int_equal(given_up, 0);
 }
 
-/* The session ends in which it was started, and every process of it is told: nobody obeys. */
+/* The session in which the daemon was started ends: all processes get SIGHUP, and none obeys. */
 static enum child_status tells_all(void *data, int peer, int boss)
 {
     static const int signals[] = { SIGHUP, SIGTERM, SIGINT };
@@ -552,7 +551,7 @@ static void test_but_not_for_ever(void **state)
     assert_int_equal(given_up, 1);
 }
 
-/* As run(), of a process that is killed: its heir's end, with its status. */
+/* As run(), but the supervisor is killed. Returns the heir's status. */
 static int run_killed(enum child_status (*worker)(void *, int, int))
 {
     int status = -1;
@@ -613,7 +612,7 @@ static int64_t cpu_ms(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* A child changes what it has open, and is deaf besides: that is nobody's trouble but its own. */
+/* A child changes what it has open, and ignores messages. The others are not affected. */
 static void test_children_cannot_spoil_what_root_has(void **state)
 {
     int64_t used = cpu_ms();
@@ -637,7 +636,7 @@ static void test_requests_have_a_rate(void **state)
     assert_in_range(shared->asked, 2, 16);
 }
 
-/* The first one's end does not end what the next one asks by. */
+/* When the first worker ends, the next one's service does not. */
 static void test_each_worker_is_answered(void **state)
 {
     log_set_sink(NULL, NULL);
@@ -657,7 +656,7 @@ static int finish(void **state)
     return munmap(shared, 4096);
 }
 
-/* Who waits for root does not wait while root waits for the other one. */
+/* A child that waits for root's service is not waited for: the services end before the children do. */
 static void test_services_end_before_the_pair(void **state)
 {
     int64_t begun = clock_now_ms();

@@ -2,8 +2,8 @@
 // sources: launcher/dom0-daemon/confined/vnc-server.c launcher/dom0-daemon/confined/vchan-client.c
 // sources: launcher/dom0-daemon/confined/xen-handles.c tests/unit/fake-xen.c
 /*
- * VNC viewers over vchan: bytes both ways against a model, at every ring size and
- * across the wrap; slots that are used, offered again, stale; a server that lies.
+ * VNC viewers over vchan: bytes in both directions, for every ring size and across the wrap; slots that are used,
+ * offered again, or stale; a server that lies.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -40,7 +40,7 @@ static void *slot_or_large(const uint32_t *refs, uint32_t count)
     return large + (refs[0] - 100) * PAGE;
 }
 
-/* -------- the server, played honestly, and the viewers -------- */
+/* -------- an honest server, and the viewers -------- */
 
 static int64_t now = 1000;
 static struct loop loop;
@@ -103,14 +103,14 @@ static void turn(void)
     assert_int_equal(loop_turn(&loop, 0), 0);
 }
 
-/* The event channel of the n-th connection, 1 for the first. */
+/* An event on the channel of the n-th connection (1: the first). */
 static void event(uint64_t nth)
 {
     fake_xen_fire(nth);
     turn();
 }
 
-/* From 127.0.0.HOST. */
+/* Connects a viewer from 127.0.0.HOST. */
 static int view_from(unsigned int host)
 {
     struct sockaddr_in from = { .sin_family = AF_INET,
@@ -119,7 +119,7 @@ static int view_from(unsigned int host)
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int fd = socket(AF_INET, SOCK_STREAM, 0), room = 65536;
 
-    /* Else the kernel may hold tens of MiB for a viewer that does not read. */
+    /* Without this the kernel may buffer tens of MiB for a viewer that does not read. */
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)), 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
@@ -194,14 +194,14 @@ static int option_of(int fd, int level, int name)
     return value;
 }
 
-/* Its place must not stay taken when its machine is gone. */
+/* Keepalive: a viewer whose machine has gone must not keep its place. */
 static void test_viewer_is_asked_whether_it_is_there(void **state)
 {
     int fd = view();
 
     assert_int_equal(option_of(server.viewers[0].stream.io.fd, SOL_SOCKET, SO_KEEPALIVE), 1);
     assert_int_equal(option_of(server.viewers[0].stream.io.fd, IPPROTO_TCP, TCP_KEEPIDLE), 60);
-    /* Nor is it to wait for the end of a picture. */
+    /* No delay: the end of a picture must not wait for more data. */
     assert_int_equal(option_of(server.viewers[0].stream.io.fd, IPPROTO_TCP, TCP_NODELAY), 1);
     close(fd);
 }
@@ -339,7 +339,7 @@ static void test_slot_is_used_once_until_offered_again(void **state)
     assert_int_equal(xen.mapped, 0);
     assert_int_equal(xen.domid, 7);
     assert_int_equal(xen.notify_at, offsetof(struct vchan_interface, cli_live));
-    /* The old offer once more, late: its page has had a client. */
+    /* The old offer once more. Its page has had a client already. */
     offer(0, SLOT_REF(0), 5);
     assert_int_equal(xen.mapped, 0);
     arm(0, 10, 11, 0);
@@ -348,7 +348,7 @@ static void test_slot_is_used_once_until_offered_again(void **state)
     close(second);
 }
 
-/* The server goes, and makes its next offer before we have noticed. */
+/* The server goes, and makes its next offer before we notice. */
 static void test_offer_while_connected_is_for_the_next_viewer(void **state)
 {
     int first, second;
@@ -370,7 +370,7 @@ static void test_offer_while_connected_is_for_the_next_viewer(void **state)
     close(second);
 }
 
-/* Three come before the stub domain is ready; it offers slot 0 alone, again and again. */
+/* Three viewers come before the stub domain is ready. It offers only slot 0, again and again. */
 static void test_waiting_viewers_take_any_slot(void **state)
 {
     int fds[3] = { view(), view(), view() };
@@ -399,7 +399,7 @@ static void test_stalled_viewer_stalls_only_its_slot(void **state)
     offer(1, SLOT_REF(1), 5);
     other = view();
     assert_int_equal(write(fd, "RFB 003.008\n\1\1", 14), 14);
-    /* The kernel takes some, how much is its affair: 1 MiB here, 20 there. */
+    /* The kernel buffers some, between 1 and 20 MiB. */
     for (int i = 0; stalled < 2000 && i < 1000000; i++) {
         stalled++;
         if (page->right.prod - page->right.cons <= 1024) {
@@ -424,7 +424,7 @@ static void test_stalled_viewer_stalls_only_its_slot(void **state)
     close(other);
 }
 
-/* In SLOT, let in, as far as the daemon can tell. */
+/* A viewer in SLOT that is let in, as far as the daemon can see. */
 static int view_well(unsigned int slot, unsigned int host)
 {
     uint8_t said[64];
@@ -475,7 +475,7 @@ static void test_one_address_has_not_all_places(void **state)
     close_all(fds, MESSAGE_MAX_SLOTS);
 }
 
-/* Who connects, and connects, and says nothing, is in nobody's way. */
+/* A client that opens connections and sends nothing does not block others. */
 static void test_silent_ones_make_room(void **state)
 {
     int fds[40], well = view_well(0, 1), other;
@@ -485,7 +485,7 @@ static void test_silent_ones_make_room(void **state)
         fds[i] = view_from(i < 20 ? 2 : 3 + i);
     }
     for (int i = 0; i < 16; i++)
-        assert_true(is_closed(fds[i])); /* by the next of the same address */
+        assert_true(is_closed(fds[i])); /* replaced by the next connection from the same address */
     other = view();
     assert_false(is_closed(other));
     assert_false(is_closed(well));
@@ -504,12 +504,12 @@ static void test_a_handshake_has_an_end(void **state)
         arm(i, 10, 11, 0);
         offer(i, SLOT_REF(i), 5);
         fds[i] = view();
-        if (i == 2) /* whose server has not said a word */
+        if (i == 2) /* nothing has come from its server */
             break;
         server_writes(i, (const uint8_t *)"RFB 003.008\n", 12);
         event(xen.next);
     }
-    assert_int_equal(write(fds[1], "RFB 003.008\n", 12), 12); /* asks for a password, say */
+    assert_int_equal(write(fds[1], "RFB 003.008\n", 12), 12); /* it may be asking for a password */
     turn();
     now += 9000;
     turn();
@@ -543,7 +543,7 @@ static void test_wrong_offers(void **state)
     offer(0, SLOT_REF(0), 0);
     assert_int_equal(xen.mapped + xen.bound, 0);
     arm(0, 12, 12, 0);
-    memset(pages[0].bytes + sizeof(struct vchan_interface) + 4, 7, 4); /* the second grant */
+    memset(pages[0].bytes + sizeof(struct vchan_interface) + 4, 7, 4); /* the second grant reference */
     offer(0, SLOT_REF(0), 5);
     assert_int_equal(xen.mapped + xen.bound, 0);
     assert_false(is_closed(fd));

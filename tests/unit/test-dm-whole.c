@@ -19,8 +19,8 @@
 // wrap: ioctl
 // cflags: -DGNTDEV="\"/tmp/dm-whole-gntdev\"" -DSTORE_FILTER_FOLDER="\"/tmp/dm-whole-XXXXXX\""
 /*
- * All four processes of the daemon, as main.c puts them together, with a xenstored, a file of pages in gntdev's place
- * and nothing confined: each of them is killed and replaced, and what root serves the new ones with is new.
+ * All four processes of the daemon, started by main.c's code, with a xenstored, a file of pages in gntdev's place, and
+ * without confinement. Each of them is killed and replaced, and the replacements get new connections to root.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -175,7 +175,7 @@ static bool wait_for_running(int count)
     return shared->running == count;
 }
 
-/* The N-th of its children, in the order in which they were started. */
+/* The N-th child, in the order in which they were started. */
 static pid_t child_of(pid_t daemon, int n)
 {
     pid_t children[8];
@@ -192,11 +192,11 @@ static pid_t child_of(pid_t daemon, int n)
     return n < count ? children[n] : 0;
 }
 
-/* -------- what two of its processes share -------- */
+/* -------- descriptors that two of its processes share -------- */
 
 /*
- * A descriptor's flags, offset and shutdown state belong to all who have it. Of all that root has, the other two have
- * these: gntdev, what a console's bytes go to, and the one pipe, of which root only looks whether it has ended.
+ * All processes with a descriptor share its flags, offset and shutdown state. Keeper and worker may share these with
+ * root: gntdev, a console's output, and a pipe that root only watches for its end.
  */
 static const char *const harmless[] = { GNTDEV, LOG, "pipe:" };
 
@@ -213,7 +213,7 @@ static bool is_harmless(pid_t pid, int fd)
     return false;
 }
 
-/* How many files both have open, other than those. */
+/* How many other files both have open. */
 static int count_shared(pid_t root, pid_t child)
 {
     int count = 0;
@@ -224,7 +224,7 @@ static int count_shared(pid_t root, pid_t child)
     return count;
 }
 
-/* A container's host may not let it. */
+/* kcmp() may be forbidden in a container. */
 static bool can_compare(void)
 {
     return syscall(SYS_kcmp, getpid(), getpid(), KCMP_FILE, STDERR_FILENO, STDERR_FILENO) == 0;
@@ -240,10 +240,10 @@ static void check_shared(pid_t daemon, pid_t heir)
         assert_int_equal(count_shared(daemon, child_of(daemon, 1 + i)), 0);
         assert_int_equal(count_shared(heir, child_of(daemon, 1 + i)), 0);
     }
-    assert_true(count_shared(daemon, heir) > 0); /* it is seen */
+    assert_true(count_shared(daemon, heir) > 0); /* shared files are found */
 }
 
-/* Whether it is process 1 of a namespace of its own. */
+/* Is it process 1 of a PID namespace of its own? */
 static bool is_alone(pid_t pid)
 {
     int outer = 0, inner = 0;
@@ -269,7 +269,7 @@ static void test_each_is_replaced(void **state)
     assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
     daemon = start_daemon();
     assert_true(wait_for_running(1));
-    poll(NULL, 0, 1100); /* one that fails in the first second is no accident */
+    poll(NULL, 0, 1100); /* a child that fails in the first second ends the daemon */
     heir = child_of(daemon, 0);
     check_shared(daemon, heir);
     for (int i = 0; i < 2; i++) { /* keeper, worker */
@@ -281,13 +281,13 @@ static void test_each_is_replaced(void **state)
     assert_true(shared->mapped >= 3);
     assert_true(is_alone(child_of(daemon, 1)) && is_alone(child_of(daemon, 2)));
     assert_false(is_alone(heir));
-    /* Its log is renamed, and it is told. */
+    /* The log is renamed, and the daemon gets SIGHUP. */
     assert_int_equal(rename(LOG, LOG ".1"), 0);
     assert_int_equal(kill(daemon, SIGHUP), 0);
     for (int i = 0; i < 300 && stat(LOG, &st); i++)
         poll(NULL, 0, 10);
     assert_int_equal(stat(LOG, &st), 0);
-    /* Nobody ends by that, nor by a stray signal. */
+    /* No process ends because of that, nor because of a stray signal. */
     keeper = child_of(daemon, 1);
     assert_int_equal(kill(daemon, SIGTERM), 0);
     poll(NULL, 0, 300);
@@ -329,7 +329,10 @@ static dev_t device_of(const char *path)
     return stat(path, &st) ? 0 : st.st_dev;
 }
 
-/* That of the log, of a file that is there, and of one that is not yet; the first error that is one. */
+/*
+ * The disks of the log, of an existing file, and of one that does not exist yet are limited. The first error is
+ * returned.
+ */
 static void test_disks_are_limited(void **state)
 {
     static struct setup setup = {

@@ -13,8 +13,8 @@
 // libs: json-c
 // cflags: -DPROBE_MS=3000
 /*
- * A whole worker in a process of its own, on a fake Xen; the test is its keeper,
- * its libxl and its stub domain. And the probe run, as libxl makes it.
+ * A complete worker in a process of its own, with a fake Xen. The test plays its keeper, libxl and the stub domain. And
+ * libxl's probe.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -85,7 +85,7 @@ int grants_map(const struct grants *grants, const uint32_t *refs, uint32_t count
     return 0;
 }
 
-/* There are no vchans. */
+/* There are no vchans here. */
 int grants_notify(const struct grants *grants, const void *page, size_t offset, uint32_t port)
 {
     return -EINVAL;
@@ -97,7 +97,7 @@ int confine(enum confine_role role)
     return 0;
 }
 
-/* -------- the world around the worker -------- */
+/* -------- the worker's surroundings -------- */
 
 static struct worker worker;
 static struct options options;
@@ -265,7 +265,7 @@ static void test_a_life(void **state)
     close(qmp);
 }
 
-/* A guest's channel has the guest's handles, which are good for nobody else; libxl does not ask us of it. */
+/* A guest's channel uses handles that are restricted to the guest. libxl does not ask us about it. */
 static void test_a_channel(void **state)
 {
     struct message message = { .type = MESSAGE_FRONTEND, .index = MESSAGE_STUB_CONSOLES,
@@ -314,7 +314,7 @@ static void print(uint32_t at, const char *text)
     assert_int_equal(write(event_fd, &(uint64_t){ 1 }, 8), 8);
 }
 
-/* logrotate without copytruncate: what follows is in the new file, and nothing in the old one. */
+/* logrotate without copytruncate: later lines are in the new file, and none in the old one. */
 static void test_a_log_that_is_renamed(void **state)
 {
     struct message message = { .type = MESSAGE_FRONTEND, .index = 0, .state = XenbusStateConnected, .port = 2 };
@@ -337,14 +337,14 @@ static void test_a_log_that_is_renamed(void **state)
     fd = worker_follow_log(&worker, 0, &spec);
     assert_true(fd > 0);
     assert_int_equal(worker_follow_log(&worker, 0, &spec), 0);
-    log_rotation_pass(&worker.rotation, 3, fd); /* there is none */
+    log_rotation_pass(&worker.rotation, 3, fd); /* there is no such number */
     log_rotation_pass(&worker.rotation, 0, fd);
     poll(NULL, 0, 100);
     print(6, "after");
     expect_log("after");
     assert_int_equal(stat(old, &st), 0);
     assert_int_equal(st.st_size, 6);
-    /* One whose descriptor had no room here is not the end, which comes only when the supervisor is gone. */
+    /* A message whose descriptor did not fit is ignored: it is not the end, which comes only with the supervisor's. */
     assert_int_equal(send(worker.rotation.root, &(uint32_t){ 0 }, sizeof(uint32_t), 0), sizeof(uint32_t));
     poll(NULL, 0, 100);
     assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
@@ -353,7 +353,10 @@ static void test_a_log_that_is_renamed(void **state)
     unlink(old);
 }
 
-/* Xen ended the stub domain: the log says where the reason is. Of one that had its last words it says nothing. */
+/*
+ * If Xen ended the stub domain, the log says where to find the reason. If the stub domain has logged a reason itself,
+ * it says nothing.
+ */
 static void test_a_silent_end(void **state)
 {
     struct message message = { .type = MESSAGE_ENDED };
@@ -361,7 +364,7 @@ static void test_a_silent_end(void **state)
     off_t said;
 
     add_console(3, OUTPUT_FILE);
-    unlink(log_path); /* of the serial port, which gets nothing */
+    unlink(log_path); /* the serial port's file, which gets nothing */
     add_console(0, OUTPUT_FILE);
     launch(false);
     receive();
@@ -374,7 +377,7 @@ static void test_a_silent_end(void **state)
                "Xen ended it (a kernel stack that overflowed?): see xl dmesg]\n");
     assert_int_equal(stat(log_path, &st), 0);
     said = st.st_size;
-    /* The keeper tells it again with the end of any other domain. */
+    /* The keeper repeats the message at the end of any other domain. */
     assert_int_equal(message_send(keeper_fd, &message), 0);
     poll(NULL, 0, 100);
     assert_int_equal(stat(log_path, &st), 0);
@@ -399,7 +402,7 @@ static void test_ends_by_a_signal(void **state)
     assert_int_equal(join(), CHILD_DONE);
 }
 
-/* One that does not come from the supervisor's function, whoever sends it. */
+/* A signal that was not sent by the supervisor's function is ignored, whoever sends it. */
 static void test_a_stray_signal_is_nothing(void **state)
 {
     launch(false);
@@ -412,7 +415,7 @@ static void test_a_stray_signal_is_nothing(void **state)
     assert_int_equal(join(), CHILD_DONE);
 }
 
-/* What a worker that died has written stays; the next one writes behind it. */
+/* What a dead worker has written stays. The next one appends. */
 static void test_successor_goes_on_where_the_log_ends(void **state)
 {
     struct message message = { .type = MESSAGE_FRONTEND, .index = 0,
@@ -442,7 +445,7 @@ static void test_more_consoles_than_there_is_room_for(void **state)
     assert_int_equal(worker_add_console(&worker, 99, &spec), -ENOSPC);
 }
 
-/* libxl's probe: the socket by which it is asked. */
+/* Starts libxl's probe. Returns the socket that it answers on. */
 static int launch_probe(void)
 {
     int qmp;
@@ -463,7 +466,7 @@ static void probe_goes_on(int qmp)
     assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
 }
 
-/* libxl says quit, closes, and only then sends its signal. */
+/* libxl sends "quit", closes the socket, and only then sends its signal. */
 static void test_probe_waits_for_the_signal(void **state)
 {
     int qmp = launch_probe();
@@ -477,14 +480,14 @@ static void test_probe_waits_for_the_signal(void **state)
     assert_int_equal(join(), 0);
 }
 
-/* libxl is killed before it asks, or after: nobody ends the probe. */
+/* libxl is killed before or after its question, so nobody ends the probe. */
 static void test_probe_ends_by_itself(void **state)
 {
     probe_goes_on(launch_probe());
     assert_int_equal(join(), 0);
 }
 
-/* What a child does to its log's descriptor is not done to root's. */
+/* A child's log has a file description of its own, so its changes do not affect root's. */
 static void test_own_log_is_not_shared(void **state)
 {
     int fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0600), status;

@@ -15,7 +15,7 @@
 
 static struct {
     bool closed_up;
-    int refuses; /* with this errno */
+    int refuses; /* libxenctrl fails with this errno */
     int handles, lines;
 } world;
 static char said[LOG_LINE_MAX];

@@ -2,8 +2,7 @@
 // cflags: -Ilauncher/stubdom-micro
 // wrap: ioctl open
 /*
- * Joining vifs to taps on the micro kernel: one request, which has the device number and the
- * firewall.
+ * Joining vifs to taps on the micro kernel: one ioctl, which has the device number and the firewall.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,8 +1,8 @@
 // sources: launcher/stubdom-init/micro-prepare.c launcher/stubdom-init/micro-sandbox.c
 // wrap: open setgroups setresgid setresuid
 /*
- * What PID 1 does otherwise on the micro kernel: QEMU becomes its own user, groups first, and runs
- * as nobody else when that fails.
+ * What PID 1 does differently on the micro kernel: QEMU gets its own user, groups first, and does not run if that
+ * fails.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -14,7 +14,7 @@
 #include <grp.h>
 
 static char calls[64];
-static const char *fails; /* this one; NULL: none */
+static const char *fails; /* the call of this name; NULL: none */
 
 static int call(const char *name)
 {
@@ -48,7 +48,7 @@ int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...)
 {
     if (strcmp(path, LINUX_CONSOLE))
-        return __real_open(path, flags); /* the sanitizers' own files; nobody makes any here */
+        return __real_open(path, flags); /* no O_CREAT: only the sanitizers open other files */
     assert_int_equal(flags & O_ACCMODE, O_RDWR);
     assert_true(flags & O_CLOEXEC);
     return call("console") ? -1 : 5;

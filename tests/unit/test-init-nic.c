@@ -1,8 +1,8 @@
 // sources: launcher/stubdom-init/linux-nic.c launcher/stubdom-init/linux-tap.c
 // wrap: ioctl open
 /*
- * Joining vifs to taps: which interface belongs to which NIC, and what is done to it in
- * which order, with a kernel that the test plays.
+ * Joining vifs to taps: which interface belongs to which NIC, and the order of what is done to it. The test plays the
+ * kernel.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -116,7 +116,7 @@ static int attach(unsigned int devid, const char *mac)
     return linux_nic_attach(&platform.base, devid, &rules, backend, sizeof(backend));
 }
 
-/* Nothing is up before the firewall stands. */
+/* Interfaces are set up only after the firewall is installed. */
 static void by_address(void **state)
 {
     char expected[32];

@@ -2,8 +2,8 @@
 // libs: xencall
 // wrap: xencall_open xencall_close xencall1 xencall2 xencall_alloc_buffer xencall_free_buffer
 /*
- * The hypercalls for a guest's PCI devices: every Xen that the image is for is spoken to in its version of domctl,
- * and a mapping that Xen does a part at a time is done whole, or not at all.
+ * The hypercalls for a guest's PCI devices: the domctl version of every Xen that the image supports is found, and a
+ * mapping that Xen makes in parts is completed or undone.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -24,7 +24,7 @@
 #define FRAMES 1000
 #define AT_ONCE 64
 
-/* The hypervisor: its version; which frames are mapped, and of which it knows nothing. */
+/* The hypervisor: its version, the frames that are mapped, and frames that it refuses. */
 static struct {
     uint32_t version;
     bool mapped[FRAMES];
@@ -64,7 +64,7 @@ static int error(int number)
     return -1;
 }
 
-/* As Xen's: so many at a time, then it says how many; 0: that was the last one. */
+/* As Xen does: maps a part and returns how many; 0: all are mapped. */
 static int map(const struct xen_domctl_memory_mapping *mapping)
 {
     uint64_t first = mapping->first_gfn - GFN;
@@ -137,7 +137,7 @@ static int stop(void **state)
     return world.handles + world.buffers;
 }
 
-/* 4.17, 4.18, 4.19 to 4.21, 4.22; another one is refused, not guessed. */
+/* Xen 4.17, 4.18, 4.19 to 4.21, 4.22. Other versions are refused. */
 static void test_releases(void **state)
 {
     for (uint32_t version = 0x15; version <= 0x18; version++) {

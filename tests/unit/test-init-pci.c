@@ -4,7 +4,7 @@
 // wrap: pci_xen_unmap pci_xen_bind_intx pci_xen_bind_msi linux_pass_fd access
 // libs: xenstore
 /*
- * The broker of PCI passthrough: QEMU gets what is its device's own, and nothing else.
+ * The broker of PCI passthrough: QEMU gets what belongs to its devices, and nothing else.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -27,7 +27,7 @@ static struct loop loop;
 static struct linux_platform platform;
 static struct device_model model = { .guest = GUEST, .xs = (struct xs_handle *)&platform };
 static int qemu;        /* its end of the socket */
-static char calls[512]; /* of Xen, since the last look */
+static char calls[512]; /* Xen's calls since the last check */
 static int next_pirq, xen_rc;
 static int64_t clock_ms;
 
@@ -175,7 +175,7 @@ static void hear(void)
         memcpy(&reply_fd, CMSG_DATA(&control.header), sizeof(reply_fd));
 }
 
-/* The reply's error; its value is in `reply`, the calls of Xen are in `calls`. */
+/* Sends a request. Returns the reply's error; `reply` has its value, `calls` the calls of Xen. */
 static int ask(const struct pci_address *address, uint32_t op, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
     struct pci_request request = { .op = op, .address = *address, .args = { a, b, c, d } };
@@ -215,7 +215,7 @@ static int end(void **state)
     if (reply_fd >= 0)
         close(reply_fd);
     close(qemu);
-    assert_int_equal(loop_turn(&loop, 0), 0); /* which sees its end, and the next one forgets it */
+    assert_int_equal(loop_turn(&loop, 0), 0); /* this one sees the end of the socket, the next one removes it */
     assert_int_equal(loop_turn(&loop, 0), 0);
     assert_int_equal(loop.fd_count, 0);
     return system("rm -rf " PCI_FOLDER);
@@ -237,7 +237,7 @@ static void test_open(void **state)
     assert_int_equal(pwrite(reply_fd, "x", 1, 0), 1);
     assert_int_equal(ask(&nvme, PCI_OP_OPEN_BAR, 0, 0, 0, 0), 0);
     assert_int_equal(pread(reply_fd, text, 6, 0), 6);
-    assert_int_equal(pwrite(reply_fd, "x", 1, 0), -1); /* it is not to be written */
+    assert_int_equal(pwrite(reply_fd, "x", 1, 0), -1); /* it cannot be written */
     assert_int_equal(ask(&nvme, PCI_OP_OPEN_BAR, 1, 0, 0, 0), EINVAL);
     assert_int_equal(ask(&nvme, PCI_OP_OPEN_BAR, 3, 0, 0, 0), EINVAL); /* ports */
     assert_int_equal(ask(&nvme, PCI_OP_OPEN_BAR, 6, 0, 0, 0), EINVAL);
@@ -249,7 +249,7 @@ static void test_not_its_own(void **state)
     assert_int_equal(ask(&foreign, PCI_OP_OPEN, 0, 0, 0, 0), ENOENT);
     assert_int_equal(reply_fd, -1);
     assert_int_equal(ask(&foreign, PCI_OP_MEMORY, 0xf0000, 0xfea00, 1, 1), ENODEV);
-    assert_int_equal(ask(&other, PCI_OP_MAP_INTX, 0, 0, 0, 0), ENODEV); /* not opened */
+    assert_int_equal(ask(&other, PCI_OP_MAP_INTX, 0, 0, 0, 0), ENODEV); /* it was not opened */
     assert_int_equal(ask(&nvme, 0, 0, 0, 0, 0), EINVAL);
     assert_int_equal(ask(&nvme, PCI_OP_COUNT, 0, 0, 0, 0), EINVAL);
     assert_int_equal(ask(&nvme, UINT32_MAX, 0, 0, 0, 0), EINVAL);
@@ -300,10 +300,10 @@ static void test_interrupts(void **state)
     xen_rc = -EBUSY;
     assert_int_equal(ask(&nvme, PCI_OP_MAP_MSI, -1, 0, 0xfea00000, 0), EBUSY);
     xen_rc = 0;
-    assert_int_equal(ask(&nvme, PCI_OP_UNBIND_MSI, 51, 0x41, 0, 0), EPERM); /* it was not mapped */
+    assert_int_equal(ask(&nvme, PCI_OP_UNBIND_MSI, 51, 0x41, 0, 0), EPERM); /* this interrupt was not mapped */
 }
 
-/* Two devices with one interrupt; what one has of its own is not the other's. */
+/* Two devices share an INTx. An interrupt of one's own is not the other's. */
 static void test_shared_interrupt(void **state)
 {
     assert_int_equal(ask(&other, PCI_OP_OPEN, 0, 0, 0, 0), 0);
@@ -316,7 +316,7 @@ static void test_shared_interrupt(void **state)
     assert_int_equal(ask(&nvme, PCI_OP_BIND_INTX, 16, 0, 32, 0), EINVAL);
     assert_int_equal(ask(&nvme, PCI_OP_BIND_INTX, 16, 0, 5, 4), EINVAL);
     assert_int_equal(ask(&nvme, PCI_OP_UNMAP, 16, 0, 0, 0), 0);
-    assert_string_equal(calls, ""); /* the other one has it still */
+    assert_string_equal(calls, ""); /* the other device still has it */
     assert_int_equal(ask(&nvme, PCI_OP_MAP_MSI, -1, 0, 0xfea00000, 0), 0);
     assert_int_equal(ask(&other, PCI_OP_MAP_MSI, 50, 0, 0xfeb00000, 0), EBUSY);
     assert_int_equal(ask(&other, PCI_OP_CLOSE, 0, 0, 0, 0), 0);
@@ -325,7 +325,7 @@ static void test_shared_interrupt(void **state)
     assert_string_equal(calls, "unmap 50;");
 }
 
-/* The toolstack may be faster than the kernel. */
+/* QEMU may ask for a device before the kernel has found it. */
 static void test_device_that_comes_late(void **state)
 {
     struct pci_request request = { .op = PCI_OP_OPEN, .address = late };

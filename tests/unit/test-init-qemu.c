@@ -1,8 +1,7 @@
 // sources: launcher/stubdom-init/linux-qemu.c
 // wrap: device_model_qemu_said device_model_qemu_ended linux_sandbox_enter linux_sandbox_prepare mount chown chmod
 /*
- * QEMU as a child of the Linux launcher: other programs play its part. Nothing here
- * changes the machine: what would is wrapped.
+ * QEMU as a child of the Linux launcher; other programs play QEMU. Calls that would change the machine are wrapped.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -145,7 +144,7 @@ static void no_sandbox_no_qemu(void **state)
     assert_non_null(strstr(said, "cannot drop privileges: Operation not permitted"));
 }
 
-/* It inherits what is passed, and nothing else, whatever its close-on-exec flag. */
+/* It inherits the descriptors that are passed, and no others, whatever their close-on-exec flags are. */
 static void inherits(void **state)
 {
     char command[128];
@@ -156,11 +155,11 @@ static void inherits(void **state)
              passed, other);
     run((char *[]){ "/bin/sh", "-c", command, NULL });
     assert_int_equal(end.code, 0);
-    assert_int_equal(fcntl(passed, F_GETFD), -1); /* closed here */
+    assert_int_equal(fcntl(passed, F_GETFD), -1); /* the launcher has closed its copy */
     close(other);
 }
 
-/* An orphan that PID 1 inherits is reaped and is not taken for QEMU. */
+/* An orphan is reaped, and not taken for QEMU. */
 static void other_children(void **state)
 {
     pid_t other = fork();
@@ -211,7 +210,7 @@ static void connects(void **state)
     assert_int_equal(linux_qemu_connect(&platform.base, QEMU_SOCKET_VNC), -ENAMETOOLONG);
 }
 
-/* linux-platform.c's, without the rest of that file. */
+/* A copy of linux-platform.c's, without the rest of that file. */
 int linux_pass_fd(struct linux_platform *p, int fd)
 {
     p->passed_fds[p->passed_count++] = fd;

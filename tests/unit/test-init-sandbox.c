@@ -1,7 +1,7 @@
 // sources: launcher/stubdom-init/linux-sandbox.c
 /*
- * What QEMU may do once it is in the sandbox, tried in a child. Entering needs root,
- * as in the stub domain; without, the test is skipped.
+ * What QEMU may do in the sandbox, tried in a child. Entering the sandbox needs root, as in the stub domain; without it
+ * the tests are skipped.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -38,7 +38,7 @@ static void keep_log(void *data, enum log_level level, const char *line)
     strcat(strcat(logged, line), "\n");
 }
 
-/* As the launcher does: asked for each call that is refused, until the child ends. */
+/* Runs a child in the sandbox and answers for each refused call, as the launcher does, until the child ends. */
 static int in_sandbox(int (*what)(void))
 {
     int status, socket;
@@ -56,7 +56,7 @@ static int in_sandbox(int (*what)(void))
     close(socket);
     while (!waitpid(pid, &status, WNOHANG))
         assert_int_equal(loop_turn(&loop, 20), 0);
-    /* Nobody is there any more who could be refused something. */
+    /* The child has ended, so the descriptor gets closed. */
     for (int i = 0; i < 50 && platform.refusals.fd >= 0; i++)
         assert_int_equal(loop_turn(&loop, 20), 0);
     assert_int_equal(platform.refusals.fd, -1);
@@ -70,7 +70,7 @@ static void needs_root(void)
         skip();
 }
 
-/* glibc opens by openat(), which musl does not. */
+/* musl uses open(), glibc openat(). */
 static int open_as_musl(const char *path, int flags)
 {
     return syscall(SYS_open, path, flags, 0);
@@ -105,7 +105,7 @@ static bool is_refused(long result)
     return result == -1 && errno == ENOSYS;
 }
 
-/* Dangerous ones, harmless ones, one that no kernel has; a process. Each twice. */
+/* Dangerous calls, harmless ones, one that no kernel has, and clone() for a process; each twice. */
 static int other_calls(void)
 {
     static const int calls[] = {
@@ -136,10 +136,10 @@ static void refuses_the_rest(void **state)
     assert_int_equal(in_sandbox(other_calls), 0);
     snprintf(line, sizeof(line), "QEMU has made system call %d, which is not one of its own; refused\n", SYS_bpf);
     assert_non_null(strstr(logged, line));
-    assert_int_equal(lines(), 16); /* once each, and clone() */
+    assert_int_equal(lines(), 16); /* each number once, and clone() */
 }
 
-/* The kernel itself finds that such a thread has not even a common memory. */
+/* Allowed by the filter; the kernel itself refuses, since a thread must share its memory. */
 static int makes_a_thread(void)
 {
     return syscall(SYS_clone, CLONE_THREAD, 0, 0, 0, 0) != -1 || errno != EINVAL;
@@ -151,7 +151,7 @@ static void allows_threads(void **state)
     assert_int_equal(in_sandbox(makes_a_thread), 0);
 }
 
-/* A child that ends before it could tell. */
+/* A child that ends before it has sent the descriptor. */
 static void a_child_that_dies(void **state)
 {
     int socket;
@@ -166,7 +166,7 @@ static void a_child_that_dies(void **state)
     assert_false(platform.refusals.added);
 }
 
-/* The firewall is traffic control's; a raw socket would go around it. */
+/* A raw socket would bypass the firewall, which is in traffic control. */
 static int network_calls(void)
 {
     struct {

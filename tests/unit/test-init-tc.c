@@ -2,8 +2,8 @@
 // libs: libmnl
 // wrap: send recv
 /*
- * The messages that install the firewall, read back with libmnl, and what is made of the
- * kernel's answers. That a kernel takes them is the lab's to show.
+ * The messages that install the firewall, parsed with libmnl, and how the kernel's answers are handled. The lab shows
+ * that a kernel accepts them.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -114,7 +114,7 @@ static void assert_messages(const struct frame_filter *filter)
     assert_int_equal(sent_count, 3);
     mnl_attr_parse(hook, sizeof(struct tcmsg), take, table);
     assert_string_equal(mnl_attr_get_str(table[TCA_KIND]), "clsact");
-    /* The drop is there before anything passes. */
+    /* The rule that drops is installed first. */
     filter_options(1, 2, table);
     assert_program(table, &drop);
     assert_int_equal(mnl_attr_get_u32(table[TCA_BPF_FLAGS]), TCA_BPF_FLAG_ACT_DIRECT);
@@ -163,7 +163,7 @@ static void refused(void **state)
     }
 }
 
-/* In dom0: what passes goes its way, without an action. */
+/* In dom0: a frame that passes goes on as usual, without an action. */
 static void guard(void **state)
 {
     const struct nlattr *table[16];
@@ -178,11 +178,11 @@ static void guard(void **state)
     filter_options(2, 1, table);
     assert_program(table, &filter);
     assert_null(table[TCA_BPF_ACT]);
-    /* Its result is no verdict: 0, which a frame that is too short ends with, would be TC_ACT_OK. */
+    /* The program's result must not be the verdict: it is 0 for a frame that is too short, which would be TC_ACT_OK. */
     assert_null(table[TCA_BPF_FLAGS]);
 }
 
-/* Of the hook alone somebody else may have been the maker. */
+/* The qdisc may exist already, made by others. */
 static void guard_beside_others(void **state)
 {
     struct frame_filter filter;

@@ -3,9 +3,8 @@
 // sources: launcher/xen-layer/disk-ring.c launcher/xen-layer/text.c tests/unit/fake-pv.c tests/unit/fake-pv-store.c
 // sources: tests/unit/fake-blkback.c tests/unit/fake-micro.c
 /*
- * Asynchronous I/O as QEMU and libaio use it: the ring of events in the program's memory, many requests
- * under way at a disk whose backend answers when the test says so, programs that give nonsense,
- * or end.
+ * Asynchronous I/O as QEMU and libaio use it: the ring of events in the program's memory, many requests at a time to a
+ * disk whose backend the test controls, programs that pass nonsense, or end.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -37,7 +36,7 @@ struct ring {
     struct io_event events[];
 };
 
-/* ---- what file.c wants of the tree, for files with a name; here are none ---- */
+/* ---- functions that file.c needs for files with a name; here are none ---- */
 
 void node_put(struct node *node) { fail_msg("node_put"); }
 void node_stat(const struct node *node, struct stat *st) { fail_msg("node_stat"); }
@@ -67,7 +66,7 @@ long space_map_anonymous(size_t size, unsigned int prot)
     return (long)p;
 }
 
-/* Freed by the test's end only: the kernel may still have pages of it. */
+/* Freed at the test's end, because the kernel may still have pages of it. */
 static void *unmapped[64];
 static size_t unmapped_count;
 
@@ -161,7 +160,7 @@ static long submit_many(size_t first, size_t n)
 
 static long submit(size_t i) { return submit_many(i, 1); }
 
-/* What QEMU does: looks at the ring itself. */
+/* Reads the ring itself, as QEMU does. */
 static bool next_event(struct io_event *event)
 {
     if (ring->head == ring->tail)
@@ -227,14 +226,14 @@ static void test_setup_refused(void **state)
     make_ring(4096);
     assert_int_equal(fake_call(sys_io_setup, 4096, &id), -PV_EAGAIN);
     assert_int_equal(fake_call(sys_io_destroy, ring), 0);
-    /* What was refused, or failed, does not count. */
+    /* Contexts that were refused or failed do not count in the limit. */
     map_fails = true;
     assert_int_equal(fake_call(sys_io_setup, 4096, &id), -PV_ENOMEM);
     map_fails = false;
     fake_alloc_fails = 0;
     assert_int_equal(fake_call(sys_io_setup, 4096, &id), -PV_ENOMEM);
     for (long n = 1; n < 5; n++) {
-        fake_user_fails = n; /* pinning, and telling the program */
+        fake_user_fails = n; /* pinning the pages, and writing the id */
         assert_int_equal(fake_call(sys_io_setup, 300, &id), n < 4 ? -PV_ENOMEM : -PV_EFAULT);
     }
     assert_int_equal(mappings, 0);
@@ -254,7 +253,7 @@ static void test_not_a_context(void **state)
     assert_int_equal(fake_call(sys_io_submit, ring, -1, &fake), -PV_EINVAL);
     assert_int_equal(fake_call(sys_io_getevents, 0, 0, 1, memory, 0), -PV_EINVAL);
     assert_int_equal(fake_call(sys_io_destroy, FAKE_USER_BAD), -PV_EINVAL);
-    /* Another process's. */
+    /* Another process's context. */
     current_fds = &others;
     assert_int_equal(fake_call(sys_io_submit, ring, 0, &fake), -PV_EINVAL);
     aio_process_end();
@@ -273,7 +272,7 @@ static void test_read_write(void **state)
     expect_none();
     assert_int_equal(eventfd_count(), 0);
     assert_int_equal(blkback_take(), 1);
-    /* The backend writes to the program's page itself. */
+    /* The backend writes directly to the program's page. */
     assert_ptr_equal(fake_grant_page(blkback_requests[0].segments[0].gref), memory);
     blkback_serve();
     assert_int_equal(eventfd_count(), 1);
@@ -287,7 +286,7 @@ static void test_read_write(void **state)
     blkback_serve();
     expect_event(1, 1024);
     assert_memory_equal(blkback_image + 512, memory, 1024);
-    assert_int_equal(fake_pages_used, 2); /* one of each ring */
+    assert_int_equal(fake_pages_used, 2); /* a page for each ring */
 }
 
 static void test_vectors(void **state)
@@ -302,7 +301,7 @@ static void test_vectors(void **state)
     }
     prepare(0, IOCB_CMD_PREADV, vecs, 20, 1024);
     assert_int_equal(submit(0), 1);
-    memset(vecs, 0, sizeof(vecs)); /* the program may have them back at once */
+    memset(vecs, 0, sizeof(vecs)); /* the program may reuse them at once */
     blkback_serve();
     expect_event(0, (long)total);
     assert_memory_equal(memory, blkback_image + 1024, 512);
@@ -392,7 +391,7 @@ static void test_flush(void **state)
     }
 }
 
-/* QEMU's way to write for a guest that wants it on the medium. */
+/* O_DSYNC writes, which QEMU uses for a guest without a write cache. */
 static void test_write_through(void **state)
 {
     make_ring(10);
@@ -404,7 +403,7 @@ static void test_write_through(void **state)
     assert_int_equal(blkback_requests[1].op, BLKIF_OP_FLUSH_DISKCACHE);
     blkback_serve();
     expect_event(0, 4096);
-    /* Either half may fail. */
+    /* The write or the flush may fail. */
     for (size_t half = 0; half < 2; half++) {
         blkback_count = 0;
         assert_int_equal(submit(0), 1);
@@ -435,7 +434,7 @@ static void test_refused(void **state)
         { offsetof(struct iocb, aio_fildes), 200, 4, -PV_EBADF },
         { offsetof(struct iocb, aio_fildes), UINT32_MAX, 4, -PV_EBADF },
         { offsetof(struct iocb, aio_resfd), 201, 4, -PV_EBADF },
-        { offsetof(struct iocb, aio_resfd), 0, 4, -PV_EINVAL }, /* the disk */
+        { offsetof(struct iocb, aio_resfd), 0, 4, -PV_EINVAL }, /* a disk is no eventfd */
         { offsetof(struct iocb, aio_lio_opcode), IOCB_CMD_POLL, 2, -PV_EINVAL },
         { offsetof(struct iocb, aio_lio_opcode), IOCB_CMD_NOOP, 2, -PV_EINVAL },
         { offsetof(struct iocb, aio_lio_opcode), 0xffff, 2, -PV_EINVAL },
@@ -451,7 +450,7 @@ static void test_refused(void **state)
     }
     assert_int_equal(blkback_take(), 0);
     assert_int_equal(eventfd_count(), 0);
-    /* None of them has a place in the ring. */
+    /* None of these takes a place in the ring. */
     for (size_t i = 0; i < ring->nr - 1; i++)
         prepare(i, IOCB_CMD_PREAD, memory, 0, 0);
     assert_int_equal(submit_many(0, ring->nr - 1), ring->nr - 1);
@@ -547,7 +546,7 @@ static void test_full(void **state)
     for (size_t i = 0; i < room + 10; i++)
         prepare(i, IOCB_CMD_PREAD, memory, 512, 0);
     for (size_t i = 0; i < 50; i++) {
-        iocbs[i].aio_nbytes = 0; /* done at once: unread ones have their places too */
+        iocbs[i].aio_nbytes = 0; /* done at once; unread events take places, too */
         assert_int_equal(submit(i), 1);
     }
     assert_int_equal(submit_many(50, room - 40), room - 50);
@@ -557,7 +556,7 @@ static void test_full(void **state)
     blkback_serve();
     assert_int_equal(submit(0), -PV_EAGAIN);
     assert_int_equal(ring->tail, room);
-    /* Each that is read makes room for one. */
+    /* Each event that is read makes room for a request. */
     assert_int_equal(fake_call(sys_io_getevents, ring, 0, 3, events, 0), 3);
     assert_int_equal(submit_many(0, 5), 3);
     assert_int_equal(submit(0), -PV_EAGAIN);
@@ -568,7 +567,7 @@ static void test_full(void **state)
         ;
 }
 
-/* The program writes what it likes to its ring: that harms its own events only. */
+/* The program overwrites its ring. That harms only its own events. */
 static void test_scribbled_ring(void **state)
 {
     struct io_event events[10];
@@ -599,7 +598,7 @@ static void test_getevents(void **state)
     int64_t time[2] = { 0, 5000000 }, none[2] = { 0, 0 };
 
     make_ring(10);
-    /* Nothing comes. */
+    /* No event comes. */
     assert_int_equal(fake_call(sys_io_getevents, ring, 1, 10, events, time), 0);
     assert_int_equal(fake_now, 5 * PV_MS);
     assert_int_equal(fake_call(sys_io_getevents, ring, 0, 10, events, 0), 0);
@@ -699,7 +698,7 @@ static void test_destroy_waits(void **state)
     assert_int_equal(fake_pages_used, 1);
 }
 
-/* The disk, the event's file and the program go; pages stay until the backend is done with them. */
+/* The disk, the eventfd and the program go. Pages stay until the backend is done with them. */
 static void test_process_ends(void **state)
 {
     uint64_t id = 0;

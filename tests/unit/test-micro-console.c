@@ -1,8 +1,8 @@
 // sources: launcher/stubdom-micro/dev-console.c launcher/xen-layer/text.c tests/unit/fake-micro.c
 // sources: tests/unit/fake-pv.c tests/unit/fake-pv-store.c
 /*
- * /dev/hvcN: several files on one console, bytes both ways, what QEMU and the launcher ask a terminal
- * for, and a backend that comes late, goes, and comes back.
+ * /dev/hvcN: several files on one console, bytes in both directions, the terminal ioctls of QEMU and the launcher, and
+ * a backend that comes late, goes, and comes back.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -261,7 +261,7 @@ static void test_bad_memory(void **state)
     assert_int_equal(read_file(file, (void *)FAKE_USER_BAD, 8), -EFAULT);
     assert_int_equal(write_file(file, (void *)FAKE_USER_BAD, 8), -EFAULT);
     assert_int_equal(hvc3->out_size, 0);
-    /* The second piece is bad: the first one counts. */
+    /* The second piece cannot be read: the first one counts. */
     fake_user_fails = 1;
     assert_int_equal(write_file(file, data, sizeof(data)), 512);
     assert_int_equal(hvc3->out_size, 512);
@@ -293,7 +293,7 @@ static void test_termios(void **state)
     assert_raw(&t);
     assert_int_equal(t.c_cflag & (CSIZE | CREAD | CBAUD), CS8 | CREAD | B38400);
 
-    /* What is not done is not said to be done. */
+    /* Settings that have no effect are not shown as set. */
     memset(&cooked, 0xff, sizeof(cooked));
     cooked.c_cflag = B115200 | CS7 | CREAD | PARENB;
     assert_int_equal(ask(file, TCSETS, &cooked), 0);
@@ -307,7 +307,7 @@ static void test_termios(void **state)
     assert_int_equal(ask(file, TCSETSF, &t), 0);
     assert_int_equal(hvc3->in_size, 0);
 
-    /* The last one who closes it takes the settings along. */
+    /* When the last file is closed, the settings are reset. */
     file_put(file);
     file_put(other);
     file = open_file("/dev/hvc3");
@@ -360,7 +360,7 @@ static void test_backend_goes(void **state)
     assert_int_equal(read_file(old, data, 8), 3);
     assert_int_equal(read_file(old, data, 8), 0);
 
-    /* It cannot be had now, and then it can: not for who has the old one open. */
+    /* It cannot be connected now, and then it can. An old file does not get the new connection. */
     open_says = -PV_EAGAIN;
     assert_int_equal(fake_device_open("/dev/hvc3", O_RDWR, &new), -ENODEV);
     assert_int_equal(poll_file(old), POLLIN | POLLOUT | POLLERR | POLLHUP);
@@ -377,14 +377,14 @@ static void test_backend_goes(void **state)
     file_put(third);
     assert_int_equal(read_file(new, data, 8), 3);
     file_put(new);
-    assert_false(hvc3->open); /* the old one does not keep it */
+    assert_false(hvc3->open); /* the old file does not hold it */
     new = open_file("/dev/hvc3");
     file_put(old);
     assert_true(hvc3->open);
     file_put(new);
 }
 
-/* Room that is gone when it is used: not an error, and not written twice. */
+/* There is less room than pv_console_writable() said: no error, and nothing is written twice. */
 static void test_gone_in_the_middle(void **state)
 {
     struct file *file = open_file("/dev/hvc3");
@@ -400,7 +400,7 @@ static void open_within(void)
 {
     struct file *closing;
 
-    /* Somebody has the hung-up one open, and closes it while another one connects. */
+    /* A hung-up file is closed while another opener connects. */
     while_opening = NULL;
     closing = fake_fds.slots[0].file;
     fake_fds.slots[0].file = NULL;
@@ -422,8 +422,8 @@ static void test_close_while_connecting(void **state)
 }
 
 /*
- * A second opener while the first one connects (which sleeps): it waits, and then has the
- * same console. With one thread, "until the first one is done" is a jump out of it.
+ * While the first opener connects, which sleeps, a second one comes: it waits, and then has the same console. The test
+ * has one thread, so it leaves the second one's wait by a jump.
  */
 static jmp_buf first_is_done;
 static struct file *second;

@@ -2,8 +2,8 @@
 // sources: launcher/xen-layer/disk-ring.c launcher/xen-layer/text.c tests/unit/fake-pv.c tests/unit/fake-pv-store.c
 // sources: tests/unit/fake-blkback.c tests/unit/fake-micro.c
 /*
- * /dev/xvdX: what a program reads and writes against a model, with and without O_DIRECT, at every
- * alignment; ioctls; disks that go; memory that is missing.
+ * /dev/xvdX: reads and writes, compared with a model, with and without O_DIRECT, at every alignment; ioctls; disks that
+ * go; allocations that fail.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -21,7 +21,7 @@
 #define XVDA 51712U
 #define SIZE (BLKBACK_SECTORS * 512)
 
-static uint8_t *memory; /* the program's: SIZE bytes and a page, aligned */
+static uint8_t *memory; /* the program's memory: SIZE bytes and a page, aligned */
 static uint8_t model[SIZE];
 
 static int setup(void **state)
@@ -90,7 +90,7 @@ static void test_nodes(void **state)
     assert_string_equal(fake_uevents, "add@/block/xvda\nremove@/block/xvda\n");
     assert_int_equal(transfer(file, false, &byte, 1, 0), -PV_EIO);
     assert_int_equal(file->ops->sync(file), -PV_EIO);
-    /* It comes back: who has the old one open has the old one. */
+    /* The disk comes back: an old file stays with the old one. */
     file_put(attach(O_RDONLY));
     assert_int_equal(transfer(file, false, &byte, 1, 0), -PV_EIO);
     file_put(file);
@@ -109,7 +109,7 @@ static void test_open_fails(void **state)
         assert_int_equal(fake_device_open("/dev/xvda", O_RDONLY, &file), -PV_ENOMEM);
     }
     file_put(open_disk(O_RDONLY));
-    /* Nobody gets at a disk that is about to go. */
+    /* A disk that is closing cannot be opened. */
     blkback_set_state(XenbusStateClosing);
     blkback_run_thread();
     assert_int_equal(fake_device_open("/dev/xvda", O_RDONLY, &file), -PV_ENOENT);
@@ -227,7 +227,7 @@ static void test_direct(void **state)
                 check_round(file, ats[a], sizes[i], positions[j]);
     check_round(file, 0, SIZE, 0);
     check_round(file, 0, 512, SIZE);
-    /* Nothing was copied: the backend saw the program's own pages. */
+    /* Nothing was copied: the backend got the program's own pages. */
     transfer(file, false, memory + 8192, 4096, 0);
     assert_int_equal(blkback_count, 1);
     file_put(file);
@@ -269,7 +269,7 @@ static void test_vectors(void **state)
         assert_memory_equal(memory + 512, model + 5120, 1024);
         assert_memory_equal(memory + 8192, model + 6144, 9216);
         assert_memory_equal(memory + 44544, model + 15360, 512);
-        /* One that is not aligned spoils all of it. */
+        /* One unaligned buffer makes the whole call fail. */
         vecs[3].size = 500;
         iter = (struct user_iter){ .vecs = vecs, .count = 4, .left = 1024 + 9216 + 500 };
         assert_int_equal(file->ops->write(file, &iter, 5120), direct ? -PV_EINVAL : 10740);
@@ -279,7 +279,7 @@ static void test_vectors(void **state)
     }
 }
 
-/* Less is wanted than the buffers have room for. */
+/* Fewer bytes are wanted than the buffers can hold. */
 static void test_cut_short(void **state)
 {
     for (int direct = 0; direct < 2; direct++) {
@@ -361,7 +361,7 @@ static void test_disk_errors(void **state)
         assert_int_equal(transfer(file, false, memory, 512, 0), -PV_EIO);
         assert_int_equal(transfer(file, true, memory, 512, 0), -PV_EIO);
         assert_int_equal(file->ops->sync(file), -PV_EIO);
-        /* The first piece is fine: that much was moved. */
+        /* The first piece succeeds: so much was moved. */
         good_before = 1;
         assert_int_equal(transfer(file, false, memory, 1 << 20, 0), direct ? 458752 : 65536);
         assert_memory_equal(memory, model, 65536);
@@ -420,7 +420,7 @@ static void test_memory_fails(void **state)
     }
 }
 
-/* The disk goes while a program waits for it, and its backend keeps the pages for a while. */
+/* The disk goes while a program waits for it, and the backend keeps the pages mapped for a while. */
 static unsigned int goes_at;
 
 static bool goes_away(void)

@@ -7,7 +7,7 @@
 // sources: tests/unit/fake-pv.c tests/unit/fake-micro.c
 // cflags: -D__XEN_INTERFACE_VERSION__=0x00040e00
 /*
- * epoll: its list, who is woken, and arguments that no good program would give.
+ * epoll: its list, which tasks are woken, and bad arguments.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -18,7 +18,7 @@
 #define EP 0
 static int sleeps;
 
-/* Descriptors 1 and 2: eventfds with nothing in them. */
+/* Descriptors 1 and 2 are eventfds with count 0. */
 static int epoll_start(void **state)
 {
     int rc = files_start(state);
@@ -65,7 +65,7 @@ static void test_list(void **state)
     assert_int_equal(events[0].data, 102);
     assert_int_equal(count_up(1), 8);
     assert_int_equal(wait_for(events, 4, -1), 2);
-    assert_int_equal(wait_for(events, 4, -1), 2); /* until it is read */
+    assert_int_equal(wait_for(events, 4, -1), 2); /* reported until it is read */
     assert_int_equal(change(EPOLL_CTL_MOD, 2, EPOLLIN), 0);
     assert_int_equal(wait_for(events, 4, -1), 1);
     assert_int_equal(events[0].data, 101);
@@ -79,7 +79,7 @@ static void test_list(void **state)
     assert_int_equal(sys(epoll_ctl, EP, EPOLL_CTL_DEL, 2, FAKE_USER_BAD), 0);
 }
 
-/* With room for one, each has its turn. */
+/* With room for one event, all files take turns. */
 static void test_turns(void **state)
 {
     struct epoll_event event;
@@ -118,7 +118,7 @@ static void test_arguments(void **state)
     assert_int_equal(wait_for((void *)FAKE_USER_BAD, 1, 0), -EFAULT);
 }
 
-/* What was told before a bad address is not lost, and the one that was not stays first. */
+/* Events before a bad address are reported, and the one that could not be written stays first. */
 static void test_bad_second(void **state)
 {
     struct epoll_event events[2];
@@ -131,7 +131,7 @@ static void test_bad_second(void **state)
     assert_int_equal(events[0].data, 102);
 }
 
-/* One file as many descriptors, and then as they again when another file is the first. */
+/* The limit of entries, with many descriptors of one file, and of a second file. */
 static void test_limit(void **state)
 {
     int last = MICRO_FDS - 1;
@@ -150,7 +150,7 @@ static void test_limit(void **state)
     assert_int_equal(add(6, EPOLLIN), 0);
 }
 
-/* An entry goes with the last descriptor of its file, in whatever list it is. */
+/* An entry is removed from all lists with the last descriptor of its file. */
 static void test_closed(void **state)
 {
     struct epoll_event event;
@@ -162,7 +162,7 @@ static void test_closed(void **state)
     assert_int_equal(sys(dup, 1), 4);
     assert_int_equal(add(4, EPOLLOUT), 0);
     sys(close, 1);
-    assert_int_equal(wait_for(&event, 1, 0), 1); /* its other descriptor is open */
+    assert_int_equal(wait_for(&event, 1, 0), 1); /* another descriptor of the file is still open */
     assert_int_equal(change(EPOLL_CTL_DEL, 1, 0), -EBADF);
     sys(close, 4);
     assert_int_equal(wait_for(&event, 1, 0), 0);
@@ -171,7 +171,7 @@ static void test_closed(void **state)
     assert_true(fake_heap_used < heap);
     add(2, EPOLLIN);
     sys(close, EP);
-    assert_int_equal(count_up(2), 8); /* nobody's list has it */
+    assert_int_equal(count_up(2), 8); /* it is in no list any more */
 }
 
 static bool count_in_sleep(void)
@@ -195,7 +195,7 @@ static void test_wakes(void **state)
     assert_int_equal(sys(poll, &fd, 1, 0), 1);
     assert_int_equal(sys(read, 2, &(uint64_t){ 0 }, 8), 8);
     assert_int_equal(sys(poll, &fd, 1, 0), 0);
-    sleeps = 0; /* who waits for the list with poll(), as QEMU does */
+    sleeps = 0; /* a task that waits for the list with poll(), as QEMU does */
     assert_int_equal(sys(poll, &fd, 1, 10000), 1);
     assert_int_equal(fd.revents, POLLIN);
     assert_int_equal(sleeps, 1);

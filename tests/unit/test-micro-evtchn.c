@@ -2,7 +2,7 @@
 // cflags: -D__XEN_INTERFACE_VERSION__=0x00040e00
 // wrap: pv_event_alloc pv_event_close
 /*
- * /dev/xen/evtchn: what is bound, fired, read and written back; who may do what with whose port.
+ * /dev/xen/evtchn: ports that are bound, fire, are read and written back; and which file may do what with a port.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -25,7 +25,7 @@ void file_changed(struct file *file)
     changes++;
 }
 
-/* More ports than the fake has: for the limit. */
+/* Makes more ports than the fake has, to test the limit. */
 static bool many;
 static uint32_t next_port;
 
@@ -151,11 +151,11 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     fake_micro_reset();
-    fake_pv_reset(); /* says whether anything is left */
+    fake_pv_reset(); /* fails if anything is left */
     return 0;
 }
 
-/* A port that was read is silent until it is written back, and then what came meanwhile is told. */
+/* A port that was read is masked until it is written back. An event that came meanwhile is reported then. */
 static void test_one_port(void **state)
 {
     struct file *file = open_it();
@@ -191,7 +191,7 @@ static void test_order_and_sizes(void **state)
     fake_event_fire(ports[2]);
     fake_event_fire(ports[0]);
     fake_event_fire(ports[1]);
-    assert_int_equal(changes, 1); /* who looks finds all of them */
+    assert_int_equal(changes, 1); /* one wake-up is enough for all of them */
     assert_int_equal(get(file, odd, 3), 0);
     assert_int_equal(get(file, odd, sizeof(odd)), 4);
     assert_int_equal(get(file, got, sizeof(got)), 8);
@@ -215,7 +215,7 @@ static void test_bad_memory(void **state)
     assert_int_equal(get(file, (void *)FAKE_USER_BAD, 8), -PV_EFAULT);
     assert_int_equal(file->ops->read(file, &iter, 0), 4);
     assert_int_equal(got[0], a);
-    assert_next(file, b); /* it was not lost */
+    assert_next(file, b); /* the other event was not lost */
     assert_int_equal(put(file, (void *)FAKE_USER_BAD, 4), -PV_EFAULT);
     for (size_t i = 0; i < 7; i++)
         assert_int_equal(control(file, _IOC(_IOC_NONE, 'E', i, i == 5 ? 0 : i == 1 ? 8 : i == 6 ? 2 : 4),
@@ -223,7 +223,7 @@ static void test_bad_memory(void **state)
     file_put(file);
 }
 
-/* A write is a page at most, and only ports of the file's own that were masked are touched. */
+/* A write takes at most a page, and affects only the file's own ports that were masked. */
 static void test_write_is_bounded(void **state)
 {
     static uint32_t ports[2048];
@@ -369,7 +369,7 @@ static void test_limit(void **state)
     many = false;
 }
 
-/* A port that is held outlives its file, for one last event to the peer. */
+/* A held port outlives its file, for a last event to the peer. */
 static void test_held(void **state)
 {
     struct file *file = open_it();
@@ -382,7 +382,7 @@ static void test_held(void **state)
     fake_event_fire(due);
     file_put(file);
     assert_true(fake_event_open(port));
-    fake_event_fire(port); /* nobody hears it */
+    fake_event_fire(port); /* it is ignored */
     evtchn_release(due);
     assert_int_equal(evtchn_hold(port), -PV_EINVAL);
     file = open_it();
@@ -399,7 +399,7 @@ static void test_held(void **state)
     assert_false(fake_event_open(port));
 }
 
-/* ---- against a model: for each port whether it is bound, due, masked, pending; and the order ---- */
+/* ---- compared with a model: for each port whether it is bound, due, masked and pending; and the order ---- */
 
 #define MODEL 6
 static struct { uint32_t port; bool bound, due, masked, pending; } model[MODEL];

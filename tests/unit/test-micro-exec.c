@@ -1,8 +1,8 @@
 // sources: launcher/xen-layer/text.c
 // cflags: -Ilauncher/stubdom-micro -Ilauncher/xen-layer
 /*
- * Programs of the micro kernel: ELF files that a test makes, whole and broken in each field, into a space that is a
- * table of what was mapped and a page for each address that was touched.
+ * Loading programs on the micro kernel. The test makes ELF files, good ones and ones with a broken field. The address
+ * space is a table of mappings, with a page for each address that was touched.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -78,7 +78,7 @@ static size_t touch_of(uintptr_t va)
     return i;
 }
 
-/* The last mapping is what counts, as with MAP_FIXED. */
+/* A later mapping replaces an earlier one, as with MAP_FIXED. */
 bool space_fault(struct space *of, uintptr_t va, bool write, bool exec)
 {
     size_t i = touch_of(0);
@@ -115,7 +115,7 @@ void *pv_page_of(uint64_t frame) { return (void *)(frame * PV_PAGE); }
 void pv_pages_put(void *page) { page_users--; }
 struct task *task_self(void) { return NULL; }
 unsigned int task_uid(void) { return 100; }
-static long alloc_fails; /* the n-th from now on; 0: none */
+static long alloc_fails; /* the n-th from now on fails; 0: none */
 
 void *pv_alloc(size_t size)
 {
@@ -144,7 +144,7 @@ int pv_random(void *to, size_t size)
 
 #define CODE 0x400000UL
 #define DATA 0x401000UL
-#define DATA_END (DATA + 0x800)   /* in the file */
+#define DATA_END (DATA + 0x800)   /* the end of the file's part */
 #define END (DATA + 2 * PV_PAGE + 5)
 
 static Elf64_Ehdr *header(void) { return (Elf64_Ehdr *)content; }
@@ -211,7 +211,7 @@ static int end(void **state)
     return 0;
 }
 
-/* ---- the program's own look at its memory ---- */
+/* ---- reading memory as the program would ---- */
 
 static void peek(uintptr_t va, void *to, size_t n)
 {
@@ -261,14 +261,14 @@ static void test_segments(void **state)
     assert_area(1, DATA, PV_PAGE, PROT_READ | PROT_WRITE, true, PV_PAGE);
     assert_area(2, DATA + PV_PAGE, PV_PAGE + 5, PROT_READ | PROT_WRITE, false, 0);
     assert_area(3, STACK_TOP - STACK_SIZE, STACK_SIZE, PROT_READ | PROT_WRITE, false, 0);
-    /* What follows the file's part of the data is zero, and the file is as it was. */
+    /* Behind the file's part the data is zero. The file has not changed. */
     peek(DATA, data, sizeof(data));
     peek(DATA_END, rest, sizeof(rest));
     for (size_t i = 0; i < sizeof(rest); i++)
         assert_true(data[i] == 'x' && !rest[i] && content[PV_PAGE + 0x800 + i] == 'x');
 }
 
-/* Data that ends within its page: no more than that is cleared, and nothing is mapped behind. */
+/* Data that ends within a page: only the rest of that page is cleared, and nothing is mapped behind. */
 static void test_small_data(void **state)
 {
     char rest[0x200];
@@ -285,7 +285,7 @@ static void test_small_data(void **state)
     assert_int_equal(area_count, 3);
 }
 
-/* Only memory, and none of the file: from the page on in which it begins. */
+/* A segment without a part in the file: mapped from the page on in which it begins. */
 static void test_memory_alone(void **state)
 {
     segment(1)->p_filesz = 0;
@@ -341,7 +341,7 @@ static void test_stack(void **state)
             if (word(aux) != AT_RANDOM)
                 continue;
             assert_int_equal((uint32_t)word(word(aux + 8)), random_word);
-            assert_int_equal(word(aux + 8), STACK_TOP - (random_word & 0xfff0) - 16); /* nobody can guess where */
+            assert_int_equal(word(aux + 8), STACK_TOP - (random_word & 0xfff0) - 16); /* its place is random */
         }
         assert_int_equal(seen, ARRAY_LEN(rows));
     }
@@ -364,7 +364,7 @@ static void test_broken(void **state)
         SEGMENT(0, p_offset, 1), SEGMENT(0, p_vaddr, CODE + 1), SEGMENT(0, p_vaddr, PROGRAM_BASE * 2),
         SEGMENT(0, p_vaddr, 1UL << 47), SEGMENT(0, p_vaddr, UINT64_MAX & ~(PV_PAGE - 1)),
         SEGMENT(1, p_memsz, UINT64_MAX), SEGMENT(1, p_memsz, PROGRAM_BASE * 2), SEGMENT(2, p_type, PT_INTERP),
-        /* No segment has the headers: the program could not find its own. */
+        /* No segment contains the program headers: the program could not find them. */
         SEGMENT(0, p_type, PT_NOTE),
     };
 
@@ -382,7 +382,7 @@ static void test_broken(void **state)
     assert_int_equal(load(), -ENOEXEC_);
 }
 
-/* Memory ends at each place in turn. */
+/* Each allocation fails in turn. */
 static void test_no_memory(void **state)
 {
     for (int n = 1; n <= 4; n++) {
@@ -408,7 +408,7 @@ static void test_no_memory(void **state)
     forget_pages();
     no_pages = true;
     assert_int_equal(load(), -PV_ENOMEM);
-    /* On the stack, too: without data that is cleared. */
+    /* Also while the stack is made; without data that must be cleared. */
     segment(1)->p_filesz = 0;
     area_count = 0;
     assert_int_equal(load(), -PV_ENOMEM);

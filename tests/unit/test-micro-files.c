@@ -46,7 +46,7 @@ static void test_descriptors(void **state)
     assert_int_equal(fd_file(1)->refs, 3);
     assert_int_equal(sys(fcntl, 1, F_DUPFD, 9), 10);
     assert_int_equal(sys(fcntl, 1, F_DUPFD, MICRO_FDS), -EINVAL);
-    /* The number is an int: what is above its 32 bits does not matter. */
+    /* A descriptor is an int: the upper 32 bits are ignored. */
     assert_int_equal(sys(close, 10 | 1UL << 40), 0);
     assert_int_equal(sys(close, 10), -EBADF);
     assert_int_equal(sys(close, ~0UL), -EBADF);
@@ -203,7 +203,7 @@ static void test_pipe_ends(void **state)
     assert_int_equal(fake_raises, 1);
 }
 
-/* The bytes of a pipe against a counter, with all alignments, through several turns of the ring. */
+/* The bytes of a pipe, compared with a counter, at all alignments, through several turns of the ring. */
 static void test_pipe_bytes(void **state)
 {
     static uint8_t out[5000], in[7000];
@@ -227,7 +227,7 @@ static void test_pipe_bytes(void **state)
         if (done > 0)
             for (long i = 0; i < done; i++, read++)
                 assert_int_equal(in[i], (uint8_t)(read * 7 ^ read >> 8));
-        /* No page for nothing: at most the bytes', and one at either end. */
+        /* No unneeded pages: at most those of the bytes, and one more at each end. */
         assert_true(fake_pages_used <= (written - read) / PV_PAGE + 2);
     }
     while (sys(read, 0, in, sizeof(in)) > 0)
@@ -248,7 +248,7 @@ static void test_pipe_full(void **state)
     assert_int_equal(n, FIFO_PAGES);
     assert_int_equal(sys(poll, &fd, 1, 0), 0);
     sys(read, 0, page, 100);
-    /* A piece of up to PIPE_BUF is not torn apart; a larger one is. */
+    /* A write of up to PIPE_BUF is not split; a larger one is. */
     assert_int_equal(sys(write, 1, page, 101), -EAGAIN);
     assert_int_equal(sys(write, 1, page, PV_PAGE + 1), 100);
     assert_int_equal(sys(fcntl, 1, F_SETPIPE_SZ, 5000), -EBUSY);
@@ -290,7 +290,7 @@ static void test_read_waits(void **state)
     fake_on_sleep = write_in_sleep;
     assert_int_equal(sys(read, 0, bytes, 8), 3);
     assert_int_equal(sleeps, 1);
-    /* What is there is taken without sleeping. */
+    /* Bytes that are there are read without sleeping. */
     fake_on_sleep = fail_in_sleep;
     sys(write, 1, "x", 1);
     assert_int_equal(sys(read, 0, bytes, 8), 1);
@@ -321,7 +321,7 @@ static void test_write_waits(void **state)
     fake_on_sleep = drain_in_sleep;
     assert_int_equal(sys(write, 1, much, sizeof(much)), sizeof(much));
     assert_true(drained >= sizeof(much) - FIFO_SIZE);
-    /* Interrupted, it says what it has done. */
+    /* A write that is interrupted returns how much it has written. */
     fake_on_sleep = NULL;
     fake_signalled = true;
     assert_int_equal(sys(write, 1, much, sizeof(much)), FIFO_SIZE - (sizeof(much) - drained));
@@ -408,7 +408,7 @@ static void test_poll_wakes(void **state)
     assert_int_equal(sleeps, 1);
 }
 
-/* A file that nobody waits for wakes nobody. */
+/* A change of a file wakes only those who wait for it. */
 static struct file *other_file;
 static bool change_other(void)
 {
@@ -437,7 +437,7 @@ static bool close_and_write(void)
     if (!sleeps++) {
         sys(dup2, 1, 9);
         sys(close, 0);
-        assert_int_equal(sys(write, 9, &byte, 1), 1); /* the sleeper still has the other end */
+        assert_int_equal(sys(write, 9, &byte, 1), 1); /* the sleeping task still holds the other end */
     }
     return false;
 }
@@ -468,7 +468,7 @@ static void test_ppoll_mask(void **state)
     fake_signalled = fake_sigmask_later = false;
     fake_sigmask = 0xaa;
     sys(write, 1, "x", 1);
-    fake_signalled = true; /* what is ready comes first */
+    fake_signalled = true; /* ready files are reported even if a signal is pending */
     assert_int_equal(sys(ppoll, &fd, 1, 0, &mask, 8), 1);
     assert_int_equal(fake_sigmask, 0xaa);
     assert_false(fake_sigmask_later);
@@ -506,7 +506,7 @@ static void test_eventfd(void **state)
     assert_int_equal(sys(write, 0, &n, 8), 8);
     n = 1;
     assert_int_equal(sys(write, 0, &n, 8), -EAGAIN);
-    assert_int_equal(eventfd_add(fd_file(0), 7), 0); /* stays at its limit */
+    assert_int_equal(eventfd_add(fd_file(0), 7), 0); /* the count stays at its limit */
     assert_int_equal(sys(read, 0, &n, 8), 8);
     assert_int_equal(n, UINT64_MAX - 1);
     make_pipe();
@@ -523,7 +523,7 @@ static bool read_in_sleep(void)
     return false;
 }
 
-/* A long buffer is one number all the same; a full count is waited for. */
+/* A longer buffer is still one number. A write waits while the count is full. */
 static void test_eventfd_write(void **state)
 {
     uint64_t n[4] = { UINT64_MAX - 1, 9, 9, 9 };

@@ -1,8 +1,8 @@
 // sources: launcher/xen-layer/frame-program.c
 // libs: pcap
 /*
- * The micro kernel's interpreter over the firewall's own programs: every frame of
- * frame-filter-cases.h, whole, cut and damaged, as libpcap sees it; and what it refuses to run.
+ * The Xen layer's interpreter with the firewall's programs: for every frame of frame-filter-cases.h, whole, cut and
+ * damaged, it has the same result as libpcap. And the programs that it refuses to run.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -26,7 +26,7 @@ static void build(const char *ip)
     assert_true(frame_program_valid(filter.insns, filter.count));
 }
 
-/* The frame is in memory of its own size: ASan sees a load beyond its end. */
+/* The frame is in memory of exactly its size, so that ASan sees a load beyond its end. */
 static bool run(const uint8_t *octets, size_t size)
 {
     uint8_t *frame = malloc(size ? size : 1);
@@ -63,7 +63,7 @@ static void check_cut(const struct expectation *expected, uint8_t *frame, size_t
         run(frame, n);
 }
 
-/* Each octet, each bit: as libpcap says. */
+/* Inverts each bit of each octet: the result is the same as libpcap's. */
 static void check_damaged(const struct expectation *expected, uint8_t *frame, size_t size)
 {
     for (size_t i = 0; i < 8 * size; i++) {
@@ -95,7 +95,7 @@ static void largest(void **state)
 
 #define RET { .code = 0x06, .k = 1 }
 
-/* What Linux's aside tag and the rest of classic BPF would need is not here: such programs are refused. */
+/* Programs for Linux's VLAN tags kept aside, or with other instructions of classic BPF, are refused. */
 static void refused(void **state)
 {
     static const struct { const char *what; struct frame_filter_insn insns[3]; unsigned int count; } list[] = {
@@ -126,7 +126,7 @@ static void refused(void **state)
     assert_false(frame_program_valid(long_one, FRAME_FILTER_MAX_INSNS + 1));
 }
 
-/* Sums do not wrap back into the frame, and a load outside ends the program. */
+/* An offset that overflows does not wrap into the frame, and a load outside of it ends the program. */
 static void loads_outside(void **state)
 {
     static const struct frame_filter_insn wraps[] = {

@@ -3,8 +3,8 @@
 // sources: tests/unit/fake-pv.c tests/unit/fake-micro.c
 // cflags: -D__XEN_INTERFACE_VERSION__=0x00040e00
 /*
- * /dev/xen/gntalloc and gntdev, as libxengnttab uses them: page by page, what is shared, mapped, told to
- * the peer and freed; pages that a peer keeps; programs that lie about sizes.
+ * /dev/xen/gntalloc and gntdev, as libxengnttab uses them: pages that are shared, mapped, reported to the peer and
+ * freed; pages that a peer keeps mapped; programs with wrong sizes.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -26,7 +26,7 @@
 #define SPACE ((struct space *)0x77)
 #define ROOT ((pv_root *)0x1000)
 
-/* ---- one space; what is mapped in it. Its memory is real, so that a byte may be cleared there. ---- */
+/* ---- one space and its mappings. Its memory is real, so that a byte can be cleared there. ---- */
 
 static _Alignas(4096) char memory[PAGES * PV_PAGE];
 #define VA ((uintptr_t)memory)
@@ -37,7 +37,7 @@ static bool unmap_refused;
 static uint32_t next_handle;
 static struct vma *the_vma;
 
-/* The calling task; and the space that is the CPU's. */
+/* The calling task; and the space that the CPU uses. */
 static struct process process;
 static struct task task = { .process = &process };
 static bool task_ended;
@@ -151,7 +151,7 @@ static size_t mapped(void)
     return n;
 }
 
-/* As space.c does it. */
+/* Maps, as space.c does. */
 static int map_it(struct file *file, struct vma *vma, uint64_t offset, size_t pages, unsigned int prot)
 {
     int rc;
@@ -194,7 +194,7 @@ static long control(struct file *file, unsigned int command, const void *arg)
     return file->ops->ioctl(file, command, (uintptr_t)arg);
 }
 
-/* A port of a program. */
+/* Binds a port, as a program does. */
 static uint32_t bound(struct file *file)
 {
     struct ioctl_evtchn_bind_interdomain bind = { .remote_domain = GUEST, .remote_port = 1 };
@@ -265,7 +265,7 @@ static long share_notify(struct file *file, uint64_t index, uint32_t action, uin
     return control(file, IOCTL_GNTALLOC_SET_UNMAP_NOTIFY, &op);
 }
 
-/* Allocate, map, forget the offset, unmap: what xengntshr_share_pages() and munmap() do. */
+/* Allocate, map, free the offset, unmap: as xengntshr_share_pages() and munmap() do. */
 static void test_share(void **state)
 {
     static struct allocated a;
@@ -281,7 +281,7 @@ static void test_share(void **state)
         assert_false(fake_grant_readonly(ref_of(&a, i)));
         assert_int_equal(fake_grant_remote(ref_of(&a, i)), GUEST);
         for (size_t j = 0; j < PV_PAGE; j++)
-            assert_int_equal(page[j], 0); /* nothing of the kernel's goes out */
+            assert_int_equal(page[j], 0); /* the page is zeroed */
     }
     assert_int_equal(ref_of(&a, 3), 0xeeeeeeee);
     assert_int_equal(map_it(file, &vma, a.op.index, 3, PROT_READ | PROT_WRITE), 0);
@@ -292,7 +292,7 @@ static void test_share(void **state)
     assert_int_equal(unshare(file, a.op.index, 3), 0);
     assert_int_equal(fake_grants_used(), 3);
     assert_int_equal(map_it(file, &(struct vma){ 0 }, a.op.index, 3, PROT_READ), -PV_ENOENT);
-    file_put(file); /* the mapping keeps it */
+    file_put(file); /* the mapping keeps the pages */
     assert_int_equal(fake_grants_used(), 3);
     unmap_it(&vma);
     assert_int_equal(fake_grants_used(), 0);
@@ -321,7 +321,7 @@ static void test_share_notify(void **state)
     assert_int_equal(share(file, &a, 2, true), 0);
     page = fake_grant_page(ref_of(&a, 1));
     memset(page, 7, PV_PAGE);
-    fake_grant_hold(ref_of(&a, 1), true); /* so that the page can be looked at afterwards */
+    fake_grant_hold(ref_of(&a, 1), true); /* so that the page is not freed and can be checked */
     assert_int_equal(share_notify(file, a.op.index + 2 * PV_PAGE, 1, 0), -PV_ENOENT);
     assert_int_equal(share_notify(file, a.op.index, 4, port), -PV_EINVAL);
     assert_int_equal(share_notify(file, a.op.index, UNMAP_NOTIFY_SEND_EVENT, port + 100), -PV_EINVAL);
@@ -330,7 +330,7 @@ static void test_share_notify(void **state)
     assert_int_equal(share_notify(file, a.op.index + PV_PAGE + 5, 3, port), 0);
     assert_int_equal(map_it(file, &vma, a.op.index, 2, PROT_READ | PROT_WRITE), 0);
     assert_int_equal(unshare(file, a.op.index, 2), 0);
-    file_put(evtchn); /* a program that dies loses its descriptors first, maybe */
+    file_put(evtchn); /* a dying program may lose its descriptors first */
     assert_true(fake_event_open(port));
     assert_false(fake_event_open(second));
     assert_int_equal(fake_event_notified(port), 0);
@@ -359,7 +359,7 @@ static void test_notify_taken_back(void **state)
     file_put(file);
 }
 
-/* A page that the peer has mapped is nobody else's until it lets go, and counts. */
+/* A page that the peer has mapped is not used again, and counts in the limit, until the peer unmaps it. */
 static void test_held_by_the_peer(void **state)
 {
     static struct allocated a, b;
@@ -383,13 +383,13 @@ static void test_held_by_the_peer(void **state)
     file_put(file);
     assert_int_equal(fake_grants_used(), 1);
     fake_grant_hold(ref, false);
-    /* Whoever comes next has room for all. */
+    /* Then there is room for all pages again. */
     file = open_it("/dev/xen/gntalloc");
     assert_int_equal(share(file, &a, 1024, true), 0);
     file_put(file);
 }
 
-/* Two that are kept, ended in the other order. */
+/* Two kept shares, which end in the opposite order. */
 static void test_several_held(void **state)
 {
     static struct allocated a, b, c;
@@ -434,7 +434,7 @@ static void test_share_hostile(void **state)
         assert_int_equal(control(file, _IOC(_IOC_NONE, 'G', i, i == 5 ? 24 : 16),
                                  (void *)FAKE_USER_BAD), -PV_EFAULT);
     assert_int_equal(control(file, 0, NULL), -ENOTTY);
-    for (long n = 1; n < 4; n++) { /* where the answer goes: index, references */
+    for (long n = 1; n < 4; n++) { /* writes of the answer: index, references */
         fake_user_fails = n;
         assert_int_equal(share(file, &a, 2, true), -PV_EFAULT);
         assert_int_equal(fake_grants_used(), 0);
@@ -473,7 +473,7 @@ static void test_share_no_memory(void **state)
         assert_int_equal(fake_device_open("/dev/xen/gntalloc", O_RDWR, &file), -PV_ENOMEM);
     }
     file = open_it("/dev/xen/gntalloc");
-    for (n = 0; n < 5; n++) { /* the share, its 4 pages */
+    for (n = 0; n < 5; n++) { /* the share and its 4 pages */
         fake_alloc_fails = n;
         assert_int_equal(share(file, &a, 4, true), -PV_ENOMEM);
         assert_int_equal(fake_grants_used(), 0);
@@ -547,7 +547,7 @@ static void test_grants(void **state)
     assert_int_equal(mapped(), 0);
     assert_int_equal(map_it(file, &vma, b.op.index, 3, PROT_READ), 0);
     assert_int_equal(entries[2].prot, PV_PROT_USER);
-    assert_int_equal(unname(file, b.op.index, 3), 0); /* before the unmapping: it stays until then */
+    assert_int_equal(unname(file, b.op.index, 3), 0); /* before the unmapping; the grants stay mapped until then */
     assert_int_equal(mapped(), 3);
     file_put(file);
     unmap_it(&vma);
@@ -581,7 +581,7 @@ static void test_grants_notify(void **state)
     file_put(file);
 }
 
-/* The byte is not written through a mapping that nobody may write. */
+/* The byte is not cleared through a read-only mapping. */
 static void test_grants_notify_readonly(void **state)
 {
     static struct named a;
@@ -596,7 +596,7 @@ static void test_grants_notify_readonly(void **state)
     file_put(file);
 }
 
-/* The space goes when it is nobody's any more: at the end, and when another program is there. */
+/* A space is freed after its process has ended, or has got another program: then another root is current. */
 static void test_grants_of_the_past(void **state)
 {
     static struct named a;
@@ -644,7 +644,7 @@ static void test_grants_hostile(void **state)
                                      (void *)FAKE_USER_BAD), -PV_EFAULT);
     assert_int_equal(control(file, IOCTL_GNTDEV_SET_MAX_GRANTS, &a), -ENOTTY);
     assert_int_equal(control(file, IOCTL_GNTDEV_DMABUF_EXP_FROM_REFS, &a), -ENOTTY);
-    for (long n = 1; n < 4; n++) { /* two references, then the answer */
+    for (long n = 1; n < 4; n++) { /* reads of two references, then the answer */
         fake_user_fails = n;
         assert_int_equal(name(file, &a, 2), -PV_EFAULT);
     }
@@ -702,13 +702,13 @@ static void test_grants_refused(void **state)
     fake_alloc_fails = 0;
     assert_int_equal(name(file, &a, 3), -PV_ENOMEM);
     assert_int_equal(name(file, &a, 3), 0);
-    map_error = -PV_EAGAIN; /* libxengnttab tries again then */
-    for (n = 0; n < 4; n++) { /* the tables, 3 pages */
+    map_error = -PV_EAGAIN; /* libxengnttab tries again after this */
+    for (n = 0; n < 4; n++) { /* the page tables, then 3 pages */
         map_fails = n;
         assert_int_equal(map_it(file, &vma, a.op.index, 3, PROT_READ), -PV_EAGAIN);
         assert_int_equal(mapped(), 0);
     }
-    /* What Xen does not unmap is out of reach nevertheless. */
+    /* A page that Xen does not unmap cannot be accessed any more nevertheless. */
     assert_int_equal(map_it(file, &vma, a.op.index, 3, PROT_READ), 0);
     unmap_refused = true;
     unmap_it(&vma);
@@ -738,7 +738,7 @@ int pv_grant_copy(bool to_remote, uint16_t remote, uint32_t ref, uint16_t offset
     copies[copied].ref = ref;
     copies[copied].offset = offset;
     copies[copied].page = pv_page_of(frame);
-    assert_int_equal(pv_pages_in_run(copies[copied].page), 1); /* the program cannot free it now */
+    assert_int_equal(pv_pages_in_run(copies[copied].page), 1); /* pinned: the program cannot free it now */
     copies[copied].frame_offset = frame_offset;
     copies[copied++].size = size;
     return copy_error;
@@ -769,7 +769,7 @@ static void test_copies(void **state)
           .flags = GNTCOPY_dest_gref, .status = 77 },
     };
 
-    assert_int_equal(copy(file, NULL, 0), 0); /* how QEMU asks */
+    assert_int_equal(copy(file, NULL, 0), 0); /* as QEMU asks whether copies are possible */
     assert_int_equal(copy(file, s, 2), 0);
     assert_int_equal(copied, 3);
     assert_false(copies[0].to_remote);
@@ -788,7 +788,7 @@ static void test_copies(void **state)
     assert_int_equal(copies[2].size, PV_PAGE);
     assert_int_equal(s[0].status, GNTST_okay);
     assert_int_equal(s[1].status, GNTST_okay);
-    copy_error = -PV_ENOENT; /* Xen's refusal is the segment's; the others are done */
+    copy_error = -PV_ENOENT; /* Xen's error is the segment's; the others are copied */
     assert_int_equal(copy(file, s, 2), 0);
     assert_int_equal(copied, 2);
     copy_error = 0;

@@ -7,7 +7,7 @@
 // sources: tests/unit/fake-pv.c tests/unit/fake-micro.c
 // cflags: -D__XEN_INTERFACE_VERSION__=0x00040e00
 /*
- * The tree of names, files in memory, the ramdisk's archive, mounts, /proc and /dev's simple ones.
+ * The tree of names, files in memory, the ramdisk's archive, mounts, /proc, and the simple devices in /dev.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -23,7 +23,7 @@ static long open_path(const char *path, int flags, unsigned int mode)
     return sys(open, path, flags, mode);
 }
 
-/* Makes a file with this text; no descriptor stays. */
+/* Makes a file with this text, and closes it. */
 static void make_file(const char *path, const char *text)
 {
     long fd = open_path(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
@@ -110,7 +110,7 @@ static void test_open_at(void **state)
     assert_int_equal(sys(rmdir, "../folder"), -ENOTEMPTY);
     assert_int_equal(sys(unlink, "file"), 0);
     assert_int_equal(sys(rmdir, "../folder"), 0);
-    /* Where there is no name any more, nothing can be made. */
+    /* In a removed folder nothing can be made. */
     assert_int_equal(open_path("new", O_CREAT | O_WRONLY, 0600), -ENOENT);
     assert_int_equal(sys(getcwd, &st, sizeof(st)), -ENOENT);
 }
@@ -148,7 +148,7 @@ static void test_links(void **state)
     assert_int_equal(size_of("/made"), 5);
 }
 
-/* Links of links: what is left of the path grows with each. */
+/* Links to links: the rest of the path grows with each. */
 static void test_long_links(void **state)
 {
     char target[MICRO_PATH];
@@ -220,7 +220,7 @@ static void test_getcwd(void **state)
 
 struct entry { uint64_t ino; int64_t next; uint16_t size; uint8_t type; char name[]; };
 
-/* The names of a folder, read with a buffer of this size, joined; how the last call ended. */
+/* Reads a folder with a buffer of this size. `to`: the names, joined. Returns the last call's result. */
 static long list(long fd, size_t size, char *to)
 {
     char bytes[512] __attribute__((aligned(8)));
@@ -256,10 +256,10 @@ static void test_getdents(void **state)
     assert_int_equal(sys(getdents64, 0, bytes, 10), -EINVAL);
     assert_int_equal(sys(getdents64, 0, FAKE_USER_BAD, 64), -EFAULT);
     assert_int_equal(sys(getdents64, 0, bytes, 24), 24);
-    /* Things come and go while somebody reads: nothing is there twice, what stays is not lost. */
+    /* Entries come and go during the reading: none appears twice, and none that stays is lost. */
     sys(unlink, "/d/one");
     make_file("/d/new", "");
-    assert_int_equal(list(0, 24, names), -EINVAL); /* no room for the next one */
+    assert_int_equal(list(0, 24, names), -EINVAL); /* no room for the next entry */
     assert_string_equal(names, "../ two/ ");
     assert_int_equal(list(0, 512, names), 0);
     assert_string_equal(names, "a-longer-name new ");
@@ -305,7 +305,7 @@ static void test_permissions(void **state)
     assert_int_equal(sys(rename, "/all", "/open/all"), -EACCES);
     assert_int_equal(sys(unlink, "/sticky/file"), -EPERM);
     assert_int_equal(sys(rename, "/sticky/file", "/open/file"), -EPERM);
-    assert_int_equal(open_path("/open/mine", O_CREAT | O_RDWR, 0), 2); /* whatever its mode */
+    assert_int_equal(open_path("/open/mine", O_CREAT | O_RDWR, 0), 2); /* a new file: whatever its mode */
     assert_int_equal(sys(chmod, "/open/mine", 0644), 0);
     assert_int_equal(sys(chmod, "/all", 0666), -EPERM);
     assert_int_equal(sys(fchmod, 0, 0666), -EPERM);
@@ -367,7 +367,7 @@ static void test_content(void **state)
     assert_int_equal(sys(pread64, 0, FAKE_USER_BAD, 2, 0), -EFAULT);
 }
 
-/* A file against an array: writes, truncations and reads anywhere. */
+/* A file, compared with an array: writes, truncations and reads at random places. */
 static void test_content_random(void **state)
 {
     static uint8_t model[40 * PV_PAGE], bytes[3 * PV_PAGE];
@@ -409,7 +409,7 @@ static void test_holes(void **state)
 
     open_path("/file", O_CREAT | O_RDWR, 0600);
     assert_int_equal(sys(pwrite64, 0, "x", 1, 5UL << 30), 1);
-    assert_int_equal(fake_pages_used, 2); /* a page and its leaf */
+    assert_int_equal(fake_pages_used, 2); /* a page and its table */
     assert_int_equal(sys(lseek, 0, 0, SEEK_DATA), 5UL << 30);
     assert_int_equal(sys(lseek, 0, 5UL << 30, SEEK_HOLE), (5UL << 30) + 1);
     assert_int_equal(sys(lseek, 0, 7, SEEK_HOLE), 7);
@@ -429,7 +429,7 @@ static void test_holes(void **state)
     assert_int_equal(sys(fallocate, 0, 0, INT64_MAX, INT64_MAX), -EFBIG);
 }
 
-/* The last pages are not for files. */
+/* Files do not get the last free pages. */
 static void test_reserve(void **state)
 {
     static char page[PV_PAGE];
@@ -465,7 +465,7 @@ static void test_mapped_pages(void **state)
     assert_int_equal(page[0], 'n');
     sys(close, 0);
     sys(unlink, "/file");
-    assert_int_equal(page[0], 'n'); /* the mapping has its page still */
+    assert_int_equal(page[0], 'n'); /* the mapping still has its page */
     pv_pages_put(page);
 }
 
@@ -553,7 +553,7 @@ static void pad_to(size_t align)
         archive[archive_size++] = '\0';
 }
 
-/* align: pads the name so that the data begins at a multiple of it. */
+/* align: the name is padded so that the data begins at a multiple of it. */
 static void add_linked(const char *name, unsigned int mode, const void *data, size_t size,
                        size_t align,
                        unsigned int links)
@@ -605,7 +605,7 @@ static void test_unpack(void **state)
     add("empty", S_IFREG | 0644, "", 0, 1);
     add("TRAILER!!!", 0, "", 0, 1);
     assert_int_equal(nodes_unpack(archive, archive_size), 0);
-    /* Four pages stayed; all others of the archive are free now. */
+    /* Four pages stay in place; all others of the archive are freed. */
     assert_int_equal(fake_pages_added, (archive_size + PV_PAGE - 1) / PV_PAGE - 4);
     assert_int_equal(open_path("/usr/big", O_RDWR, 0), 0);
     assert_int_equal(sys(read, 0, bytes, sizeof(bytes)), sizeof(big));
@@ -623,7 +623,7 @@ static void test_unpack(void **state)
     assert_int_equal(st.st_gid, 6);
     assert_int_equal(st.st_mtime, 1000);
     assert_int_equal(node_root()->mode, S_IFDIR | 0711);
-    /* Behind the end of the file there are zeros, not the archive. */
+    /* Behind the file's end are zeros, and not the archive's bytes. */
     assert_int_equal(sys(ftruncate, 0, 4 * PV_PAGE), 0);
     assert_int_equal(sys(pread64, 0, bytes, 50, sizeof(big)), 50);
     for (int i = 0; i < 50; i++)
@@ -676,7 +676,7 @@ static void test_unpack_broken(void **state)
     archive_size = 120;
     expect_broken(-EINVAL);
     add("file", S_IFREG, "text", 4, 1);
-    archive_size -= 1; /* the padding of nothing */
+    archive_size -= 1; /* the last member's padding */
     archive_size = 110 + 3;
     expect_broken(-EINVAL);
     add("file", S_IFREG, "texttext", 8, 1);
@@ -706,7 +706,7 @@ static void test_unpack_broken(void **state)
     expect_broken(-EEXIST);
 }
 
-/* No memory, at any point: an error, and nothing is lost or used twice. */
+/* Each allocation fails in turn: an error, and no page is lost or used twice. */
 static void test_unpack_failures(void **state)
 {
     static char big[2 * PV_PAGE + 7];
@@ -816,7 +816,7 @@ static void test_read_only_root(void **state)
     assert_int_equal(sys(access, "/file", 4), 0);
     assert_int_equal(open_path("/file", O_RDONLY, 0), 1);
     assert_int_equal(sys(read, 1, &byte, 1), 1);
-    /* What is no part of it goes on. */
+    /* Other mounts stay writable. */
     assert_int_equal(open_path("/dev/null", O_RDWR, 0), 2);
     assert_int_equal(sys(chmod, "/dev/null", 0600), 0);
     assert_int_equal(sys(chown, "/dev/zero", 5, 5), 0);

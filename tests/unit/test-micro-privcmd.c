@@ -2,8 +2,8 @@
 // sources: tests/unit/fake-micro.c
 // cflags: -D__XEN_INTERFACE_VERSION__=0x00040e00
 /*
- * /dev/xen/privcmd against a Xen that writes down what it is asked: what programs may ask for, and
- * that nothing but copies of theirs gets there.
+ * /dev/xen/privcmd, with a Xen that records its hypercalls: what programs may ask for, and that Xen gets only copies of
+ * their memory.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -32,7 +32,7 @@ static struct xen_hvm_param param_seen;
 static size_t extents_seen, extents_limit;
 static uint16_t dm_domain;
 static size_t dm_count, dm_sizes[16];
-static const char *dm_user; /* the program's memory: not to be seen by Xen */
+static const char *dm_user; /* the program's memory, whose address must not reach Xen */
 static size_t dm_user_size;
 
 static void not_the_programs(const void *p)
@@ -97,7 +97,7 @@ static struct vma vma;
 static uint64_t mapped[PAGES];
 static size_t mapped_count, batch_calls;
 static unsigned int mapped_prot;
-static int refusal; /* of odd frames */
+static int refusal; /* Xen's error for odd frames */
 
 struct vma *vma_find(uintptr_t va)
 {
@@ -234,7 +234,7 @@ static void test_params(void **state)
     file_put(file);
 }
 
-/* Whatever is not in the list does not get to Xen; numbers are compared whole. */
+/* Hypercalls that are not in the list do not reach Xen. Numbers are compared with all their bits. */
 static void test_other_hypercalls(void **state)
 {
     static const struct { uint64_t op, first; } refused[] = {
@@ -276,7 +276,7 @@ static void test_populate(void **state)
     hypercall_result = -PV_EINVAL;
     assert_int_equal(hypercall(file, __HYPERVISOR_memory_op, XENMEM_populate_physmap, &all), -PV_EINVAL);
     hypercall_result = 0;
-    fake_user_fails = 3; /* the call, the reservation, the first piece; the second one fails */
+    fake_user_fails = 3; /* reads of the call, the reservation and the first piece succeed; the second piece fails */
     assert_int_equal(hypercall(file, __HYPERVISOR_memory_op, XENMEM_populate_physmap, &all), 512);
     fake_user_fails = 2;
     assert_int_equal(hypercall(file, __HYPERVISOR_memory_op, XENMEM_populate_physmap, &all), -PV_EFAULT);
@@ -318,7 +318,7 @@ static void run_dm_op(struct file *file, const size_t *sizes, unsigned int n)
         for (size_t j = 0; j < sizeof(memory[i]); j++)
             assert_int_equal(memory[i][j], (i + 1) | (j < sizes[i] ? 0x80 : 0));
     }
-    /* What Xen refused changes nothing, and nothing stays behind. */
+    /* If Xen refuses, the program's buffers do not change, and nothing stays allocated. */
     for (unsigned int i = 0; i < n; i++)
         memset(memory[i], (int)i + 1, sizeof(memory[i]));
     hypercall_result = -PV_ESRCH;
@@ -350,7 +350,7 @@ static void test_dm_op_hostile(void **state)
     static char memory[4096];
     struct file *file = open_it();
 
-    assert_int_equal(dm_op(file, DOMID_INVALID, 0, NULL), 0); /* the library's question */
+    assert_int_equal(dm_op(file, DOMID_INVALID, 0, NULL), 0); /* the library asks whether there are dm_ops */
     assert_int_equal(dm_op(file, GUEST, 1, buffers), -PV_EFAULT);
     assert_int_equal(dm_op(file, GUEST, 1, (void *)FAKE_USER_BAD), -PV_EFAULT);
     assert_int_equal(dm_op(file, GUEST, 17, buffers), -PV_E2BIG);
@@ -368,7 +368,7 @@ static void test_dm_op_hostile(void **state)
     assert_int_equal(dm_op(file, GUEST, 1, buffers), -PV_ENOMEM);
     assert_int_equal(control(file, IOCTL_PRIVCMD_DM_OP, (void *)FAKE_USER_BAD), -PV_EFAULT);
     assert_int_equal(hypercalls, 0);
-    /* Written back to memory that is gone. */
+    /* The answer cannot be written back. */
     buffers[0].size = 1;
     memory[0] = 1;
     fake_user_fails = 3;
@@ -401,7 +401,7 @@ static void test_restrict(void **state)
     assert_int_equal(map_batch(file, GUEST + 1, VA, 1, &frame, &error), -PV_EPERM);
     assert_int_equal(batch_calls, 0);
     assert_int_equal(map_batch(file, GUEST, VA, 1, &frame, &error), 0);
-    /* The first one decides whose device model we are. */
+    /* The first restriction decides which guest is ours. */
     assert_int_equal(restrict_to(second, GUEST + 1), 0);
     assert_int_equal(pv_guest, GUEST);
     file_put(file);
@@ -420,7 +420,7 @@ static void test_mmap(void **state)
     assert_null(vma.ops);
     assert_int_equal(map_it(file, 1, PROT_READ), 0);
     assert_non_null(vma.ops);
-    assert_false(vma.ops->whole); /* QEMU unmaps and replaces pieces */
+    assert_false(vma.ops->whole); /* QEMU unmaps and replaces parts */
     file_put(file);
 }
 
@@ -448,7 +448,7 @@ static void test_map(void **state)
     assert_int_equal(map_batch(file, GUEST, VA, PAGES, frames, errors), -PV_ENOENT);
     assert_int_equal(errors[700], -PV_ENOENT);
     assert_int_equal(errors[701], 0);
-    /* A piece in the middle, read only. */
+    /* A part in the middle, read-only. */
     vma.prot = PROT_READ;
     refusal = 0;
     frames[0] = 4242;
@@ -459,7 +459,7 @@ static void test_map(void **state)
     file_put(file);
 }
 
-/* Bits above a frame's would be the page table's: never to run, whose, which cache. */
+/* Bits above a frame number's would be other bits of the page table's entry: no execute, owner, caching. */
 static void test_map_impossible_frames(void **state)
 {
     static const xen_pfn_t frames[] = { 1UL << 40, 1UL << 51, UINT64_MAX, UINT64_MAX / 2, 1UL << 63 | 4, 4 };
@@ -499,7 +499,7 @@ static void test_map_hostile(void **state)
     assert_int_equal(map_batch(file, DOMID_XEN, VA, 1, frames, errors), -PV_EPERM);
     assert_int_equal(control(file, IOCTL_PRIVCMD_MMAPBATCH_V2, (void *)FAKE_USER_BAD), -PV_EFAULT);
     assert_int_equal(map_batch(file, GUEST, VA, 1, (void *)FAKE_USER_BAD, errors), -PV_EFAULT);
-    /* Ordinary memory, and another device's. */
+    /* Ordinary memory, and another device's mapping. */
     vma.ops = NULL;
     assert_int_equal(map_batch(file, GUEST, VA, 1, frames, errors), -PV_EINVAL);
     vma.ops = &other_ops;

@@ -274,7 +274,7 @@ static void test_listen(void **state)
     assert_int_equal(st.st_mode, S_IFSOCK | 0755);
     assert_int_equal(sys(open, "/socket", O_RDWR), -ENXIO);
     assert_int_equal(sys(bind, c, &address, sizeof(address)), -EADDRINUSE);
-    assert_int_equal(sys(bind, l, &address, sizeof(address)), -EADDRINUSE); /* as Linux: the name first */
+    assert_int_equal(sys(bind, l, &address, sizeof(address)), -EADDRINUSE); /* as on Linux this is checked first */
     assert_int_equal(sys(bind, l, &other, sizeof(other)), -EINVAL);
     assert_int_equal(sys(listen, c, 1), -EINVAL);
     assert_int_equal(sys(connect, c, &address, sizeof(address)), 0);
@@ -330,7 +330,7 @@ static void test_connect_refused(void **state)
     bad.family = 2;
     assert_int_equal(sys(bind, c, &bad, sizeof(bad)), -EINVAL);
     l = listener(0);
-    fake_uid = 100; /* may not write to root's socket */
+    fake_uid = 100; /* this user may not write to root's socket */
     assert_int_equal(sys(connect, c, &address, sizeof(address)), -EACCES);
     fake_uid = 0;
     waiting = sys(socket, AF_UNIX, SOCK_STREAM, 0);
@@ -340,7 +340,7 @@ static void test_connect_refused(void **state)
     assert_int_equal(sys(read, waiting, &byte, 1), -ECONNRESET);
     assert_int_equal(sys(connect, c, &address, sizeof(address)), -ECONNREFUSED);
     assert_int_equal(sys(bind, c, &address, sizeof(address)), -EADDRINUSE);
-    /* A name as long as can be, without a NUL. */
+    /* A name of the greatest length, without a NUL. */
     memset(bad.path, 'n', sizeof(bad.path));
     bad.family = AF_UNIX;
     assert_int_equal(sys(bind, c, &bad, sizeof(bad)), 0);
@@ -477,7 +477,7 @@ static void test_rights_cut(void **state)
     assert_int_equal(fd_file(2)->refs, 6);
     assert_int_equal(receive(1, 64, 64, 0), 1);
     assert_int_equal(got_control.size, 24);
-    /* The table is full: what did not fit is closed. */
+    /* The table of descriptors is full: those that do not fit are closed. */
     while (sys(dup, 0) >= 0)
         ;
     send_fds(0, fds, 2);
@@ -497,7 +497,7 @@ static void test_rights_lost(void **state)
     send_fds(0, &fd, 1);
     send_fds(0, &fd, 1);
     sys(close, fd);
-    close_pair(); /* files_end() finds what is left */
+    close_pair(); /* files_end() checks that nothing is left */
     pair(SOCK_DGRAM);
     fd = (int)sys(eventfd2, 5, 0);
     assert_int_equal(send_fds(0, &fd, 1), 1);
@@ -534,7 +534,7 @@ static void test_rights_refused(void **state)
     control.size = 20;
     control.type = 77;
     assert_int_equal(sys(sendmsg, 0, &header, 0), -EINVAL);
-    control.level = 77; /* not ours */
+    control.level = 77; /* an unknown level */
     assert_int_equal(sys(sendmsg, 0, &header, 0), 1);
     header.control_size = 1UL << 40;
     assert_int_equal(sys(sendmsg, 0, &header, 0), -ENOBUFS);
@@ -547,7 +547,7 @@ static void test_rights_refused(void **state)
     assert_int_equal(fd_file(0)->refs, 1);
 }
 
-/* No socket may wait in its own queue, nor two in each other's: nobody could close them. */
+/* No socket may wait in its own queue, nor two in each other's: they could never be closed. */
 static void test_rights_cycles(void **state)
 {
     int fd;
@@ -558,16 +558,16 @@ static void test_rights_cycles(void **state)
     assert_int_equal(send_fds(0, &fd, 1), -ETOOMANYREFS); /* 1 in 1 */
     fd = 0;
     assert_int_equal(send_fds(0, &fd, 1), 1); /* 0 in 1 */
-    assert_int_equal(send_fds(1, &fd, 1), -ETOOMANYREFS); /* in 0, which is on its way */
+    assert_int_equal(send_fds(1, &fd, 1), -ETOOMANYREFS); /* into 0, which is on its way */
     fd = 1;
-    assert_int_equal(send_fds(2, &fd, 1), -ETOOMANYREFS); /* 1, which has one */
+    assert_int_equal(send_fds(2, &fd, 1), -ETOOMANYREFS); /* 1, in whose queue a descriptor waits */
     assert_int_equal(receive(1, 64, 64, 0), 1);
     fd = 1;
     assert_int_equal(send_fds(2, &fd, 1), 1); /* 1 in 3 */
     fd = 3;
-    assert_int_equal(send_fds(0, &fd, 1), -ETOOMANYREFS); /* 3 in 1, which is on its way */
+    assert_int_equal(send_fds(0, &fd, 1), -ETOOMANYREFS); /* 3 into 1, which is on its way */
     for (fd = 0; fd < 8; fd++)
-        sys(close, fd); /* files_end() finds what would be left */
+        sys(close, fd); /* files_end() checks that nothing is left */
 }
 
 static void test_rights_of_waiting(void **state)
@@ -593,7 +593,7 @@ static void test_rights_in_flight(void **state)
         n++;
     assert_int_equal(n, RIGHTS_IN_FLIGHT / RIGHTS_MAX);
     assert_int_equal(send_fds(0, fds, 1), -ETOOMANYREFS);
-    fake_uid = 100; /* root's account is another one */
+    fake_uid = 100; /* root has an account of its own */
     assert_int_equal(send_fds(0, fds, 1), 1);
     fake_uid = 0;
     sys(read, 1, got_bytes, 1);
@@ -608,7 +608,7 @@ static long attempt_rights(void)
     if (rc < 0)
         return rc;
     rc = sys(read, 1, got_bytes, 1);
-    if (rc < 0) /* it is still there */
+    if (rc < 0) /* the message is still there */
         assert_int_equal(sys(read, 1, got_bytes, 1), 1);
     return rc;
 }
@@ -641,7 +641,7 @@ static long attempt_connect(void)
         sys(close, c);
     if (a >= 0)
         sys(close, a);
-    left = fake_user_fails; /* cleaning up is not what fails */
+    left = fake_user_fails; /* cleaning up must not fail */
     fake_user_fails = -1;
     sys(unlink, "/socket");
     fake_user_fails = left;
@@ -662,7 +662,7 @@ static void test_uevents(void **state)
     uevent_send("nobody listens yet");
     assert_int_equal(sys(bind, 0, &nl, 5), -EINVAL);
     assert_int_equal(sys(bind, 0, &nl, sizeof(nl)), 0);
-    assert_int_equal(sys(bind, 0, &nl, sizeof(nl)), 0); /* again is no second listener */
+    assert_int_equal(sys(bind, 0, &nl, sizeof(nl)), 0); /* a second bind does not make it listen twice */
     assert_int_equal(sys(bind, 1, &nl, sizeof(nl)), 0);
     assert_int_equal(ready(0), POLLOUT);
     uevent_send("add@/x");

@@ -4,9 +4,9 @@
 // sources: launcher/xen-layer/frame.c tests/unit/fake-micro.c tests/unit/fake-netback.c tests/unit/fake-pv-store.c
 // sources: tests/unit/fake-pv.c launcher/xen-layer/text.c
 /*
- * A tap as QEMU and the launcher use it, down to the backend: what is written arrives there
- * if the firewall lets it, what the backend gives can be read, with or without the work that
- * either end leaves to others.
+ * A tap as QEMU and the launcher use it, down to the backend: a frame that is written arrives there if the firewall
+ * passes it, and a frame of the backend's can be read, with checksums and segments complete or left to others at either
+ * end.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -29,7 +29,7 @@ static struct file *file;
 static struct frame_filter filter;
 static struct packet packet;
 static const struct virtio_net_hdr no_header;
-static size_t header_size; /* what the test puts in front */
+static size_t header_size; /* of the header that the test writes before each frame */
 
 static int setup(void **state)
 {
@@ -130,11 +130,11 @@ static long put(const struct virtio_net_hdr *header, const void *frame, size_t s
         assert_int_equal(iter.left, 0);
         return 0;
     }
-    assert_int_equal(iter.left, header_size + size); /* for the next try */
+    assert_int_equal(iter.left, header_size + size); /* nothing was taken: the caller tries again */
     return rc;
 }
 
-/* What is read goes here; the header is looked at by itself. */
+/* The frame that was read, and its header. */
 static uint8_t got[70000];
 static struct virtio_net_hdr got_header;
 static size_t got_size;
@@ -282,7 +282,7 @@ static void joins(void **state)
     make_tap();
     assert_int_equal(join(), -EBUSY);
     file_put(other);
-    assert_int_equal(join(), -EAGAIN); /* it is about to go */
+    assert_int_equal(join(), -EAGAIN); /* the backend is closing */
     netback_run_thread();
     assert_int_equal(join(), 0);
 }
@@ -313,7 +313,7 @@ static void fails_anywhere(void **state)
         netback_run_thread();
         netback_run_thread();
         assert_int_equal(fake_heap_used, heap);
-        assert_true(fake_pages_used <= pages + 1); /* the frame to write into is for all taps */
+        assert_true(fake_pages_used <= pages + 1); /* all taps share the buffer for writes */
     }
     fake_alloc_fails = -1;
     assert_true(n > 10);
@@ -398,7 +398,7 @@ static void firewall(void **state)
     assert_int_equal(netback_take(), 1);
 }
 
-/* What the writer says about checksums and segments, and what comes of it. */
+/* Makes the writer's header for a packet. mss: of segments; 0: none. */
 static struct virtio_net_hdr header_of(const struct packet *p, uint16_t mss)
 {
     struct virtio_net_hdr header = {
@@ -421,7 +421,7 @@ static void checksum_by_headers(void **state)
         packet_make(&packet);
         header = header_of(&packet, 0);
         assert_int_equal(put(&header, packet.octets, packet.size), 0);
-        /* Wherever the writer wants it: it goes where the headers have it. */
+        /* The writer names another place. The place by the frame's headers counts. */
         header.csum_start = 26;
         header.csum_offset = 0;
         assert_int_equal(put(&header, packet.octets, packet.size), 0);
@@ -434,7 +434,7 @@ static void checksum_by_headers(void **state)
     }
 }
 
-/* Where the headers have no place for it, it is there before the firewall looks. */
+/* If the headers have no place for a checksum, it is written at once, before the firewall looks. */
 static void checksum_at_once(void **state)
 {
     struct virtio_net_hdr header;
@@ -442,7 +442,7 @@ static void checksum_at_once(void **state)
     start();
     packet = (struct packet){ .data = 101 };
     packet_make(&packet);
-    packet.octets[23] = 1; /* neither TCP nor UDP */
+    packet.octets[23] = 1; /* a protocol that is neither TCP nor UDP */
     header = header_of(&packet, 0);
     assert_int_equal(put(&header, packet.octets, packet.size), 0);
     assert_int_equal(netback_take(), 1);
@@ -461,10 +461,10 @@ static void no_checksum_into_an_address(void **state)
     packet.octets[23] = 1;
     assert_int_equal(put(&no_header, packet.octets, packet.size), 0);
     assert_int_equal(netback_take(), 1);
-    /* The source address would become another one: the firewall sees that. */
+    /* The checksum would change the source address. The firewall sees that. */
     assert_int_equal(put(&header, packet.octets, packet.size), 0);
     assert_int_equal(netback_take(), 1);
-    /* And if the headers are TCP's, they say where it goes. */
+    /* If the protocol is TCP, its header has the checksum's place. */
     packet.octets[23] = 6;
     assert_int_equal(put(&header, packet.octets, packet.size), 0);
     assert_int_equal(netback_take(), 2);
@@ -508,13 +508,16 @@ static void refused_headers(void **state)
     assert_int_equal(put(&(struct virtio_net_hdr){ .flags = 1, .gso_type = 1, .gso_size = 1448, .csum_start = 34,
                                                    .csum_offset = 16 }, packet.octets, packet.size), -EINVAL);
     packet.octets[46] = 0x50;
-    packet.octets[13] = 9; /* segments of what is no IP */
+    packet.octets[13] = 9; /* segmentation of a frame that is not IP */
     assert_int_equal(put(&(struct virtio_net_hdr){ .flags = 1, .gso_type = 1, .gso_size = 1448, .csum_start = 34,
                                                    .csum_offset = 16 }, packet.octets, packet.size), -EINVAL);
     assert_int_equal(netback_take(), 0);
 }
 
-/* UDP's kinds are no backend's: they leave as datagrams, or as fragments of one whose checksum is done. */
+/*
+ * No backend does UDP's segmentation: such frames leave as datagrams, or as fragments of a datagram with a complete
+ * checksum.
+ */
 static void udp_in_pieces(void **state)
 {
     static const struct { uint8_t type; uint16_t size; size_t data, pieces; } list[] = {
@@ -548,7 +551,7 @@ static void udp_in_pieces(void **state)
         netback_push();
         netback_forget();
     }
-    /* A datagram that cannot be cut as it asks. */
+    /* A datagram that cannot be fragmented. */
     packet = (struct packet){ .v6 = true, .extra = 8, .udp = true, .data = 4000 };
     packet_make(&packet);
     assert_int_equal(put(&(struct virtio_net_hdr){ .flags = 1, .gso_type = 3, .gso_size = 1480, .csum_start = 62,
@@ -573,7 +576,7 @@ static void segments_to_the_backend(void **state)
         assert_int_equal(netback_frames[0].gso_size, 1448);
         netback_forget();
     }
-    /* One segment only is none. */
+    /* A frame that is a single segment needs no segmentation. */
     packet = (struct packet){ .data = 1448 };
     packet_make(&packet);
     assert_int_equal(put(&(struct virtio_net_hdr){ .flags = 1, .gso_type = 1, .gso_size = 1448, .csum_start = 34,
@@ -581,7 +584,7 @@ static void segments_to_the_backend(void **state)
     netback_take();
     assert_int_equal(netback_frames[0].gso, 0);
     netback_forget();
-    /* Nor does it need a checksum then; Linux guesses where data begins. */
+    /* Nor does it need a checksum then. Linux only guesses where the data begins. */
     packet = (struct packet){ .data = 1434 };
     packet_make(&packet);
     assert_int_equal(put(&(struct virtio_net_hdr){ .gso_type = 1, .gso_size = 1448 }, packet.octets, packet.size), 0);
@@ -589,7 +592,7 @@ static void segments_to_the_backend(void **state)
     check_sent(0, packet.octets, packet.size, 0);
 }
 
-/* All pieces of packet are at the backend, answered as they come. */
+/* Checks that all pieces of `packet` arrive at the backend, and answers each. */
 static void check_pieces(size_t mss, bool complete)
 {
     bool last = false;
@@ -643,7 +646,7 @@ static void segments_behind_tags(void **state)
         packet.octets[packet.network + (packet.v6 ? 6 : 9)] = 17;
         assert_int_equal(put(&header, packet.octets, packet.size), -EINVAL);
     }
-    /* Without segments, the writer's place is taken: nobody looks behind tags. */
+    /* Without segmentation the writer's place counts, because nobody looks behind VLAN tags. */
     packet = (struct packet){ .tags = 1, .data = 100 };
     packet_make(&packet);
     assert_int_equal(put(&(struct virtio_net_hdr){ .flags = 1, .csum_start = 38, .csum_offset = 16 }, packet.octets,
@@ -653,7 +656,7 @@ static void segments_behind_tags(void **state)
     netback_forget();
 }
 
-/* Longer than the ring takes. And pieces so small that there is no room for all at once. */
+/* A frame that is too long for the ring; and so many small pieces that not all fit at once. */
 static void more_pieces_than_room(void **state)
 {
     struct virtio_net_hdr header;
@@ -702,7 +705,7 @@ static void gone_in_pieces(void **state)
     netback_remove(0);
     netback_run_thread();
     assert_int_equal(file->ops->poll(file), POLLOUT | POLLWRNORM);
-    assert_int_equal(put(&no_header, packet.octets, 60), 0); /* lost, as on Linux */
+    assert_int_equal(put(&no_header, packet.octets, 60), 0); /* without an interface it is lost, as on Linux */
     assert_int_equal(put(&header, packet.octets, packet.size), 0);
 }
 
@@ -726,7 +729,7 @@ static void full(void **state)
     assert_int_equal(put(&no_header, packet.octets, packet.size), 0);
 }
 
-/* The backend's frames are the next ones of a row. */
+/* Checks that the backend's frames are the next ones of a numbered series. */
 static void check_row(uint32_t *next)
 {
     for (size_t i = 0; i < netback_count; i++) {
@@ -738,7 +741,7 @@ static void check_row(uint32_t *next)
     netback_forget();
 }
 
-/* Of other models' frames some wait, and the rest is lost: QEMU must not keep them. */
+/* Some frames of the other models wait here, and the rest is lost: QEMU must not keep them. */
 static void full_without_virtio(void **state)
 {
     uint8_t frame[1000] = { 0 };
@@ -756,7 +759,7 @@ static void full_without_virtio(void **state)
     assert_int_equal(put(&no_header, frame, sizeof(frame)), 0);
     assert_int_equal(netback_take(), 1);
     check_row(&next);
-    /* Closed while some wait. */
+    /* The tap is closed while some frames wait. */
     for (unsigned int i = 0; i < 200; i++)
         assert_int_equal(put(&no_header, frame, sizeof(frame)), 0);
 }
@@ -798,7 +801,7 @@ static void too_little_room(void **state)
     packet_make(&packet);
     for (int i = 0; i < 3; i++)
         give(NETRXF_data_validated, 0);
-    assert_int_equal(get_into(9), -EINVAL); /* not even the header: lost */
+    assert_int_equal(get_into(9), -EINVAL); /* no room for the header: the frame is lost */
     assert_int_equal(get_into(110), 110);
     assert_int_equal(got_size, 100);
     assert_memory_equal(got, packet.octets, 100);
@@ -870,7 +873,7 @@ static void reader_takes_no_segments(void **state)
     }
 }
 
-/* A reader that changes its mind between two pieces gets the rest in pieces. */
+/* A reader that changes its offloads between two pieces gets the rest of the frame in pieces. */
 static void mind_changed(void **state)
 {
     start();
@@ -882,11 +885,11 @@ static void mind_changed(void **state)
     assert_int_equal(call(TUNSETOFFLOAD, (void *)(TUN_F_CSUM | TUN_F_TSO4)), 0);
     assert_int_equal(get(), 0);
     assert_false(check_piece(&packet, 1, 1448, got, got_size, false));
-    assert_int_equal(get_into(5), -EINVAL); /* the last one is lost */
+    assert_int_equal(get_into(5), -EINVAL); /* the last piece is lost */
     assert_int_equal(get(), -EAGAIN);
 }
 
-/* Nobody reads: frames stay with the backend, in order, and none is lost. */
+/* Nobody reads: frames stay in the backend, in order, and none is lost. */
 static void queue_full(void **state)
 {
     static const size_t sizes[] = { 60, 1514, 65535, 300, 9000 };
@@ -928,7 +931,7 @@ static void check_first(struct tap_queue *queue, size_t n, size_t size)
     tap_queue_drop_first(queue);
 }
 
-/* By itself: whatever fits comes out in order, over the memory's end and back; room means room. */
+/* The queue alone: frames come out in order, also across the memory's end, and has_room() is right. */
 static void queue_against_a_model(void **state)
 {
     static uint8_t frame[PV_FRAME_MAX];
@@ -972,7 +975,7 @@ static void two_taps(void **state)
 
     start();
     first = file;
-    /* The first one keeps the frame to write into, the second one gets another. */
+    /* The first tap keeps the buffer for writes, the second one gets a new one. */
     packet = (struct packet){ .tags = 1, .data = 20000 };
     packet_make(&packet);
     header = header_of(&packet, 8);

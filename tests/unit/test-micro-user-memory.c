@@ -1,9 +1,8 @@
 // sources: launcher/xen-layer/text.c
 // cflags: -Ilauncher/stubdom-micro -Ilauncher/xen-layer
 /*
- * How the micro kernel touches a program's memory: addresses that are not the program's, pages that are not there, and
- * the places where a copy, a string or a buffer ends. The copy is the kernel's own code; a signal handler plays the
- * page fault.
+ * How the micro kernel accesses a program's memory: addresses that are not the program's, pages that do not exist, and
+ * the ends of copies, strings and buffers. The copy is the kernel's own code; a signal handler plays the page fault.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -17,11 +16,11 @@
 
 __asm__(".include \"launcher/stubdom-micro/user-copy.S\"\n.text");
 
-/* ---- the program's memory: pages in a row, of which some are not there ---- */
+/* ---- the program's memory: pages in a row, some of which do not exist ---- */
 
 #define PAGES 6
 enum { HOLE = 2, READ_ONLY = 4, BEYOND = PAGES };
-/* Below PV_USER_END, and below what ASan has for itself. */
+/* Below PV_USER_END, and below ASan's own memory. */
 static char *const pages = (char *)0x20000000;
 
 static uintptr_t at(unsigned int page, size_t offset) { return (uintptr_t)pages + page * PV_PAGE + offset; }
@@ -31,10 +30,10 @@ static struct process process = { .space = &space };
 static struct task task = { .process = &process };
 static struct vma vma;
 static bool has_vma, makes_pages;
-static unsigned int prot, users, faults, touched; /* touched: what is not there, by a copy */
+static unsigned int prot, users, faults, touched; /* touched: faults in a copy */
 static struct vma_ops device;
 
-/* As the kernel's exception does it: trap.c and task.c. */
+/* As trap.c and task.c handle an exception. */
 static void fault(int number, siginfo_t *info, void *context)
 {
     greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
@@ -70,7 +69,7 @@ bool space_fault(struct space *of, uintptr_t va, bool write, bool exec)
     return makes_pages;
 }
 
-/* Called by each test: cmocka's own handler is there until then. */
+/* Called by each test, because cmocka installs a handler of its own before. */
 static void begin(void)
 {
     struct sigaction action = { .sa_sigaction = fault, .sa_flags = SA_SIGINFO };
@@ -93,7 +92,7 @@ static int end(void **state)
     return munmap(pages, (PAGES + 1) * PV_PAGE);
 }
 
-/* Of every size and from every place in a word; a copy that reaches a page that is not there fails. */
+/* Copies of every size and from every alignment. A copy that reaches a missing page fails. */
 static void test_copies(void **state)
 {
     char to[64], *from = pages + 2 * PV_PAGE - 40;
@@ -123,7 +122,7 @@ static void test_writes(void **state)
     assert_int_equal(user_write(at(READ_ONLY, 0) - 8, text, 8), 0);
 }
 
-/* The kernel's own, and what reaches into it: they must not be touched at all. */
+/* Addresses of the kernel's, and ranges that reach into these: they must not be accessed at all. */
 static void test_not_the_programs(void **state)
 {
     static const struct { uintptr_t from; size_t n; } rows[] = {
@@ -142,7 +141,7 @@ static void test_not_the_programs(void **state)
     assert_int_equal(touched, 1);
 }
 
-/* Another fault of the kernel's is not excused. */
+/* A fault outside of the copy is not handled. */
 static void test_whose_fault(void **state)
 {
     const struct { uintptr_t rip, cr2; bool ours; } rows[] = {
@@ -165,7 +164,7 @@ static void test_strings(void **state)
     char to[600], *end = pages + 2 * PV_PAGE;
 
     begin();
-    /* It ends with the last byte that is there. */
+    /* A string that ends with the last existing byte. */
     for (size_t n = 1; n < 200; n++) {
         end[-1] = '\0';
         assert_int_equal(user_string(to, (uintptr_t)end - n, sizeof(to)), n - 1);
@@ -173,7 +172,7 @@ static void test_strings(void **state)
         end[-1] = 'x';
         assert_int_equal(user_string(to, (uintptr_t)end - n, sizeof(to)), -PV_EFAULT);
     }
-    /* Across a page's end; as long as there is room for, and longer. */
+    /* Across a page's end; as long as the buffer allows, and longer. */
     pages[PV_PAGE + 90] = '\0';
     assert_int_equal(user_string(to, at(1, 0) - 90, sizeof(to)), 180);
     assert_int_equal(user_string(to, at(1, 0) - 90, 181), 180);
@@ -187,7 +186,7 @@ static void test_pin(void **state)
     void *page = NULL;
 
     begin();
-    /* There already, made, made to be written. */
+    /* A page that exists; one that is allocated; one that is allocated for writing. */
     prot = PV_PROT_USER;
     assert_int_equal(user_pin(at(1, 77), false, &page), 0);
     assert_ptr_equal(page, pages + PV_PAGE);
@@ -198,7 +197,7 @@ static void test_pin(void **state)
     assert_int_equal(user_pin(at(1, 77), false, &page), 0);
     assert_int_equal(faults, 2);
     assert_int_equal(users, 3);
-    /* None of ours, not the program's, not to be had, not to be written. */
+    /* A device's mapping, an address that is not the program's, no memory, a read-only page. */
     vma.ops = &device;
     assert_int_equal(user_pin(at(1, 0), false, &page), -PV_EFAULT);
     vma.ops = NULL;
@@ -249,7 +248,7 @@ static void test_buffers(void **state)
     }
 }
 
-/* The first buffer is there, the next one is not. */
+/* The first buffer exists, the next one does not. */
 static void test_bad_buffers(void **state)
 {
     const struct user_vec vecs[] = { { at(1, 0), 8 }, { at(HOLE, 0), 8 } };

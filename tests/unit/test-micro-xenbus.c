@@ -1,7 +1,7 @@
 // sources: launcher/stubdom-micro/dev-xenbus.c launcher/xen-layer/text.c tests/unit/fake-micro.c tests/unit/fake-pv.c
 /*
- * /dev/xen/xenbus: requests in pieces of any kind, answers read in pieces of any kind, and programs that
- * write nonsense, ask too much, or read too little.
+ * /dev/xen/xenbus: requests and answers in pieces of any size, and programs that write nonsense, ask too much, or read
+ * too little.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -19,7 +19,7 @@ static void *got_arg;
 static struct { struct xsd_sockmsg header; char body[XENSTORE_PAYLOAD_MAX]; } sent[32];
 static unsigned int sends;
 static int send_says;
-static const char *refusal; /* answered from within */
+static const char *refusal; /* answered by a call of got() from within the request */
 
 struct pv_store_client *pv_store_client_open(pv_store_got_fn *fn, void *arg)
 {
@@ -117,7 +117,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A request as bytes: how many. */
+/* Writes a request's bytes. Returns how many. */
 static size_t request(char *to, uint32_t id, const char *body, size_t size)
 {
     struct xsd_sockmsg header = { XS_WRITE, id, 5, (uint32_t)size };
@@ -129,7 +129,7 @@ static size_t request(char *to, uint32_t id, const char *body, size_t size)
 
 /* -------- -------- */
 
-/* Three requests, cut anywhere. */
+/* Three requests, cut at any place. */
 static void test_requests_in_pieces(void **state)
 {
     char bytes[300];
@@ -205,13 +205,13 @@ static void test_longest_and_longer(void **state)
     assert_int_equal(write_file(&header, sizeof(header)), -EINVAL);
     header.len = UINT32_MAX;
     assert_int_equal(write_file(&header, sizeof(header)), -EINVAL);
-    /* It is forgotten, and the next one is as good as any. */
+    /* The bad request is forgotten, and the next one works. */
     size = request(bytes, 2, "x", 1);
     assert_int_equal(write_file(bytes, size), size);
     assert_int_equal(sends, 2);
 }
 
-/* Nonsense behind something good cannot be told: the connection ends. */
+/* Nonsense behind a good part cannot be reported by this call, so the connection ends. */
 static void test_nonsense_in_the_middle(void **state)
 {
     struct xsd_sockmsg header = { XS_WRITE, 1, 0, XENSTORE_PAYLOAD_MAX + 1 };
@@ -233,7 +233,7 @@ static void test_errors_of_the_layer(void **state)
     size_t size = request(bytes, 1, "x", 1);
 
     send_says = -PV_EIO;
-    for (int i = 0; i < 20; i++) /* what was not sent is not under way */
+    for (int i = 0; i < 20; i++) /* requests that were not sent do not count as under way */
         assert_int_equal(write_file(bytes, sizeof(struct xsd_sockmsg)), sizeof(struct xsd_sockmsg)),
         assert_int_equal(write_file(bytes + sizeof(struct xsd_sockmsg), 1), -EIO);
     send_says = 0;
@@ -252,7 +252,7 @@ static void test_bad_memory(void **state)
     assert_int_equal(write_file((void *)FAKE_USER_BAD, 5), -EFAULT);
     assert_int_equal(write_file(bytes, 10), 10);
     assert_int_equal(write_file((void *)FAKE_USER_BAD, 5), -EFAULT);
-    assert_int_equal(write_file(bytes + 10, size - 10), size - 10); /* what was there is still there */
+    assert_int_equal(write_file(bytes + 10, size - 10), size - 10); /* the part before the bad address stays */
     assert_int_equal(sends, 1);
     assert_memory_equal(sent[0].body, "xyz", 3);
     tell(XS_WRITE, 1, "OK", 3);
@@ -269,7 +269,7 @@ static void test_pauses_with_many_under_way(void **state)
         assert_int_equal(write_file(bytes, size), size);
     assert_int_equal(write_file(bytes, size), -EAGAIN);
     assert_int_equal(poll_file(), 0);
-    tell(XS_WATCH_EVENT, 0, "p\0t", 4); /* is no answer */
+    tell(XS_WATCH_EVENT, 0, "p\0t", 4); /* an event is no answer */
     assert_int_equal(poll_file(), POLLIN);
     changes = 0;
     tell(XS_WRITE, 1, "OK", 3);
@@ -280,13 +280,13 @@ static void test_pauses_with_many_under_way(void **state)
     assert_int_equal(write_file(bytes, size), -EAGAIN);
     assert_int_equal(read_file(got_bytes, sizeof(got_bytes)), 20 + 19);
 
-    /* Two in one call, and room for one: the second waits. */
+    /* Two requests in one call, but only one may be under way: the second waits. */
     tell(XS_WRITE, 1, "OK", 3);
     memcpy(bytes + size, bytes, size);
     assert_int_equal(write_file(bytes, 2 * size), size);
 }
 
-/* Answers that nobody reads hold back requests; reading lets them go on. */
+/* Unread answers hold back requests. Reading lets them go on. */
 static void test_pauses_with_much_unread(void **state)
 {
     static char body[XENSTORE_PAYLOAD_MAX], bytes[5000];
@@ -316,7 +316,7 @@ static void test_events_that_nobody_reads(void **state)
     }
     assert_true(told > 16 && told < 64);
     assert_non_null(strstr(fake_log, "closed"));
-    /* What came before is there, and then the error. */
+    /* Earlier answers can be read, then comes the error. */
     assert_int_equal(poll_file(), POLLIN | POLLOUT | POLLERR | POLLHUP);
     n = read_file(all, sizeof(all));
     assert_int_equal(n, (told - 1) * (sizeof(struct xsd_sockmsg) + sizeof(body)));
@@ -342,7 +342,7 @@ static void test_no_memory(void **state)
     fake_alloc_fails = -1;
 }
 
-/* An answer from within: and one that ends the connection there. */
+/* An answer from within a request; and one that ends the connection there. */
 static void test_answers_from_within(void **state)
 {
     static char body[XENSTORE_PAYLOAD_MAX];
@@ -356,13 +356,13 @@ static void test_answers_from_within(void **state)
     while (read_file(body, sizeof(body)) > 0)
         ;
     memcpy(bytes + size, bytes, size);
-    fake_alloc_fails = 1; /* the answer's, after the body's */
+    fake_alloc_fails = 1; /* the allocation for the answer, after the one for the body */
     assert_int_equal(write_file(bytes, 2 * size), size);
     assert_false(the_client.open);
     assert_int_equal(write_file(bytes, size), -EIO);
 }
 
-/* Closed in the middle of everything. */
+/* Closed while requests and answers are incomplete. */
 static void test_close(void **state)
 {
     char bytes[100];
@@ -377,7 +377,7 @@ static void test_close(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-/* It opens and closes the file by itself, and leaves one open. */
+/* For tests that open and close the file several times, and leave it open. */
 #define TEST_OF_MANY(name) cmocka_unit_test_teardown(name, teardown)
 
 int main(void)

@@ -9,7 +9,7 @@
 
 #include "launcher/xen-layer/layer.h"
 
-/* ---- an image: text of a page's length, of which the tests say where calls end ---- */
+/* ---- an image: a page of code, in which the tests put the ends of calls ---- */
 
 __asm__(".data; .balign 4096; .globl pv_text_begin, pv_text_end; pv_text_begin: .fill 4096; pv_text_end: .text");
 extern uint8_t pv_text_begin[], pv_text_end[];
@@ -74,7 +74,7 @@ static void test_calls(void **state)
         assert_int_equal(pv_follows_call(cases[i].bytes), cases[i].call);
 }
 
-/* Without a table: addresses. What is no code, or follows no call, is none of them. */
+/* Without a table of symbols addresses are shown. A word that is no code address, or does not follow a call, is not. */
 static void test_stack(void **state)
 {
     char expected[256];
@@ -95,7 +95,7 @@ static void test_stack(void **state)
     pv_backtrace(0, (uintptr_t)stack, 1);
     assert_int_equal(lines(), 1);
     said[0] = '\0';
-    stack_words = 1; /* the end of the stack is not read beyond */
+    stack_words = 1; /* nothing is read beyond the stack's end */
     pv_backtrace(0, (uintptr_t)stack, 24);
     pv_backtrace(0, (uintptr_t)stack + 4, 24);
     pv_backtrace(0, (uintptr_t)(stack + 1), 24);
@@ -124,7 +124,7 @@ static void test_names(void **state)
     assert_int_equal(offset, 0xff);
     assert_string_equal(find(table.words, 8, 0x5000, &offset), "three");
     assert_int_equal(offset, 0x5000 - 0x120);
-    /* No table, one without names, one that lies about its length. */
+    /* No table, one without functions, one with a wrong length. */
     assert_null(find(NULL, 0, 0x10, &offset));
     assert_null(find((uint32_t[]){ 0, 0 }, 2, 0x10, &offset));
     assert_null(find((uint32_t[]){ 2, 0x10 }, 2, 0x10, &offset));

@@ -1,6 +1,6 @@
 // sources: launcher/xen-layer/text.c
 /*
- * Time as Xen gives it: counter to nanoseconds, versions that change while it is read, a clock that never goes back.
+ * Xen's time: the counter in nanoseconds, a record that changes while it is read, a clock that never goes back.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -23,7 +23,7 @@ static uint64_t counter(void)
     return (uint64_t)high << 32 | low;
 }
 
-/* The counter stands still for the clock: what is shifted by so much is 0. */
+/* Sets the time to ns, with a scale that makes the counter's part 0. */
 static void stop_at(uint64_t ns)
 {
     info()->system_time = ns;
@@ -51,7 +51,7 @@ static void test_scale(void **state)
         { 1UL << 40, 0x80000000, 3, 1UL << 42 },
         { 3000000000, 0xaaaaaaab, -1, 1000000000 },  /* a second at 3 GHz */
         { UINT64_MAX, 0xffffffff, -31, (1UL << 33) - 3 },
-        { 1UL << 62, 0x40000000, 0, 1UL << 60 },  /* more than 64 bits in between */
+        { 1UL << 62, 0x40000000, 0, 1UL << 60 },  /* the product has more than 64 bits */
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -66,7 +66,7 @@ static void test_from_the_start_on(void **state)
     stop_at(5 * PV_SECOND + 700);
     assert_int_equal(pv_clock(), last + 700);
     assert_int_equal(pv_clock_to_xen(700), 5 * PV_SECOND + 700);
-    /* What the counter adds: at one nanosecond a tick. */
+    /* The counter adds one nanosecond a tick. */
     info()->tsc_to_system_mul = 0x80000000;
     info()->tsc_shift = 1;
     info()->tsc_timestamp = counter() - 1000000;
@@ -87,7 +87,7 @@ static void test_never_back(void **state)
     assert_int_equal(pv_clock(), then + 3);
 }
 
-/* Xen's side: a version that is odd while the rest is nonsense. */
+/* Plays Xen: the version is odd while the other fields are nonsense. */
 static void *change(void *arg)
 {
     usleep(20000);
@@ -121,7 +121,7 @@ static void test_while_it_changes(void **state)
     pthread_join(xen, NULL);
 }
 
-/* Seconds beyond 32 bits: after 2106. */
+/* Seconds with more than 32 bits: after 2106. */
 static void test_epoch(void **state)
 {
     shared.wc_sec = 1;

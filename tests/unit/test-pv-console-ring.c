@@ -1,7 +1,7 @@
 // sources: launcher/xen-layer/console-ring.c launcher/xen-layer/text.c
 /*
- * The frontend's end of a console ring against a model of bytes in a queue, from every start
- * offset and across the wrap of the indices, and with a backend that lies.
+ * The frontend's end of a console ring, compared with a queue of bytes, from every start offset and across the wrap of
+ * the indices; and with a backend that lies.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -91,7 +91,7 @@ static void test_input_from_every_start(void **state)
     }
 }
 
-/* Any distance over the ring's size is a lie, from any place, and nothing is read or written. */
+/* A distance of more than the ring's size is impossible, from any place. Then nothing is read or written. */
 static void test_impossible_indices(void **state)
 {
     static const uint32_t distances[] = { OUT + 1, 4096, 1u << 31, UINT32_MAX - 1, UINT32_MAX };

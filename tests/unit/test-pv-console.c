@@ -9,7 +9,7 @@
  */
 #include "unit.h"
 
-/* Its state is for ever; a test begins with none. */
+/* Included, because its state is never freed: each test must begin without any. */
 #include "launcher/xen-layer/console.c"
 
 #include "fake-pv-store.h"
@@ -36,7 +36,7 @@ void __wrap_pv_wake(struct pv_thread *woken)
     __real_pv_wake(woken);
 }
 
-/* All that follows from what happened. */
+/* Runs the thread until nothing more happens. */
 static void settle(void)
 {
     do
@@ -96,13 +96,13 @@ static void backend_connects(void)
     assert_non_null(ring_page);
     assert_false(fake_grant_readonly(ring_ref));
     assert_true(fake_event_open(ring_port));
-    for (size_t i = 0; i < PV_PAGE; i++) /* all of it: the backend sees all of it */
+    for (size_t i = 0; i < PV_PAGE; i++) /* the whole page must be zero, because the backend can read all of it */
         assert_int_equal(((char *)ring_page)[i], 0);
     connects++;
     fake_store_set(BACKEND "/state", "%u", XenbusStateConnected);
 }
 
-/* As dom0's daemon: what it does when the frontend's state changes. */
+/* Reacts to the frontend's states as dom0's daemon does. */
 static void honest(const char *path, const char *value)
 {
     if (strcmp(path, DEV "/state") || !value)
@@ -208,7 +208,7 @@ static void test_none(void **state)
 
     assert_int_equal(open_console(16, &console), -PV_ENODEV);
     assert_int_equal(open_console(UINT32_MAX, &console), -PV_ENODEV);
-    assert_int_equal(open_console(0, &console), -PV_ENODEV); /* before pv_console_init() */
+    assert_int_equal(open_console(0, &console), -PV_ENODEV); /* pv_console_init() was not called */
     assert_int_equal(open_console(3, &console), -PV_EAGAIN);
     assert_int_equal(fake_store_watches(), 0);
     assert_int_equal(fake_grants_used(), 0);
@@ -237,7 +237,7 @@ static void test_connect(void **state)
     assert_int_equal(open_console(3, &other), -PV_EBUSY);
     assert_false(pv_console_gone(console));
 
-    /* Closed, it stays connected, and keeps what arrives. */
+    /* A closed console stays connected, and keeps what arrives. */
     pv_console_close(console);
     backend_writes("early");
     assert_int_equal(open_console(3, &console), 0);
@@ -263,7 +263,7 @@ static void test_backend_of_another_life(void **state)
     }
 }
 
-/* Nobody blocks for long on a backend that does not answer; when it does, the next one finds it ready. */
+/* An opener does not wait long for a backend that does not answer. When it does, the next opener finds it ready. */
 static void test_slow_backend(void **state)
 {
     struct pv_console *console;
@@ -349,7 +349,7 @@ static void test_nodes_of_nonsense(void **state)
     assert_int_equal(open_console(3, &console), 0);
 }
 
-/* Whatever fails on the way: an error, nothing is left over, and the next time it works. */
+/* Each step fails in turn: an error, nothing is left, and the next open works. */
 static void test_failures_on_the_way(void **state)
 {
     struct pv_console *console;
@@ -446,7 +446,7 @@ static void test_backend_goes(void **state)
     assert_int_equal(pv_console_read(console, data, sizeof(data)), 4);
     assert_int_equal(pv_console_read(console, data, sizeof(data)), -PV_EIO);
 
-    /* It comes back. */
+    /* The backend comes back. */
     pv_console_close(console);
     assert_int_equal(open_console(3, &console), 0);
     assert_false(pv_console_gone(console));
@@ -469,7 +469,7 @@ static void test_device_is_removed(void **state)
     assert_int_equal(open_console(3, &console), -PV_EAGAIN);
 }
 
-/* It may not be opened before the thread has taken it down. */
+/* It cannot be opened before the thread has closed the old connection. */
 static void test_open_while_going(void **state)
 {
     struct pv_console *console = connected_console();
@@ -488,7 +488,7 @@ static void test_open_while_going(void **state)
     assert_int_equal(connects, 2);
 }
 
-/* Another backend domain must not get the page that the first one may still see. */
+/* Another backend domain must not get the page that the first one may still have mapped. */
 static void test_other_backend_domain(void **state)
 {
     for (int held = 0; held < 2; held++) {
@@ -578,7 +578,7 @@ static void test_deserted(void **state)
     assert_int_equal(next_look(), fake_now + PV_SECOND);
     fake_now += PV_SECOND - 1;
     run_thread();
-    assert_int_equal(pv_console_writable(console), 0); /* not yet */
+    assert_int_equal(pv_console_writable(console), 0); /* its time has not come */
     fake_now += 1;
     run_thread();
     assert_int_equal(changes, 1);
@@ -587,7 +587,7 @@ static void test_deserted(void **state)
     assert_int_equal(pv_console_write(console, "lost", 4), 4);
     assert_int_equal(pv_console_unsent(console), 2048);
 
-    /* Somebody is there again: it waits for him as ever. */
+    /* A backend is there again: so the writer waits for room again. */
     channel_status = EVTCHNSTAT_interdomain;
     assert_int_equal(pv_console_write(console, "x", 1), 0);
     assert_int_equal(pv_console_writable(console), 0);
@@ -596,7 +596,7 @@ static void test_deserted(void **state)
     assert_int_equal(changes, 2);
 }
 
-/* A backend that came back, took all, and went again: it has its second, as ever. */
+/* A backend that came back, emptied the ring, and went again: the full second must pass again. */
 static void test_deserted_again(void **state)
 {
     struct pv_console *console = connected_console();
@@ -605,7 +605,7 @@ static void test_deserted_again(void **state)
     for (int i = 0; i < 3; i++) {
         wakes = 0;
         fill(console);
-        assert_int_equal(wakes, 1); /* the thread has a time to wait for */
+        assert_int_equal(wakes, 1); /* the thread has a deadline */
         fake_now += PV_SECOND;
         run_thread();
         assert_int_equal(pv_console_writable(console), 2048);
@@ -627,7 +627,7 @@ static void test_slow_is_not_deserted(void **state)
     }
     assert_int_equal(changes, 0);
     channel_status = EVTCHNSTAT_unbound;
-    backend_reads("f"); /* in the last moment */
+    backend_reads("f"); /* at the last moment */
     fake_now += PV_SECOND;
     run_thread();
     assert_int_equal(pv_console_writable(console), 1);
@@ -670,7 +670,7 @@ static void test_log(void **state)
     assert_int_equal(fake_event_notified(port), 1);
     assert_int_equal(pv_console_log_write(line, 0), 0);
 
-    /* Nobody takes it: 10 ms, then it is lost, and the next line does not wait again. */
+    /* Nobody reads the ring: after 10 ms the rest of the line is lost, and the next line does not wait. */
     before = fake_now;
     assert_int_equal(pv_console_log_write(line, sizeof(line)), 2048 - 6);
     assert_int_equal(fake_now, before + 10 * PV_MS);
@@ -678,7 +678,7 @@ static void test_log(void **state)
     assert_int_equal(pv_console_log_write(line, 100), 0);
     assert_int_equal(fake_now, before);
 
-    /* Somebody does. */
+    /* A reader comes. */
     log_page->out_cons += 50;
     on_pause = log_reader;
     assert_int_equal(pv_console_log_write(line, 4000), 4000);
@@ -704,7 +704,7 @@ static void test_log_and_console_0(void **state)
     assert_int_equal(changes, 1);
     assert_int_equal(pv_console_read(console, data, sizeof(data)), 1);
 
-    /* Its backend has no state that could say that it has gone; but it can lie. */
+    /* Console 0's backend has no state in xenstore, so it never counts as gone; but it can lie. */
     settle();
     assert_false(pv_console_gone(console));
     log_page->out_cons -= 4000;

@@ -1,8 +1,8 @@
 // sources: launcher/xen-layer/disk.c launcher/xen-layer/disk-ring.c launcher/xen-layer/text.c tests/unit/fake-pv.c
 // sources: tests/unit/fake-pv-store.c tests/unit/fake-blkback.c
 /*
- * The block frontend against a scripted backend: every shape of request, answers in any order and
- * wrong ones, disks that come, go and stay away, memory and xenstore that fail.
+ * The block frontend with a backend that the test controls: all kinds of requests, answers in any order, wrong answers,
+ * disks that come, go or never come, and failures of allocations and of xenstore.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -21,7 +21,7 @@ struct job {
     uint8_t *pages[SEGMENTS_MAX];
     unsigned int dones;
     int result;
-    struct pv_disk *then; /* its done() puts this one */
+    struct pv_disk *then; /* its done() drops a user of this disk */
 };
 
 static bool in_submit;
@@ -50,7 +50,7 @@ static struct job *job_new(enum pv_disk_op op, uint64_t sector)
     return job;
 }
 
-/* A piece of a page, with a pattern of its own. */
+/* Adds a piece of a page, with a pattern of its own. */
 static void job_add(struct job *job, unsigned int offset, unsigned int size)
 {
     size_t i = job->request.count++;
@@ -88,7 +88,7 @@ static size_t job_size(const struct job *job)
     return size;
 }
 
-/* Is what is in its pages and in the image the same, and nothing beside it touched? */
+/* Checks that its pages and the image have the same bytes, and that nothing beside them has changed. */
 static void job_check(const struct job *job)
 {
     const uint8_t *at = blkback_image + job->request.sector * 512;
@@ -249,7 +249,7 @@ static void test_bad_backends(void **state)
     assert_non_null(strstr(fake_log, "not usable"));
 }
 
-/* Whole blocks only: a size that is no multiple of the backend's blocks cannot be used. */
+/* A disk whose size is no multiple of the backend's sectors cannot be used. */
 static void test_size_and_sectors(void **state)
 {
     blkback_features.sector_size = 4096;
@@ -261,7 +261,7 @@ static void test_size_and_sectors(void **state)
     assert_null(pv_disk_get(0));
 }
 
-/* An empty CD drive: ready, but never connected; and it goes when it is told to. */
+/* An empty CD drive: the backend is ready, but never connected; the frontend closes when the backend does. */
 static void test_no_medium(void **state)
 {
     struct pv_disk_info info;
@@ -300,7 +300,7 @@ static void test_no_medium(void **state)
     pv_disk_put(disk);
 }
 
-/* The backend comes after its frontend's node, and piece by piece. */
+/* The backend's nodes appear after the frontend's, one after another. */
 static void test_slow_toolstack(void **state)
 {
     fake_store_set("device/vbd/51712/state", "1");
@@ -316,7 +316,7 @@ static void test_slow_toolstack(void **state)
     assert_int_equal(fake_store_watches(), 2);
 }
 
-/* hda and xvda are both disk 0: the first one is it. */
+/* hda and xvda are both disk 0: the first one is used. */
 static void test_two_of_one_letter(void **state)
 {
     pv_disk_put(attach());
@@ -399,7 +399,7 @@ static void test_indirect_pays(void **state)
     }
 }
 
-/* Linux answers with the operation that is inside, others with what was on the ring. */
+/* Linux answers with the operation in the request, other backends with INDIRECT. */
 static void test_indirect_answer(void **state)
 {
     struct pv_disk *disk = attach();
@@ -415,7 +415,7 @@ static void test_indirect_answer(void **state)
     pv_disk_put(disk);
 }
 
-/* More than the ring has room for: the rest follows, in order. */
+/* More requests than the ring can hold: the others follow, in order. */
 static void test_queue(void **state)
 {
     struct job *jobs[50], *large;
@@ -474,7 +474,7 @@ static void test_any_order(void **state)
     pv_disk_put(disk);
 }
 
-/* It is told once, and not again while it looks. */
+/* The backend is notified once, and not again while it reads the ring. */
 static void test_notify(void **state)
 {
     struct pv_disk *disk = attach();
@@ -534,7 +534,7 @@ static void test_flush(void **state)
     }
 }
 
-/* The flush comes behind a queue of writes, and is not answered before the backend does. */
+/* A flush goes behind a queue of writes, and is done only when the backend answers it. */
 static void test_flush_in_queue(void **state)
 {
     struct pv_disk *disk = attach();
@@ -584,7 +584,7 @@ static void test_errors(void **state)
     pv_disk_put(disk);
 }
 
-/* A piece of a request fails: what was not begun is not, what was is waited for. */
+/* A piece of a request fails: further pieces are not sent, those under way are waited for. */
 static void test_error_in_pieces(void **state)
 {
     struct job *large = job_full(PV_DISK_WRITE, 0, 500), *next = job_full(PV_DISK_WRITE, 6000, 1);
@@ -634,7 +634,7 @@ static void test_nonsense_refused(void **state)
         job_add(job, cases[i].offset, cases[i].size);
         refuse(disk, job, -PV_EINVAL);
     }
-    /* The middle of a run: the ring could not keep it. */
+    /* A page in the middle of a run: the ring cannot be a user of it. */
     job = job_full(PV_DISK_READ, 0, 1);
     job->segments[0].frame = pv_frame_of(two + PV_PAGE);
     refuse(disk, job, -PV_EINVAL);
@@ -654,11 +654,9 @@ static void test_nonsense_refused(void **state)
     pv_disk_put(disk);
 }
 
-/* ---- memory and grants that run out ---- */
-
 /* ---- pages that the backend keeps mapped ---- */
 
-/* As setup(), by a frontend that wants it. */
+/* As setup(), with a frontend that asks for persistent grants. */
 static int setup_kept(void **state)
 {
     want_kept = true;
@@ -668,7 +666,7 @@ static int setup_kept(void **state)
     return 0;
 }
 
-/* A request of so many pages of the disk's: what it has at the end. */
+/* Makes a request with so many of the disk's pages, and checks its data. */
 static void transfer_kept(struct pv_disk *disk, enum pv_disk_op op, uint64_t sector, size_t count)
 {
     struct job *job = job_new(op, sector);
@@ -702,7 +700,7 @@ static void test_pages_are_mapped_once(void **state)
     transfer_kept(disk, PV_DISK_READ, 0, 3);
     transfer_kept(disk, PV_DISK_READ, 8, 1);
     assert_int_equal(blkback_kept(), 3);
-    transfer_kept(disk, PV_DISK_READ, 0, 40); /* and their list */
+    transfer_kept(disk, PV_DISK_READ, 0, 40); /* and the page that lists them */
     kept = blkback_kept();
     assert_in_range(kept, 41, 43);
     transfer_kept(disk, PV_DISK_WRITE, 0, 40);
@@ -711,7 +709,7 @@ static void test_pages_are_mapped_once(void **state)
     pv_disk_put(disk);
 }
 
-/* A backend that does not keep them: each request grants its own, and nothing stays. */
+/* A backend without persistent grants: each request grants its pages, and no grant stays. */
 static void test_pages_are_not_kept(void **state)
 {
     struct pv_disk *disk;
@@ -725,7 +723,7 @@ static void test_pages_are_not_kept(void **state)
     pv_disk_put(disk);
 }
 
-/* Where it keeps them, a page of somebody else's would stay with it for ever. */
+/* With persistent grants only the disk's pages are accepted: the backend would keep any other page mapped, too. */
 static void test_only_kept_pages(void **state)
 {
     struct job *job = job_full(PV_DISK_READ, 0, 1);
@@ -764,7 +762,7 @@ static void test_pages_are_waited_for(void **state)
     assert_ptr_equal(pv_disk_page_get(disk, true), pages[0]);
     assert_null(page_to_put);
     fake_on_sleep = NULL;
-    /* The disk goes while they are in use: the grants go when they are put. */
+    /* The disk goes while its pages are in use: their grants end when the pages are given back. */
     blkback_detach();
     assert_int_equal(fake_grants_used(), count + 1);
     while (count)
@@ -775,7 +773,7 @@ static void test_pages_are_waited_for(void **state)
     pv_disk_put(disk);
 }
 
-/* It closes and lets go of nothing: the pages stay as they are, and are not used again. */
+/* The backend closes and unmaps nothing: the pages stay, and are not used again. */
 static void test_backend_lets_go_late(void **state)
 {
     struct pv_disk *disk = attach();
@@ -811,6 +809,8 @@ static void test_no_memory_for_pages(void **state)
     pv_disk_put(disk);
 }
 
+/* ---- memory and grants that run out ---- */
+
 static void test_no_page_for_indirect(void **state)
 {
     struct pv_disk *disk = attach();
@@ -818,7 +818,7 @@ static void test_no_page_for_indirect(void **state)
 
     fake_alloc_fails = 0;
     job_submit(job, disk);
-    assert_int_equal(blkback_take(), 2); /* 11 directly, then there is memory again */
+    assert_int_equal(blkback_take(), 2); /* 11 segments directly, and an indirect one when there is memory again */
     assert_false(blkback_requests[0].indirect);
     assert_true(blkback_requests[1].indirect);
     blkback_serve();
@@ -828,7 +828,7 @@ static void test_no_page_for_indirect(void **state)
     pv_disk_put(disk);
 }
 
-/* Leaves so many grants; more than 4096 there are never. */
+/* Uses up all grants but so many. There are never more than 4096. */
 static size_t use_up_grants(uint32_t *refs, size_t leave)
 {
     size_t n = 0;
@@ -937,14 +937,14 @@ static void test_init_fails(void **state)
 
 /* ---- a hostile backend: the disk dies, nothing else ---- */
 
-/* What it does with four requests under way, of which the first is indirect. */
+/* What it does while four requests are under way, the first of them indirect. */
 static void say_bad_id(void) { blkback_say(blkback_requests[1].id ^ 0x100, BLKIF_OP_READ, 0); }
 static void say_bad_slot(void) { blkback_say(blkback_requests[1].id | 0xff, BLKIF_OP_READ, 0); }
 static void say_idle_slot(void) { blkback_say(blkback_requests[1].id + 4, BLKIF_OP_READ, 0); }
 static void say_bad_op(void) { blkback_say(blkback_requests[1].id, BLKIF_OP_WRITE, 0); }
 static void say_bad_indirect(void) { blkback_say(blkback_requests[1].id, BLKIF_OP_INDIRECT, 0); }
 static void say_far_index(void) { blkback_ring()->rsp_prod += 5; }
-/* Right answers, but more of them than there were requests: none of them counts. */
+/* Good answers, but more than there were requests: none of them counts. */
 static void say_too_much(void)
 {
     for (size_t i = 0; i < 4; i++)
@@ -1016,7 +1016,7 @@ static void test_hostile(void **state)
     }
 }
 
-/* It maps a grant before it was told of the request, which then cannot be made. */
+/* It maps a grant before the request is on the ring; then the request cannot be made. */
 static void test_hostile_grabs_early(void **state)
 {
     static uint32_t refs[4096];
@@ -1025,7 +1025,7 @@ static void test_hostile_grabs_early(void **state)
     size_t n = use_up_grants(refs, 1);
     uint32_t next = refs[n];
 
-    /* The list of the indirect request gets the last grant; the segments get none. */
+    /* The page with the indirect request's segments gets the last grant; the segments get none. */
     fake_grants_held = true;
     job_submit(job, disk);
     fake_grants_held = false;
@@ -1055,7 +1055,7 @@ static void test_answers_before_connected(void **state)
 
 /* ---- going ---- */
 
-/* xl block-detach: what is under way ends well, what waits does not begin. */
+/* xl block-detach: requests under way finish, those that wait are not begun. */
 static void test_closing(void **state)
 {
     struct pv_disk *disk;
@@ -1114,7 +1114,7 @@ static void test_closing_in_time(void **state)
     pv_disk_put(disk);
 }
 
-/* The node, or the backend, or its connection is gone: at once. */
+/* The node, the backend or its connection goes: the disk is gone at once. */
 static void test_gone(void **state)
 {
     for (unsigned int how = 0; how < 4; how++) {
@@ -1146,7 +1146,7 @@ static void test_gone(void **state)
     }
 }
 
-/* Pages that the backend still has mapped are waited for, and are never given away. */
+/* Pages that the backend still has mapped are waited for, and are never used for anything else. */
 static void test_pages_kept(void **state)
 {
     struct pv_disk *disk = attach();
@@ -1174,10 +1174,10 @@ static void test_pages_kept(void **state)
     job_free(job);
     job_free(other);
     pv_disk_put(disk);
-    /* The caller has put all of them; this one is not free. */
+    /* The caller has freed all pages. This one is still in use. */
     assert_int_equal(pv_pages_in_run(page), 1);
 
-    /* Meanwhile the disk comes back. */
+    /* The disk comes back meanwhile. */
     blkback_count = 0;
     round_trip(disk = attach(), 3, 0, 4096, 4096);
     pv_disk_put(disk);
@@ -1189,7 +1189,7 @@ static void test_pages_kept(void **state)
     assert_int_equal(fake_pages_used, 0);
 }
 
-/* The ring itself is kept. */
+/* The backend keeps the ring's page mapped. */
 static void test_ring_kept(void **state)
 {
     uint32_t ref;
@@ -1224,7 +1224,7 @@ static void test_reattach(void **state)
     pv_disk_put(new);
 }
 
-/* So fast that the node was never seen missing: it is new because its state is. */
+/* The node is replaced so fast that it never seemed to be missing. Its state shows that it is new. */
 static void test_replaced(void **state)
 {
     struct pv_disk *old = attach(), *new;
@@ -1238,7 +1238,7 @@ static void test_replaced(void **state)
     pv_disk_put(new);
 }
 
-/* After a close that the backend asked for, the toolstack may connect it again. */
+/* After a close that the backend has asked for, the toolstack can connect the disk again. */
 static void test_again_after_close(void **state)
 {
     pv_disk_put(attach());
@@ -1253,7 +1253,7 @@ static void test_again_after_close(void **state)
     assert_true(present[0]);
 }
 
-/* The last user goes from within done(), when the disk is gone already. */
+/* The last user drops the disk within done(), when the disk has gone already. */
 static void test_put_in_done(void **state)
 {
     struct job *job = job_full(PV_DISK_READ, 0, 1);
@@ -1304,7 +1304,7 @@ static void test_index_wrap(void **state)
     free(ring);
 }
 
-/* What the frontend relies on is not in the page that the backend writes to. */
+/* The frontend does not rely on anything in the page that the backend can write. */
 static void test_scribbled_ring(void **state)
 {
     struct pv_disk *disk = attach();

@@ -1,12 +1,12 @@
 // sources: launcher/xen-layer/text.c
 /*
- * Random numbers: ChaCha20 against RFC 8439, what they depend on, and a CPU without a generator.
+ * Random numbers: ChaCha20, compared with RFC 8439; what the numbers depend on; a CPU without a generator.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "unit.h"
 
-/* Its key is for ever; a test begins with none. */
+/* Included, because its key is never reset: each test must begin without one. */
 #include "launcher/xen-layer/entropy.c"
 
 static char said[1024];
@@ -107,7 +107,7 @@ static void test_nothing(void **state)
     assert_non_null(strstr(said, "no random numbers"));
     assert_int_equal(pv_random(data, sizeof(data)), -PV_ENODEV);
     assert_memory_equal(data, zeros, sizeof(data));
-    /* A generator that wakes up late will do. */
+    /* A generator that works only later is enough. */
     words_left = 100;
     assert_int_equal(pv_random(data, sizeof(data)), 0);
     assert_memory_not_equal(data, zeros, sizeof(data));
@@ -115,7 +115,7 @@ static void test_nothing(void **state)
     assert_int_equal(pv_random(data, sizeof(data)), 0);
 }
 
-/* Half a key's worth is none. */
+/* If the generator stops before there is a whole key, there are no random numbers. */
 static void test_generator_that_runs_dry(void **state)
 {
     uint8_t data[32];
@@ -147,7 +147,7 @@ static void test_seeds(void **state)
         pv_entropy_init();
         assert_int_equal(pv_random(data, sizeof(data)), cases[i].good ? 0 : -PV_ENODEV);
         assert_int_equal(strstr(said, "is no seed") != NULL, cases[i].said);
-        assert_null(seed_node); /* no program will see it */
+        assert_null(seed_node); /* the node is removed before programs run */
     }
 }
 
@@ -169,7 +169,7 @@ static void test_seed_that_stays(void **state)
     assert_non_null(strstr(said, "is no seed"));
 }
 
-/* Every input changes what comes out, and the same inputs give the same. */
+/* Every input changes the output, and the same inputs give the same output. */
 static void draw(const char *seed, long words, uint64_t first, uint8_t data[200])
 {
     setup(NULL);
@@ -192,18 +192,18 @@ static void test_what_it_depends_on(void **state)
     draw(NULL, 4, 1, outputs[5]);
     draw(SEED "1", 0, 0, outputs[6]);
     draw(SEED SEED, 0, 0, outputs[7]);
-    draw(ZEROS, 0, 0, outputs[8]); /* what two equal pieces must not come to */
+    draw(ZEROS, 0, 0, outputs[8]); /* must differ from a seed of two equal pieces */
     for (size_t i = 0; i < 9; i++)
         for (size_t j = 0; j < i; j++)
             assert_memory_not_equal(outputs[i], outputs[j], 32);
     draw(SEED, 8, 1, again);
     assert_memory_equal(again, outputs[2], sizeof(again));
-    /* The last digit of the first 256 bits counts, too. */
+    /* The last digit of the first 256 bits matters, too. */
     draw("00112233445566778899aabbccddeeff0123456789ABCDEFfedcba9876543211", 0, 0, again);
     assert_memory_not_equal(again, outputs[0], 32);
 }
 
-/* Computed apart from this code: the seed's digits from low to high, mixed, and the block after the key's. */
+/* The expected output was computed by another program. */
 static void test_known_answer(void **state)
 {
     static const char *const expected[] = { "491fda446f8a9a8ab27e9fd409a49e1d", "a30518f13e2279dff86967d29b6e6a7c" };
@@ -220,7 +220,7 @@ static void test_known_answer(void **state)
     }
 }
 
-/* The key that made an output is not there any more, and no two outputs or blocks are the same. */
+/* The key of an earlier output is not kept, and no two outputs or blocks are the same. */
 static void test_the_key_goes(void **state)
 {
     uint8_t one[300], two[300];

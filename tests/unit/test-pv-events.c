@@ -1,8 +1,8 @@
 // sources: launcher/xen-layer/text.c
 // cflags: -D__XEN_INTERFACE_VERSION__=0x00040e00
 /*
- * Event channels by polling: whose function is called, and when not; the timer; what the domain waits for. Xen is
- * played by the shared page and by what it hears in hypercalls.
+ * Event channels by polling: which functions are called and when; the timer; what the domain waits for. The test plays
+ * Xen: it writes the shared page, and records hypercalls.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -22,7 +22,7 @@ void pv_panic(const char *format, ...) { longjmp(panicked, 1); }
 /* ---- Xen ---- */
 
 static struct {
-    int error;                  /* of the next operation on event channels */
+    int error;                  /* the result of the next operation on event channels */
     uint32_t next_port, closed, sent, remote_port;
     uint16_t remote;
     unsigned int virq, periodic_stops, stops, sets;
@@ -75,7 +75,7 @@ static long vcpu_op(unsigned int op, unsigned long vcpu_id, const struct vcpu_se
     else if (op == VCPUOP_set_singleshot_timer) {
         xen.sets++;
         xen.timer = timer->timeout_abs_ns;
-        assert_int_equal(timer->flags, 0); /* one that is late already fires, too */
+        assert_int_equal(timer->flags, 0); /* without the flag, a time in the past fires, too */
     } else
         fail_msg("vcpu_op %u", op);
     return 0;
@@ -103,7 +103,7 @@ long pv_hypercall(unsigned int op, unsigned long a, unsigned long b, unsigned lo
     return 0;
 }
 
-/* As Xen marks an event for the guest. */
+/* Marks a port as pending, as Xen does. */
 static void xen_sends(uint32_t port)
 {
     unsigned int word = port / 64;
@@ -115,7 +115,7 @@ static void xen_sends(uint32_t port)
     shared.vcpu_info[0].evtchn_upcall_pending = 1;
 }
 
-/* ---- who listens ---- */
+/* ---- the functions of ports ---- */
 
 static unsigned int calls[PV_EVENT_PORTS];
 static void (*during)(uint32_t port);
@@ -171,7 +171,7 @@ static void test_listen(void **state)
     assert_int_equal(listen_to(70), -PV_EINVAL);
     assert_false(pv_events_dispatch());
     xen_sends(70);
-    xen_sends(71); /* nobody's */
+    xen_sends(71); /* a port without a function */
     assert_true(pv_events_dispatch());
     assert_int_equal(calls[70], 1);
     assert_int_equal(shared.evtchn_pending[1], 1UL << (71 - 64));
@@ -198,7 +198,7 @@ static void test_new_ports(void **state)
     xen_sends(21);
     pv_events_dispatch();
     assert_int_equal(calls[20] + calls[21], 2);
-    /* One that there is no room for is closed again. */
+    /* A port with too high a number is closed again. */
     xen.next_port = PV_EVENT_PORTS;
     assert_int_equal(pv_event_alloc(9, called, NULL, &port), -PV_ENOSPC);
     assert_int_equal(xen.closed, PV_EVENT_PORTS);
@@ -209,7 +209,7 @@ static void test_new_ports(void **state)
     assert_int_equal(xen.closed, 0);
 }
 
-/* What came while it was masked is not lost, and Xen is not asked. */
+/* An event that came while the port was masked is not lost, and no hypercall is needed. */
 static void test_masked(void **state)
 {
     listen_to(130);
@@ -222,7 +222,7 @@ static void test_masked(void **state)
     pv_event_mask(130);
     pv_event_unmask(130);
     assert_false(pv_events_dispatch());
-    /* Masked when it is pending already. */
+    /* The port is pending before it is masked. */
     xen_sends(130);
     pv_event_mask(130);
     assert_true(pv_events_dispatch());
@@ -239,7 +239,7 @@ static void test_close(void **state)
     assert_true(shared.evtchn_mask[130 / 64] >> (130 & 63) & 1);
     pv_events_dispatch();
     assert_int_equal(calls[130], 0);
-    /* The next one of this number begins anew. */
+    /* A new port with this number is not affected. */
     assert_int_equal(listen_to(130), 0);
     assert_false(pv_events_dispatch());
     xen_sends(130);
@@ -261,7 +261,7 @@ static void closes_and_sends(uint32_t port)
     xen_sends(200);
 }
 
-/* A function may close a port whose event is on its way, and what is sent meanwhile is seen. */
+/* A function may close another port that is pending, and events that are sent meanwhile are not lost. */
 static void test_from_a_function(void **state)
 {
     listen_to(64);
@@ -279,14 +279,14 @@ static void test_from_a_function(void **state)
 static void test_timer(void **state)
 {
     pv_timer_arm(PV_FOREVER);
-    assert_int_equal(xen.stops + xen.sets, 0); /* it is so already */
+    assert_int_equal(xen.stops + xen.sets, 0); /* the timer has this time already */
     pv_timer_arm(900);
     pv_timer_arm(900);
     assert_int_equal(xen.sets, 1);
     assert_int_equal(xen.timer, 5900);
     pv_timer_arm(PV_FOREVER);
     assert_int_equal(xen.stops, 1);
-    /* After it fired it is armed again for the same time. */
+    /* After it has fired it can be armed again for the same time. */
     pv_timer_arm(1000);
     xen_sends(TIMER);
     pv_events_dispatch();
@@ -312,7 +312,7 @@ static void test_wait(void **state)
     assert_int_equal(xen.polled, 1);
 }
 
-/* More than Xen takes: it waits a millisecond at most. */
+/* With more ports than Xen accepts it waits at most a millisecond. */
 static void test_wait_for_many(void **state)
 {
     for (uint32_t port = 10; port < 10 + 127; port++)

@@ -13,7 +13,7 @@
 
 static struct packet packet;
 
-/* In memory of its own size, for ASan. */
+/* Parses a copy in memory of exactly its size, so that ASan sees accesses beyond its end. */
 static int parse(const uint8_t *octets, size_t size, bool behind_tags, struct frame_layout *layout)
 {
     uint8_t *frame = malloc(size ? size : 1);
@@ -51,7 +51,7 @@ static void finds_places(void **state)
     }
 }
 
-/* A change to a packet with a place, and what becomes of it. */
+/* Changes to a packet after which it has no place for a checksum. */
 static void finds_none(void **state)
 {
     static const struct { const char *what; bool v6; size_t at; uint8_t value; int rc; } list[] = {
@@ -83,7 +83,7 @@ static void ip6_headers(void **state)
 
     packet = (struct packet){ .v6 = true, .extra = 24, .data = 30 };
     packet_make(&packet);
-    /* Hop by hop, then a fragment header, then an authentication header of 8 octets: too short to be one. */
+    /* A hop-by-hop header, a fragment header, and an authentication header of 8 octets, which is too short. */
     packet.octets[54] = 44;
     packet.octets[55] = 0;
     packet.octets[62] = 60;
@@ -97,14 +97,14 @@ static void ip6_headers(void **state)
     packet.octets[64] = 1; /* an offset */
     assert_int_equal(parse(packet.octets, packet.size, false, &layout), -PV_EPROTO);
     packet.octets[64] = 0;
-    /* Headers may go on beyond the payload's length, as far as Linux is concerned, not begin there. */
+    /* As on Linux, a header may extend beyond the payload's length, but not begin there. */
     put_be(packet.octets + 18, 16, 2);
     assert_int_equal(parse(packet.octets, packet.size, false, &layout), -PV_EPROTO);
     put_be(packet.octets + 18, 24, 2);
     assert_int_equal(parse(packet.octets, packet.size, false, &layout), 0);
     packet = (struct packet){ .v6 = true, .extra = 16, .data = 30 };
     packet_make(&packet);
-    packet.octets[20] = 51; /* authentication header: lengths in units of 4 */
+    packet.octets[20] = 51; /* an authentication header has its length in units of 4 */
     packet.octets[55] = 2;
     assert_int_equal(parse(packet.octets, packet.size, false, &layout), 0);
     assert_int_equal(layout.transport, packet.transport);
@@ -168,7 +168,7 @@ static void cuts(void **state)
             }
 }
 
-/* Pieces of a UDP datagram that are datagrams of their own. */
+/* Cuts a UDP datagram into datagrams, and checks them. */
 static void cut_datagrams(const struct packet *whole, size_t mss)
 {
     uint8_t *frame = malloc(whole->size);
@@ -199,7 +199,7 @@ static void cut_datagrams(const struct packet *whole, size_t mss)
     free(frame);
 }
 
-/* Fragments, put together again: the datagram with its checksum. */
+/* Cuts a datagram into fragments, and checks that these make the datagram with its checksum. */
 static void cut_fragments(const struct packet *whole, size_t mss)
 {
     size_t extra = whole->v6 ? 8 : 0, head = whole->transport + extra, size = 0;

@@ -1,8 +1,8 @@
 // sources: launcher/xen-layer/grant.c launcher/xen-layer/text.c
 // cflags: -D__XEN_INTERFACE_VERSION__=0x00040e00
 /*
- * The grant table, against a Xen that has one of its own: what was granted is there, ends in one
- * step or not at all, and entries are given out again only when they have ended.
+ * The grant table, with a Xen that the test plays: a grant is valid, it ends atomically or not at all, and an entry is
+ * used again only after that.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -18,7 +18,7 @@
 
 static _Alignas(4096) char area[64 * PV_PAGE];
 static size_t area_pages;
-static unsigned int xen_frames, xen_frames_max; /* Xen's: how many there are, may be */
+static unsigned int xen_frames, xen_frames_max; /* Xen's table: how many frames it has, and may have */
 static unsigned int mapped;
 static int map_error, hypercall_error, op_status;
 static struct gnttab_map_grant_ref map_op;
@@ -104,7 +104,7 @@ static volatile grant_entry_v1_t *entry(uint32_t ref)
     return (grant_entry_v1_t *)area + ref;
 }
 
-/* The table is the layer's only one: one test after the other goes on with it. */
+/* There is only one table, so each test goes on with that of the test before. */
 static void test_init(void **state)
 {
     op_status = GNTST_permission_denied;
@@ -163,7 +163,7 @@ static void test_end_while_held(void **state)
     assert_int_equal(pv_grant_end(other), 0);
 }
 
-/* A reference that is not in use is a bug of the caller's, and found. */
+/* Ending a reference that is not in use is a bug of the caller's, and panics. */
 static void test_end_twice(void **state)
 {
     uint32_t ref;
@@ -187,7 +187,7 @@ static void test_grows_to_the_limit(void **state)
     while (n < PER_FRAME - GNTTAB_NR_RESERVED_ENTRIES)
         assert_int_equal(pv_grant(1, n, false, &refs[n]), 0), n++;
     assert_int_equal(mapped, 1);
-    /* Neither Xen's refusal nor ours leaves anything half done. */
+    /* If Xen or the layer refuses, nothing has changed. */
     op_status = GNTST_general_error;
     assert_int_equal(pv_grant(1, 0, false, &ref), -PV_EINVAL);
     op_status = 0;

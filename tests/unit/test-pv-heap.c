@@ -1,8 +1,7 @@
 // sources: launcher/xen-layer/heap.c launcher/xen-layer/text.c
 // cflags: -D__XEN_INTERFACE_VERSION__=0x00040e00
 /*
- * Small pieces of memory, over pages that a test counts and may refuse: pieces do not overlap, are zeroed, and
- * leave no page behind.
+ * The heap, on pages that the test counts and may refuse: pieces do not overlap, are zeroed, and leave no page behind.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -15,7 +14,7 @@
 #define RUNS 512
 static struct { char *first; size_t pages; } runs[RUNS];
 static size_t used; /* pages */
-static long fails;  /* so many pages are to be had; -1: all */
+static long fails;  /* so many more pages can be allocated; -1: any number */
 
 static size_t run_of(const void *page)
 {
@@ -63,7 +62,7 @@ static jmp_buf panicked;
 
 void pv_panic(const char *format, ...) { longjmp(panicked, 1); }
 
-/* ---- what is in use: each piece is full of its own number ---- */
+/* ---- pieces in use: each is filled with its own number ---- */
 
 #define PIECES 2000
 static struct { uint16_t *p; size_t size; } pieces[PIECES];
@@ -92,7 +91,7 @@ static void give(size_t i)
     pieces[i].p = NULL;
 }
 
-static unsigned int number; /* of a sequence that is the same in each run */
+static unsigned int number; /* a pseudo-random sequence, the same in each run */
 
 static unsigned int next_number(void)
 {
@@ -114,7 +113,7 @@ static int end(void **state)
     return 0;
 }
 
-/* Up to a page's part, and as whole pages above. */
+/* Sizes of parts of a page, and of whole pages. */
 static void test_every_size(void **state)
 {
     for (size_t size = 0; size < 3 * PV_PAGE; size += size < 2100 ? 1 : 97) {
@@ -142,7 +141,7 @@ static void test_any_order(void **state)
             give(i);
 }
 
-/* A page that was full has room again after one piece, and is used before a new page. */
+/* When a piece of a full page is freed, that page is used before a new one. */
 static void test_room_is_used_again(void **state)
 {
     size_t n = 0, full;
@@ -150,7 +149,7 @@ static void test_room_is_used_again(void **state)
     do
         take(n, 400);
     while (used == 1 && ++n);
-    full = n; /* the last one began the second page */
+    full = n; /* the last piece was the first of the second page */
     give(1);
     take(1, 400);
     assert_int_equal(used, 2);
@@ -177,7 +176,7 @@ static void test_no_memory(void **state)
         pv_free(pieces[n].p);
 }
 
-/* Freed twice, or never given: the head of its page says so. */
+/* Freeing a piece twice, or one that was never allocated, panics. */
 static void test_not_ours(void **state)
 {
     static _Alignas(4096) uint8_t page[4096];

@@ -2,8 +2,8 @@
 // sources: tests/unit/fake-netback.c tests/unit/fake-pv-store.c tests/unit/fake-pv.c launcher/xen-layer/text.c
 // wrap: pv_event_notify
 /*
- * The network frontend against a backend that the test plays: xenstore, frames both ways, and
- * whatever a backend may do wrong.
+ * The network frontend with a backend that the test plays: xenstore, frames in both directions, and everything that a
+ * backend may do wrong.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -17,10 +17,10 @@ static struct pv_nic *nic;
 static struct packet packet;
 static const struct pv_frame_info plain;
 
-/* What arrived. */
+/* The frames that arrived. */
 static struct { struct pv_frame_info info; uint8_t *data; size_t size; } got[2048];
 static size_t got_count, rooms;
-static size_t stop_after; /* accept(false) with this frame; 0: never */
+static size_t stop_after; /* calls pv_nic_accept(false) at this frame; 0: never */
 static void (*on_notify)(void);
 
 void __real_pv_event_notify(uint32_t port);
@@ -122,11 +122,11 @@ static void connects(void **state)
     assert_int_equal(netback_rx_free(), NIC_RX_PAGES);
     assert_int_equal(open_nic(), -PV_EBUSY);
     pv_nic_close(nic);
-    assert_int_equal(open_nic(), -PV_EAGAIN); /* until the thread has ended it */
+    assert_int_equal(open_nic(), -PV_EAGAIN); /* until the thread has ended the old connection */
     netback_run_thread();
     assert_int_equal(netback_frontend_state(0), XenbusStateClosed);
     assert_int_equal(fake_grants_used(), 0);
-    /* The next one starts anew. */
+    /* A new connection works. */
     assert_int_equal(open_nic(), 0);
     assert_int_equal(netback_frontend_state(0), XenbusStateConnected);
 }
@@ -135,7 +135,7 @@ static void backend_does_less(void **state)
 {
     static const struct { struct netback_features features; unsigned int offloads; } list[] = {
         { { .rx_copy = true }, PV_OFFLOAD_CSUM4 },
-        { { .rx_copy = true, .gso4 = true, .gso6 = true }, PV_OFFLOAD_CSUM4 }, /* not without scatter */
+        { { .rx_copy = true, .gso4 = true, .gso6 = true }, PV_OFFLOAD_CSUM4 }, /* no segmentation without feature-sg */
         { { .rx_copy = true, .sg = true, .gso4 = true }, PV_OFFLOAD_CSUM4 | PV_OFFLOAD_GSO4 },
         { { .rx_copy = true, .sg = true, .gso6 = true, .csum6 = true, .no_csum4 = true },
           PV_OFFLOAD_CSUM6 | PV_OFFLOAD_GSO6 },
@@ -205,8 +205,8 @@ static void check_nothing_left(void)
 }
 
 /*
- * Wherever it fails, nothing is left, and it works the next time. What the backend can do is
- * not needed: that may be unknown.
+ * Each request to xenstore fails in turn: nothing is left, and the next time it works. Features of the backend may be
+ * unreadable: then it works without them.
  */
 static void fails_anywhere(void **state)
 {
@@ -226,7 +226,7 @@ static void fails_anywhere(void **state)
         assert_int_equal(fake_store_fails, -1);
         check_nothing_left();
     }
-    assert_int_equal(worked, 6); /* the first state, and five features */
+    assert_int_equal(worked, 6); /* requests that may fail: the first state, and five features */
     for (n = 0;; n++) {
         netback_add(0);
         nic = NULL;
@@ -332,7 +332,10 @@ static void leaves_work_to_the_backend(void **state)
     check_sent(0, packet.octets, packet.size, NETTXF_data_validated);
 }
 
-/* The backend would find another place than info says, or has not promised to do it. */
+/*
+ * Refused: the frame's headers have another place for the checksum than info, or the backend does not have this
+ * offload.
+ */
 static void refuses_lies(void **state)
 {
     struct pv_frame_info good, bad;
@@ -387,7 +390,7 @@ static void full_of_small_ones(void **state)
     connect();
     fill_up(1514, 2 * NIC_TX_PAGES);
     assert_int_equal(netback_count, 2 * NIC_TX_PAGES);
-    /* A quarter is to be sent before the frontend is bothered; one would do. */
+    /* A quarter of the frames must be answered before the frontend is notified, although one would be enough. */
     for (size_t i = 0; i < NIC_TX_PAGES / 2; i++)
         netback_answer(2 * NIC_TX_PAGES - 1 - i, i & 1 ? NETIF_RSP_OKAY : NETIF_RSP_DROPPED);
     netback_push();
@@ -415,7 +418,7 @@ static void full_of_large_ones(void **state)
     assert_int_equal(pv_nic_send(nic, &plain, packet.octets, 40000), 0);
 }
 
-/* Room that came before the backend was asked to tell is found at once. */
+/* Room that was there before the backend was asked for a notification is found at once. */
 static void room_without_a_word(void **state)
 {
     static uint8_t frame[1514];
@@ -437,13 +440,13 @@ static void little_memory(void **state)
     fake_alloc_fails = 0;
     for (size_t i = 0; i < 2 * NIC_TX_PAGES_MIN; i++)
         assert_int_equal(pv_nic_send(nic, &plain, frame, 1514), 0);
-    assert_int_equal(pv_nic_send(nic, &plain, frame, 65535), 0); /* one allocation failed, the next ones work */
+    assert_int_equal(pv_nic_send(nic, &plain, frame, 65535), 0); /* the test makes only one allocation fail */
     fake_alloc_fails = -1;
     netback_take();
     assert_int_equal(netback_count, 2 * NIC_TX_PAGES_MIN + 1);
 }
 
-/* In all orders, with pages that hold two frames, one, or a part of one. */
+/* Frames of all sizes, answered in any order: a page has two frames, one, or a part of one. */
 static void mixed(void **state)
 {
     static uint8_t frame[65536];
@@ -522,7 +525,7 @@ static void receives_offloads(void **state)
     assert_true(got[0].info.csum_valid && !got[0].info.csum_blank);
 }
 
-/* What is not worth being passed on goes, the next frame comes. */
+/* Faulty frames are dropped, and the next frame arrives. */
 static void drops_what_is_unfit(void **state)
 {
     static const uint8_t frame[60];
@@ -533,25 +536,25 @@ static void drops_what_is_unfit(void **state)
     packet_make(&packet);
     netback_say_rx(0, 0, 13);                       /* too short */
     netback_say_rx(0, 0, NETIF_RSP_ERROR);          /* could not be copied */
-    netback_say_rx(0, NETRXF_more_data, 1000);      /* its second half could not */
+    netback_say_rx(0, NETRXF_more_data, 1000);      /* its second half could not be copied */
     netback_say_rx(0, 0, NETIF_RSP_DROPPED);
     memcpy(netback_rx_page(), frame, sizeof(frame));
     netback_say_rx(0, NETRXF_csum_blank, 60);       /* no place for a checksum */
     memcpy(netback_rx_page(), packet.octets, packet.size);
-    netback_say_rx(0, NETRXF_extra_info, packet.size); /* segments, but no blank checksum */
+    netback_say_rx(0, NETRXF_extra_info, packet.size); /* segmentation without a blank checksum */
     netback_say_extra(gso);
     memcpy(netback_rx_page(), packet.octets, packet.size);
     netback_say_rx(0, NETRXF_csum_blank | NETRXF_extra_info, packet.size);
-    gso.u.gso.type = 2;                             /* the other family's */
+    gso.u.gso.type = 2;                             /* the wrong IP version's */
     netback_say_extra(gso);
     netback_say_rx(0, NETRXF_csum_blank | NETRXF_extra_info, packet.size);
-    gso.u.gso.type = 3;                             /* nobody's */
+    gso.u.gso.type = 3;                             /* an unknown type */
     netback_say_extra(gso);
     netback_say_rx(0, NETRXF_csum_blank | NETRXF_extra_info, packet.size);
-    gso.u.gso = (__typeof__(gso.u.gso)){ .type = 1 }; /* no size */
+    gso.u.gso = (__typeof__(gso.u.gso)){ .type = 1 }; /* no segment size */
     netback_say_extra(gso);
     netback_say_rx(0, NETRXF_extra_info, packet.size);
-    gso.type = XEN_NETIF_EXTRA_TYPE_HASH;           /* nobody asked for it */
+    gso.type = XEN_NETIF_EXTRA_TYPE_HASH;           /* we did not ask for this type */
     netback_say_extra(gso);
     netback_give(packet.octets, packet.size, 0, 0, 0);
     netback_push();
@@ -571,7 +574,7 @@ static void too_long(void **state)
     receive_and_check(packet.octets, 100);
 }
 
-/* Pieces at any offset; a frame whose end comes later. */
+/* Frames of pieces at any offset; and a frame whose end comes later. */
 static void in_pieces(void **state)
 {
     static uint8_t frame[3000];
@@ -612,10 +615,10 @@ static void nobody_accepts(void **state)
     pv_nic_accept(nic, true);
     assert_int_equal(got_count, n);
     assert_int_equal(netback_rx_free(), NIC_RX_PAGES);
-    assert_true(fake_event_notified(netback_port) > 0); /* it waited for room */
+    assert_true(fake_event_notified(netback_port) > 0); /* the backend waited for room */
 }
 
-/* The backend hears of many frames once, when others run. */
+/* The backend is notified once for many frames, when other threads run. */
 static void tells_at_once_or_later(void **state)
 {
     uint8_t frame[100];
@@ -639,7 +642,7 @@ static void tells_at_once_or_later(void **state)
         netback_push();
         netback_forget();
     }
-    /* Not when they are more. */
+    /* With more octets it is notified earlier. */
     for (int i = 1; i <= 4; i++) {
         assert_int_equal(pv_nic_send(nic, &plain, frame, sizeof(frame)), 0);
         assert_int_equal(fake_event_notified(netback_port), i == 4);
@@ -648,7 +651,7 @@ static void tells_at_once_or_later(void **state)
     assert_int_equal(fake_event_notified(netback_port), 0);
 }
 
-/* Frames that come before anybody says that they are welcome wait, too. */
+/* Frames that come before the first pv_nic_accept(true) wait, too. */
 static void not_yet_accepted(void **state)
 {
     netback_add(0);
@@ -661,7 +664,7 @@ static void not_yet_accepted(void **state)
     assert_int_equal(got_count, 1);
 }
 
-/* Nobody reads for long: the backend gets room nevertheless. */
+/* Nobody accepts frames for a long time: they are dropped, so that the backend has room. */
 static void stale(void **state)
 {
     static uint8_t frame[1514];
@@ -687,7 +690,7 @@ static void stale(void **state)
     assert_int_equal(got_count, 1);
 }
 
-/* A backend that always has more. */
+/* A backend that always has more frames. */
 static void give_more(void)
 {
     while (netback_give(packet.octets, 60, 0, 0, 0))
@@ -743,10 +746,10 @@ static void detached(void **state)
     netback_remove(0);
     netback_run_thread();
     check_gone();
-    assert_null(fake_store_get("device/vif/0/state")); /* it is not made again */
+    assert_null(fake_store_get("device/vif/0/state")); /* the node is not made again */
 }
 
-/* The backend does not answer, and holds pages: these are lost, nothing else. */
+/* The backend does not answer, and keeps pages mapped: these are lost, and nothing else. */
 static void keeps_grants(void **state)
 {
     uint32_t refs[2];
@@ -783,7 +786,7 @@ static void keeps_grants(void **state)
 
 static void h_tx_too_many(void) { netback_tx->rsp_prod = netback_tx->req_prod + 1; }
 
-/* Every slot says that there is nothing to say. */
+/* All answers are NETIF_RSP_NULL. */
 static void h_tx_nothings(void)
 {
     for (unsigned int i = 0; i < NIC_SLOTS; i++)
@@ -836,7 +839,7 @@ static void hostile(void **state)
         netback_take();
         attacks[i]();
         fake_event_fire(netback_port);
-        pv_nic_send(nic, &plain, packet.octets, 60); /* answers are looked at when something is sent */
+        pv_nic_send(nic, &plain, packet.octets, 60); /* sending looks at the answers */
         if (!strstr(fake_log, "broke the rules"))
             fail_msg("attack %zu was not noticed", i);
         assert_null(strstr(strstr(fake_log, "broke") + 1, "broke"));
@@ -851,7 +854,7 @@ static void hostile(void **state)
     }
 }
 
-/* One that says "done" without saying of what: the ring stays full, nobody else is hurt. */
+/* A backend with only NULL answers: the ring stays full, and nothing else is affected. */
 static void answers_nothing(void **state)
 {
     connect();
@@ -878,7 +881,7 @@ static void two_nics(void **state)
     pv_nic_close(other);
 }
 
-/* ---- rings alone: indices over their end ---- */
+/* ---- the rings alone: indices that wrap ---- */
 
 static void ring_begin(struct nic_ring *ring, uint32_t start, uint32_t port)
 {
@@ -925,7 +928,7 @@ static void indices_wrap(void **state)
             assert_int_equal(nic_ring_take(&ring, to, &info, &arrived), 0);
             assert_true(nic_ring_rest(&ring));
         }
-        assert_true(ring.tx_prod < start); /* it did */
+        assert_true(ring.tx_prod < start); /* the index has wrapped */
         assert_int_equal(nic_ring_dispose(&ring), 0);
     }
 }

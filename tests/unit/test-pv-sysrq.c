@@ -1,6 +1,6 @@
 // sources: launcher/xen-layer/sysrq.c launcher/xen-layer/text.c
 /*
- * What `xl sysrq` asks for, against a node that a test writes and threads that run at once.
+ * `xl sysrq`, with a node that the test writes, and threads that run at once.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

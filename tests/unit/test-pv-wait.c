@@ -1,7 +1,7 @@
 // sources: launcher/xen-layer/wait.c
 /*
- * Queues of sleepers: each is woken once, in order; who leaves by himself is not in the queue
- * any more. Threads are played by calls within calls: a sleeper runs what the others do.
+ * Queues of sleepers: each is woken once, in order; one that leaves by itself is removed from the queue. Threads are
+ * played by nested calls: a sleep runs the other threads' code.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -17,7 +17,7 @@ static unsigned int self;
 static struct pv_thread *order[2 * THREADS];
 static unsigned int wakes;
 
-/* What happens while the thread sleeps; returns what pv_sleep() does. */
+/* Called while the thread sleeps. Returns the result of pv_sleep(). */
 static bool (*asleep)(void);
 
 struct pv_thread *pv_thread_self(void) { return &threads[self]; }
@@ -61,7 +61,7 @@ static bool next_waits(void)
     } else {
         pv_queue_wake(&queue);
         assert_null(queue.first);
-        pv_queue_wake(&queue); /* nobody is left */
+        pv_queue_wake(&queue); /* the queue is empty */
     }
     return late_thread[me];
 }
@@ -87,7 +87,7 @@ static void test_all_are_woken_in_order(void **state)
     }
 }
 
-/* Woken and late at once: it was woken. */
+/* Woken at the same time as its deadline came: it counts as woken. */
 static void test_woken_and_late(void **state)
 {
     asleep = next_waits;
@@ -96,7 +96,7 @@ static void test_woken_and_late(void **state)
     assert_false(results[2]);
 }
 
-/* Thread 2 leaves before the queue is woken: by its time, or by a wake that was not the queue's. */
+/* Thread 2 leaves before the queue is woken: by its deadline, or by a pv_wake() of its own. */
 static bool two_leaves(void)
 {
     unsigned int me = self;
@@ -114,7 +114,7 @@ static bool two_leaves(void)
 static void test_leavers(void **state)
 {
     asleep = two_leaves;
-    late_thread[3] = true; /* 2 and 1 leave without */
+    late_thread[3] = true; /* 2 and 1 have left before */
     wait_here();
     assert_true(results[3]);
     assert_false(results[2]);
@@ -125,7 +125,7 @@ static void test_leavers(void **state)
     assert_null(queue.first);
 }
 
-/* The middle one of three leaves, and the others stay in the queue. */
+/* The second of three leaves, and the others stay in the queue. */
 static bool middle_leaves(void)
 {
     unsigned int me = self;

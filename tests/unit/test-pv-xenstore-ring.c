@@ -1,7 +1,7 @@
 // sources: launcher/xen-layer/xenstore-ring.c launcher/xen-layer/text.c
 /*
- * The xenstore ring against a model of bytes in a queue, from every start offset and across the
- * wrap of the indices, and with a xenstored that lies.
+ * The xenstore ring, compared with a queue of bytes, from every start offset and across the wrap of the indices; and
+ * with a xenstored that lies.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -88,7 +88,7 @@ static void test_answers_from_every_start(void **state)
     }
 }
 
-/* Any distance over the ring's size is a lie, from any place, and nothing is read or written. */
+/* A distance of more than the ring's size is impossible, from any place. Then nothing is read or written. */
 static void test_impossible_indices(void **state)
 {
     static const uint32_t distances[] = { SIZE + 1, 4096, 1u << 31, UINT32_MAX - 1, UINT32_MAX };
@@ -137,7 +137,7 @@ static void test_connection_and_error(void **state)
     assert_int_equal(pv_store_ring_put(&ring, "abc", 3), 0);
     page.connection = XENSTORE_CONNECTED;
     assert_int_equal(pv_store_ring_get(&ring, data, sizeof(data)), 2);
-    /* The field means something only where it is announced. */
+    /* The field is ignored unless xenstored announces it. */
     page.error = XENSTORE_ERROR_PROTO;
     assert_int_equal(pv_store_ring_put(&ring, "abc", 3), 3);
     page.server_features = XENSTORE_SERVER_FEATURE_ERROR;

@@ -1,8 +1,8 @@
 // sources: launcher/xen-layer/xenstore.c launcher/xen-layer/xenstore-client.c launcher/xen-layer/xenstore-ring.c
 // sources: launcher/xen-layer/text.c tests/unit/fake-pv.c
 /*
- * xenstore: our own requests, watches, and clients, with a xenstored that a test plays: it
- * answers at once, late, wrongly or never.
+ * xenstore: our own requests, watches, and clients. The test plays xenstored, which answers at once, late, wrongly or
+ * never.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -20,7 +20,7 @@ struct message { struct xsd_sockmsg header; char body[BODY]; };
 
 /* -------- xenstored -------- */
 
-static struct { char bytes[1 << 16]; size_t size; } requests; /* taken from the ring, not looked at yet */
+static struct { char bytes[1 << 16]; size_t size; } requests; /* taken from the ring, not parsed yet */
 static size_t pieces = XENSTORE_RING_SIZE;                       /* how much an answer puts into the ring at once */
 
 static void take_requests(void)
@@ -39,7 +39,7 @@ static void take_requests(void)
     }
 }
 
-/* The next whole request; false: there is none. */
+/* Takes the next complete request. False: there is none. */
 static bool next_request(struct message *message)
 {
     size_t size;
@@ -103,7 +103,7 @@ static void event(const char *path, const char *token)
 }
 
 #define expect_request(request, type, text) expect_request_(request, type, text, sizeof(text) - 1)
-/* The next request is this one. */
+/* Checks that the next request is this one. */
 static void expect_request_(struct message *request, uint32_t type, const char *body, size_t size)
 {
     assert_true(next_request(request));
@@ -120,7 +120,7 @@ static void expect_no_request(void)
     assert_int_equal(requests.size, 0);
 }
 
-/* Answers whoever sleeps. */
+/* Answers the request of a thread that sleeps. */
 static void (*serve)(const struct message *request);
 
 static bool on_sleep(void)
@@ -204,7 +204,7 @@ static void test_read(void **state)
     assert_int_equal(value[0], '\0');
 }
 
-/* However xenstored cuts its bytes. */
+/* xenstored sends its bytes in pieces of any size. */
 static void test_pieces(void **state)
 {
     char body[3000], value[3001];
@@ -248,7 +248,7 @@ static void test_write_and_remove(void **state)
     assert_int_equal(served.header.type, XS_RM);
     assert_int_equal(served.header.len, 9);
 
-    /* Exactly as much as the protocol allows, and one byte more. */
+    /* The longest value that the protocol allows, and one byte more. */
     memset(large, 'v', 5000);
     large[BODY - 2] = '\0';
     assert_int_equal(pv_store_write("p", "%s", large), 0);
@@ -305,7 +305,7 @@ static void serve_wrong_type(const struct message *request)
     answer(&request->header, XS_RM, "OK", 3);
 }
 
-/* Answers to nobody, in front of the right one. */
+/* Answers with unknown numbers, before the right one. */
 static void serve_strays(const struct message *request)
 {
     struct xsd_sockmsg stray = request->header;
@@ -353,7 +353,7 @@ static void test_no_memory(void **state)
     expect_no_request();
 }
 
-/* -------- a xenstored that ends it -------- */
+/* -------- a xenstored that breaks the protocol -------- */
 
 static void serve_too_long(const struct message *request)
 {
@@ -391,20 +391,20 @@ static void test_dead(void **state)
         serve = cases[i];
         assert_int_equal(pv_store_read("a", value, sizeof(value)), -PV_EIO);
         assert_non_null(strstr(fake_log, "given up"));
-        serve = NULL; /* nothing is sent any more: nobody would answer */
+        serve = NULL; /* nothing is sent any more */
         assert_int_equal(pv_store_read("a", value, sizeof(value)), -PV_EIO);
         assert_int_equal(pv_store_write("a", "b"), -PV_EIO);
         assert_int_equal(pv_watch("a", NULL, NULL, &watch), -PV_EIO);
         assert_null(watch);
         assert_int_equal(fake_heap_used, 0);
-        fake_event_fire(port); /* what it says now is not listened to */
+        fake_event_fire(port); /* its bytes are ignored now */
         fake_event_notified(port);
         teardown(NULL);
         setup(NULL);
     }
 }
 
-/* Seen when the next request is put into the ring. */
+/* The impossible index is noticed when the next request is written. */
 static void test_dead_when_writing(void **state)
 {
     char value[8];
@@ -414,7 +414,7 @@ static void test_dead_when_writing(void **state)
     assert_int_equal(pv_store_read("a", value, sizeof(value)), -PV_EIO);
 }
 
-/* A body of the longest kind is fine, one of none as well. */
+/* A body of the greatest length is accepted, and an empty one. */
 static void test_longest(void **state)
 {
     static char body[BODY], value[BODY + 1];
@@ -428,7 +428,7 @@ static void test_longest(void **state)
 
 static void got_nothing(void *arg, const struct xsd_sockmsg *message, const void *body) { }
 
-/* While xenstored makes the ring anew nothing moves. */
+/* While xenstored resets the ring no bytes move. */
 static void test_reconnect(void **state)
 {
     struct pv_store_client *client;
@@ -496,7 +496,7 @@ static void test_watch(void **state)
     serve = NULL;
     fired[0] = '\0';
     pv_unwatch(the_watch);
-    event("device/vif", first); /* it was on its way */
+    event("device/vif", first); /* an event that was under way */
     assert_string_equal(fired, "");
     assert_true(next_request(&request));
     assert_int_equal(request.header.type, XS_UNWATCH);
@@ -545,7 +545,7 @@ static void test_watch_refused(void **state)
     }
 }
 
-/* Events that make no sense are nobody's. */
+/* Malformed events are dropped. */
 static void test_events_of_nonsense(void **state)
 {
     static const struct { const char *body; size_t size; } cases[] = {
@@ -571,7 +571,7 @@ static void test_events_of_nonsense(void **state)
 
 /* -------- clients -------- */
 
-/* What a client got: the last message, and how many. */
+/* What a client got: the last message, and the number of messages. */
 struct got { struct message last; unsigned int count; struct pv_store_client *close; };
 
 static void got(void *arg, const struct xsd_sockmsg *message, const void *body)
@@ -595,7 +595,7 @@ static int send_bytes(struct pv_store_client *client, uint32_t type, uint32_t id
                       size_t size)
 {
     struct xsd_sockmsg header = { type, id, tx, (uint32_t)size };
-    void *copy = malloc(size ? size : 1); /* so that ASan sees where it ends */
+    void *copy = malloc(size ? size : 1); /* of exactly its size, for ASan */
     int rc;
 
     memcpy(copy, body, size);
@@ -616,7 +616,7 @@ static void expect_got_(struct got *g, uint32_t type, uint32_t id, uint32_t tx, 
     g->count = 0;
 }
 
-/* Two clients use the same numbers; answers come in another order, with our requests in between. */
+/* Two clients use the same numbers. Answers come in another order, with our own requests in between. */
 static void test_numbers_are_translated(void **state)
 {
     struct got a = { .count = 0 }, b = { .count = 0 };
@@ -636,7 +636,7 @@ static void test_numbers_are_translated(void **state)
     assert_int_equal(a.count, 0);
     answer(&one.header, XS_READ, "v", 1);
     expect_got(&a, XS_READ, 77, 0, "v");
-    /* Once is enough. */
+    /* The same answer again is dropped. */
     answer(&one.header, XS_READ, "v", 1);
     assert_int_equal(a.count + b.count, 0);
 
@@ -696,7 +696,7 @@ static void test_refusals(void **state)
     pv_store_client_close(client);
 }
 
-/* Answers XS_WATCH with "OK", says its token. */
+/* Answers XS_WATCH with "OK". wire: its token on the ring. */
 static void accept_watch(const char *path, char wire[9])
 {
     struct message request;
@@ -722,7 +722,7 @@ static void test_tokens_are_translated(void **state)
     assert_int_equal(send_text(second, XS_WATCH, 1, 0, "path\0token\0"), 0);
     accept_watch("path", two);
     expect_got(&b, XS_WATCH, 1, 0, "OK\0");
-    /* Tokens are any bytes, even none, even one that looks like ours. */
+    /* A token can be empty, or look like one of ours. */
     assert_int_equal(send_bytes(first, XS_WATCH, 1, 0, "path\0" "00000002", 14), 0);
     accept_watch("path", three);
     expect_got(&a, XS_WATCH, 1, 0, "OK\0");
@@ -737,12 +737,12 @@ static void test_tokens_are_translated(void **state)
     event("path", three);
     expect_got(&a, XS_WATCH_EVENT, 0, 0, "path\0" "00000002\0");
 
-    /* The same once more is what xenstored would refuse. */
+    /* The same path and token once more are refused, as xenstored would do. */
     assert_int_equal(send_text(first, XS_WATCH, 2, 0, "path\0token\0"), 0);
     expect_got(&a, XS_ERROR, 2, 0, "EEXIST\0");
     expect_no_request();
 
-    /* Removed: by the one who asked for it only, and events come until the answer. */
+    /* Only the client that has the watch can remove it. Events come until the answer. */
     assert_int_equal(send_text(second, XS_UNWATCH, 3, 0, "path\0token\0"), 0);
     assert_true(next_request(&request));
     assert_int_equal(request.header.type, XS_UNWATCH);
@@ -759,7 +759,7 @@ static void test_tokens_are_translated(void **state)
     assert_int_equal(b.count, 0);
     expect_got(&a, XS_WATCH_EVENT, 0, 0, "path\0token\0");
 
-    /* A watch that xenstored refuses is none. */
+    /* A watch that xenstored refuses does not exist. */
     assert_int_equal(send_text(second, XS_WATCH, 5, 0, "other\0t\0"), 0);
     assert_true(next_request(&request));
     memcpy(two, request.body + 6, 9);
@@ -768,7 +768,7 @@ static void test_tokens_are_translated(void **state)
     event("other", two);
     assert_int_equal(b.count, 0);
 
-    /* Closing removes what is left, and answers are swallowed. */
+    /* Closing a client removes its watches, and drops the answers. */
     pv_store_client_close(second);
     expect_no_request();
     pv_store_client_close(first);
@@ -784,7 +784,7 @@ static void test_tokens_are_translated(void **state)
     assert_int_equal(fake_heap_used, 0);
 }
 
-/* An event whose path is longer than any path can be does not fit together with the token. */
+/* An event with a longer path than xenstore allows: path and token may not fit into a message. */
 static void test_event_too_long(void **state)
 {
     struct got g = { .count = 0 };
@@ -800,7 +800,7 @@ static void test_event_too_long(void **state)
     path[BODY - 10] = '\0';
     event(path, wire);
     assert_int_equal(g.count, 0);
-    path[BODY - 512] = '\0'; /* by one byte */
+    path[BODY - 512] = '\0'; /* one byte less fits */
     event(path, wire);
     assert_int_equal(g.count, 0);
     path[BODY - 512 - 1] = '\0';
@@ -811,7 +811,7 @@ static void test_event_too_long(void **state)
     take_requests();
 }
 
-/* The watch, the removal: whatever is under way when the client goes. */
+/* The client goes while a watch is being added, or being removed. */
 static void test_close_with_watches_under_way(void **state)
 {
     struct got g = { .count = 0 };
@@ -890,7 +890,7 @@ static void test_transactions(void **state)
     answer(&request.header, XS_READ, "v", 1);
     expect_got(&a, XS_READ, 2, 6, "v");
 
-    /* Those of others are none. */
+    /* A client cannot use another client's transaction. */
     assert_int_equal(send_text(second, XS_READ, 2, 6, "a\0"), 0);
     expect_got(&b, XS_ERROR, 2, 6, "ENOENT\0");
     assert_int_equal(send_text(second, XS_TRANSACTION_END, 2, 6, "F\0"), 0);
@@ -908,7 +908,7 @@ static void test_transactions(void **state)
     assert_int_equal(send_text(first, XS_TRANSACTION_END, 3, 6, "T\0"), 0);
     expect_request(&request, XS_TRANSACTION_END, "T\0");
     assert_int_equal(request.header.tx_id, 6);
-    /* It is over from here on, whatever the answer is. */
+    /* From here on the transaction cannot be used, whatever the answer is. */
     assert_int_equal(send_text(first, XS_READ, 4, 6, "a\0"), 0);
     expect_got(&a, XS_ERROR, 4, 6, "ENOENT\0");
     answer_error(&request.header, "EAGAIN");
@@ -936,7 +936,7 @@ static void test_transactions_under_way_at_close(void **state)
     assert_true(next_request(&failing));
     assert_true(next_request(&end));
     pv_store_client_close(client);
-    expect_no_request(); /* 7 is ending, 8 is not known yet */
+    expect_no_request(); /* 7 is being ended, 8 has no number yet */
     answer(&start.header, XS_TRANSACTION_START, "8", 2);
     expect_abort(8);
     answer_error(&failing.header, "ENOSPC");
@@ -953,7 +953,7 @@ static void test_transaction_ids_of_nonsense(void **state)
     struct pv_store_client *client = pv_store_client_open(got, &g);
     struct message request;
 
-    for (size_t round = 0; round < 3; round++) /* and the quota is not used up by them */
+    for (size_t round = 0; round < 3; round++) /* failed transactions do not use up the quota */
         for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
             assert_int_equal(send_text(client, XS_TRANSACTION_START, 1, 0, "\0"), 0);
             expect_request(&request, XS_TRANSACTION_START, "\0");
@@ -983,7 +983,7 @@ static void test_quotas(void **state)
         assert_true(next_request(&under_way[i]));
     }
     assert_int_equal(send_text(clients[0], XS_READ, 99, 0, "a\0"), -PV_ENOBUFS);
-    assert_int_equal(send_text(clients[1], XS_READ, 99, 0, "a\0"), 0); /* others may */
+    assert_int_equal(send_text(clients[1], XS_READ, 99, 0, "a\0"), 0); /* the other clients still can */
     assert_true(next_request(&request));
     answer(&under_way[3].header, XS_READ, "v", 1);
     expect_got(&g, XS_READ, 3, 0, "v");
@@ -1024,13 +1024,13 @@ static void test_quotas(void **state)
 
     for (size_t i = 0; i < 16; i++)
         pv_store_client_close(clients[i]);
-    /* What is still under way ends with xenstore. */
+    /* Requests under way end when xenstore is dead. */
     page->rsp_prod += XENSTORE_RING_SIZE + 1;
     fake_event_fire(port);
     assert_int_equal(fake_heap_used, 0);
 }
 
-/* Requests far larger than the ring, and more of them: each arrives as it was sent. */
+/* Several requests that are larger than the ring: each arrives complete. */
 static void test_full_ring(void **state)
 {
     struct got g = { .count = 0 };
@@ -1058,7 +1058,7 @@ static void test_full_ring(void **state)
     }
     expect_no_request();
 
-    /* A client that goes while its request is half in the ring: the rest follows, all the same. */
+    /* A client goes while its request is half in the ring: the rest is still sent. */
     assert_int_equal(send_bytes(client, XS_WRITE, 1, 0, bodies[0], BODY), 0);
     pv_store_client_close(client);
     assert_true(next_request(&request));
@@ -1068,7 +1068,7 @@ static void test_full_ring(void **state)
     assert_int_equal(fake_heap_used, 0);
 }
 
-/* An answer to what is not even sent is no answer. */
+/* An answer to a request that was not sent yet is dropped. */
 static void test_answer_before_the_request(void **state)
 {
     struct got g = { .count = 0 };
@@ -1087,7 +1087,7 @@ static void test_answer_before_the_request(void **state)
     pv_store_client_close(client);
 }
 
-/* Each request under way gets an answer when xenstored ends it; later ones are refused. */
+/* When xenstore is dead, each request under way gets an answer, and later ones are refused. */
 static void test_clients_of_a_dead_xenstore(void **state)
 {
     struct got a = { .count = 0 }, b = { .count = 0 };
@@ -1105,7 +1105,7 @@ static void test_clients_of_a_dead_xenstore(void **state)
     assert_int_equal(send_text(first, XS_TRANSACTION_END, 5, 5, "T\0"), 0);
     assert_int_equal(send_bytes(first, XS_WRITE, 6, 0, body, BODY), 0); /* half in the ring */
     assert_int_equal(send_text(second, XS_READ, 7, 0, "a\0"), 0);
-    b.close = second; /* it goes as soon as it hears of it */
+    b.close = second; /* closes when it gets the error */
     page->rsp_prod += XENSTORE_RING_SIZE + 1;
     fake_event_fire(port);
     assert_int_equal(a.count, 5);
@@ -1121,7 +1121,7 @@ static void test_clients_of_a_dead_xenstore(void **state)
     assert_int_equal(fake_heap_used, 0);
 }
 
-/* A client may go when it gets something. */
+/* A client may be closed from within got(). */
 static void test_close_when_got(void **state)
 {
     struct got g = { .count = 0 };
@@ -1143,7 +1143,7 @@ static void test_close_when_got(void **state)
     assert_int_equal(g.count, 1);
 
     g.close = client = pv_store_client_open(got, &g);
-    assert_int_equal(send_text(client, XS_RESET_WATCHES, 2, 0, ""), 0); /* refused from within */
+    assert_int_equal(send_text(client, XS_RESET_WATCHES, 2, 0, ""), 0); /* answered by a call of got() from within */
     assert_int_equal(g.count, 2);
     assert_int_equal(fake_heap_used, 0);
 }
@@ -1177,12 +1177,12 @@ static void test_clients_without_memory(void **state)
     fake_alloc_fails = -1;
     expect_no_request();
     assert_int_equal(g.count, 0);
-    /* Nothing of it counts: it still has all of its quota. */
+    /* Failed requests do not count in the quota. */
     for (int i = 0; i < 7; i++)
         begin(client, &g, "9");
     assert_int_equal(send_text(client, XS_WATCH, 1, 0, "path\0token\0"), 0);
     assert_true(next_request(&request));
-    /* Closing needs none. */
+    /* Closing needs no memory. */
     fake_alloc_fails = 0;
     pv_store_client_close(client);
     assert_int_equal(fake_alloc_fails, 0);
@@ -1191,7 +1191,7 @@ static void test_clients_without_memory(void **state)
     expect_no_request();
     answer_ok(&request);
     fake_alloc_fails = -1;
-    /* xenstored still owes the answer to the watch. */
+    /* The answer to the watch is still missing. */
     page->rsp_prod += XENSTORE_RING_SIZE + 1;
     fake_event_fire(port);
 }

@@ -1,8 +1,9 @@
 // cflags: -Ilauncher/stubdom-rump -Ilauncher/xen-layer
 // sources: launcher/stubdom-rump/errno.c
 /*
- * The rump flavour's PV consoles as sockets: every byte once and in order, whichever side is slow; whoever goes, both
- * threads end and nothing stays open. Threads are the host's; like the rump kernel's, one runs until it sleeps.
+ * The rump flavour's PV consoles as sockets: every byte arrives once and in order, whichever side is slow. Whichever
+ * side goes, both threads end and nothing stays open. The threads are real ones; as in the rump kernel only one runs at
+ * a time, until it sleeps.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -45,8 +46,8 @@ bool pv_queue_wait(struct pv_queue *queue, uint64_t until)
     return false;
 }
 
-static unsigned int threads; /* that have not ended */
-static int refuse_thread;    /* the n-th from now on is not made; 0: all are */
+static unsigned int threads; /* threads that have not ended */
+static int refuse_thread;    /* the n-th thread from now on cannot be created; 0: all can */
 
 struct call { void *(*run)(void *arg); void *arg; };
 
@@ -91,7 +92,7 @@ bool rump_write_all(int fd, const char *bytes, size_t size)
     return true;
 }
 
-/* ---- the console: what dom0 has written and not been read, and the other way round ---- */
+/* ---- the console: unread bytes in both directions ---- */
 
 #define ROOM 700
 static struct {
@@ -150,7 +151,7 @@ long pv_console_write(struct pv_console *console, const void *from, size_t size)
     return n;
 }
 
-/* ---- dom0's side, while nothing of the domain runs ---- */
+/* ---- dom0's side, which runs while no thread of the domain does ---- */
 
 static size_t dom0_writes(const char *bytes, size_t size)
 {
@@ -226,7 +227,7 @@ static int connect_to(const char *name)
     return fd;
 }
 
-/* Descriptors that are open. */
+/* How many descriptors are open. */
 static int fds(void)
 {
     int n = 0;
@@ -284,7 +285,7 @@ static void fill(char *bytes, size_t size, unsigned int seed)
 
 #define MUCH 50000
 
-/* More than any buffer holds, both ways at once. */
+/* More bytes than any buffer can hold, in both directions at the same time. */
 static void test_bytes(void **state)
 {
     static char sent[2][MUCH], got[2][MUCH];
@@ -310,7 +311,7 @@ static void test_bytes(void **state)
     close(fd);
 }
 
-/* What was in the ring when the backend went still arrives; then comes the end. */
+/* Bytes that were in the ring when the backend went still arrive. Then comes the end. */
 static void test_backend_goes(void **state)
 {
     char byte[8];
@@ -327,7 +328,7 @@ static void test_backend_goes(void **state)
     close(fd);
 }
 
-/* While a writer waits for room. */
+/* The backend goes while a writer waits for room. */
 static void test_backend_goes_full(void **state)
 {
     static char much[MUCH];
@@ -354,7 +355,7 @@ static void test_qemu_goes(void **state)
     assert_memory_equal(xen.out, "bye", 3);
 }
 
-/* Its socket is full, and nobody reads it any more. */
+/* QEMU goes while its socket is full. */
 static void test_qemu_goes_full(void **state)
 {
     static char much[ROOM];
@@ -406,7 +407,7 @@ static void test_failures(void **state)
     assert_int_equal(fd, -1);
 }
 
-/* It cannot be served by one thread. */
+/* The second thread cannot be created: the console is closed. */
 static void test_no_second_thread(void **state)
 {
     char byte;

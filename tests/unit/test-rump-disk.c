@@ -1,8 +1,8 @@
 // sources: launcher/stubdom-rump/errno.c
 // cflags: -Itests/unit/netbsd -Ilauncher/stubdom-rump -Ilauncher/xen-layer
 /*
- * The rump flavour's disks: nodes that follow what dom0 attaches and detaches, and which of QEMU's calls are
- * answered without the rump kernel. Linux's /dev/null and /dev/zero are the character devices.
+ * The rump flavour's disks: device nodes that appear and go with the disks, and QEMU's calls that are answered without
+ * the rump kernel. Linux's /dev/null and /dev/zero stand for the character devices.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-/* The nodes are in the rump kernel's /dev, which is not this host's. */
+/* The nodes are in the rump kernel's /dev, and not in this host's. */
 static int node_stat(const char *path, struct stat *st);
 static int node_open(const char *path, int flags);
 #define stat(path, st) node_stat(path, st)
@@ -26,7 +26,7 @@ static int node_open(const char *path, int flags);
 
 static char registered[256]; /* "+/dev/xvda " for each node that came, "-/dev/xvda " for each that went */
 static int register_error, stat_error, opened;
-static const char *device_of[PV_DISKS]; /* whose numbers the node has */
+static const char *device_of[PV_DISKS]; /* the device whose numbers the node has */
 
 int rump_pub_etfs_register(const char *path, const char *hostpath, int type)
 {
@@ -57,7 +57,7 @@ static int node_open(const char *path, int flags)
     return open(strcmp(path, "/dev/null") ? device_of[path[8] - 'a'] : path, flags);
 }
 
-/* What goes through it: the last call. */
+/* The last call that the rump kernel got. */
 static const char *real;
 
 #define REAL(result, name, ...) \
@@ -74,11 +74,11 @@ REAL(ssize_t, pwrite, int fd, const void *from, size_t size, off_t offset)
 REAL(ssize_t, preadv, int fd, const struct iovec *iov, int count, off_t offset)
 REAL(ssize_t, pwritev, int fd, const struct iovec *iov, int count, off_t offset)
 
-/* ---- the host: connections by handle ---- */
+/* ---- the host: connections, by handle ---- */
 
 #define HANDLES 8
 static struct { int disk, users; } open_disks[HANDLES];
-static int connection[PV_DISKS]; /* handle of the connection that the disk has; -1: it is not there */
+static int connection[PV_DISKS]; /* the handle of the disk's connection; -1: there is no disk */
 static uint64_t sectors;
 static int bio_error, init_error, flushes, transfers;
 static struct { int handle; bool write; size_t size; uint64_t offset; const void *iov, *base; } last;
@@ -145,7 +145,7 @@ int pv_disks_init(void (*changed_fn)(void *arg, unsigned int n), void *arg, bool
 
 void pump_post(struct pump_job *job) { posted = job; }
 
-/* ---- what QEMU has open ---- */
+/* ---- QEMU's descriptors ---- */
 
 static int reads, writes, other, file;
 
@@ -169,7 +169,7 @@ static int begin(void **state)
     return 0;
 }
 
-/* Every connection has been given back, when all disks went. */
+/* When all disks have gone, every connection must have been released. */
 static int end(void **state)
 {
     memset(connection, 0xff, sizeof(connection));
@@ -198,7 +198,7 @@ static void test_comes_and_goes(void **state)
     assert_int_equal(rump_disk_check(NULL, 0), 0);
     assert_string_equal(registered, "+/dev/xvda ");
     assert_int_equal(open_disks[3].users, 1);
-    /* Another connection is another disk. */
+    /* Another connection: the node is made again. */
     attach_disk(0, 4);
     assert_string_equal(registered, "+/dev/xvda -/dev/xvda +/dev/xvda ");
     assert_int_equal(open_disks[3].users, 0);
@@ -248,7 +248,7 @@ static void test_open(void **state)
     assert_int_equal(rump_disk_open(NULL, 1, &fd), -ENOENT);
 }
 
-/* The layer's callback leaves it to the pump, which writes to the launcher's pipe, be it full. */
+/* The layer's callback leaves the work to the pump, which writes to the launcher's pipe. A full pipe is no error. */
 static void test_changes_are_told(void **state)
 {
     int ends[2];
@@ -321,7 +321,7 @@ static void test_the_end_of_the_disk(void **state)
             (transfers && last.size != (size_t)rows[i].result))
             fail_msg("row %zu: errno %d, %d transfers of %zu", i, errno, transfers, last.size);
     }
-    /* A sum that does not fit. */
+    /* The sum of the lengths overflows. */
     assert_int_equal(__wrap_preadv(reads, many, 3, 0), -1);
     assert_int_equal(errno, EINVAL);
     assert_int_equal(__wrap_preadv(reads, many + 1, 2, 0), -1);
@@ -356,7 +356,7 @@ static void test_what_the_rump_kernel_does(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         assert_int_equal(rows[i].result, 77);
     attach_disk(0, 3);
-    assert_int_equal(__wrap_pwrite(reads, &iov, 1, 0), 77); /* it refuses it */
+    assert_int_equal(__wrap_pwrite(reads, &iov, 1, 0), 77); /* the rump kernel gets the call, and refuses it */
     assert_string_equal(real, "pwrite");
     assert_int_equal(__wrap_pwritev(reads, &iov, 1, 0), 77);
     assert_string_equal(real, "pwritev");
@@ -366,7 +366,7 @@ static void test_what_the_rump_kernel_does(void **state)
     assert_string_equal(real, "ioctl");
     assert_int_equal(__wrap_ioctl(file, DIOCGWEDGEINFO, &iov), 77);
     assert_int_equal(__wrap_fsync(-1), 77);
-    /* Gone: its descriptor is nobody's. */
+    /* The disk has gone: its descriptor is left to the rump kernel. */
     connection[0] = -1;
     rump_disk_check(NULL, 0);
     assert_int_equal(__wrap_fsync(reads), 77);

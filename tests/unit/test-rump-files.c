@@ -4,7 +4,7 @@
 // sources: tests/unit/fake-blkback.c
 // cflags: -Ilauncher/stubdom-rump -Ilauncher/xen-layer
 /*
- * What the rump kernel opens of its host: an image's files, the guest's boot files, disks of a backend, QEMU's
+ * Files of the host that the rump kernel opens: the image's files, the guest's boot files, disks, and names of QEMU's
  * descriptors.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -19,7 +19,7 @@
 #define SIZE (256U * 1024)
 #define PIECES 6
 
-/* ---- the rump kernel: its one CPU is given away while a request sleeps ---- */
+/* ---- the rump kernel: its CPU is released while a request sleeps ---- */
 
 static int away;
 
@@ -35,7 +35,7 @@ void host_schedule(int locks, void *interlock)
     away--;
 }
 
-/* ---- address space: plain memory, of which pages are there from where it was asked for ---- */
+/* ---- address space: plain memory; `there` counts the pages that were allocated ---- */
 
 static struct { uint8_t *first; size_t pages, there; } spaces[4];
 static bool no_space, no_pages;
@@ -136,7 +136,7 @@ static void bio_done(void *arg, size_t done, int error)
     last.calls++;
 }
 
-/* 0 or NetBSD's error number. */
+/* Makes a transfer. 0, or NetBSD's error number. */
 static int transfer(int fd, int op, void *data, size_t size, int64_t offset)
 {
     last.calls = 0;
@@ -171,7 +171,7 @@ static void a_disk_is_read_and_written(void **state)
     assert_int_equal(fake_pages_used, 1); /* the ring */
 }
 
-/* QEMU's buffers: pieces of any length, with no regard to sectors or pages, in requests of several chunks. */
+/* QEMU's buffers: pieces of any length and alignment, in requests of several chunks. */
 static void pieces_of_memory_are_read_and_written(void **state)
 {
     static uint8_t bytes[SIZE], model[SIZE];
@@ -189,7 +189,7 @@ static void pieces_of_memory_are_read_and_written(void **state)
     blkback_features.persistent = true;
     blkback_attach(XVDA);
     assert_int_equal(bio_open("xvda", &handle), 0);
-    away = 1; /* who calls this has not the CPU */
+    away = 1; /* the caller does not have the CPU */
     assert_int_equal(bio_transfer(handle, true, iov, SIZE - 512, 3 * 512), 0);
     assert_memory_equal(blkback_image + 3 * 512, model, SIZE - 512);
     memset(bytes, 0, sizeof(bytes));
@@ -197,11 +197,11 @@ static void pieces_of_memory_are_read_and_written(void **state)
     assert_memory_equal(bytes, model, SIZE - 512);
     for (size_t i = SIZE - 512; i < SIZE; i++)
         assert_int_equal(bytes[i], 0);
-    assert_in_range(blkback_kept(), 16, 17); /* and a list of them */
+    assert_in_range(blkback_kept(), 16, 17); /* and one that lists them */
     assert_int_equal(bio_close(handle), 0);
 }
 
-/* Sectors of 512 bytes of a disk whose blocks are larger: the rest of a block stays. */
+/* Single sectors of a disk with larger blocks: the rest of a block stays as it is. */
 static void parts_of_blocks_are_written(void **state)
 {
     static const struct { size_t offset, size; } cases[] = {
@@ -262,7 +262,7 @@ static void a_flush_reaches_the_backend(void **state)
     assert_int_equal(rumpuser_close(fd), 0);
 }
 
-/* Who has it open keeps the old one, whatever comes under its name. */
+/* An open handle stays with the old disk, whatever gets the same name. */
 static void a_disk_that_comes_back_is_another(void **state)
 {
     uint8_t bytes[512];
@@ -333,7 +333,7 @@ static void files_of_the_image_are_read_only(void **state)
     assert_int_equal(rumpuser_iovwrite(fd, iov, 2, 0, &done), BSD_EROFS);
     assert_int_equal(rumpuser_close(fd), 0);
     assert_int_equal(rumpuser_iovread(fd, iov, 2, 0, &done), BSD_EBADF);
-    pv_free((void *)archive_find("usr")); /* the first: all of the index */
+    pv_free((void *)archive_find("usr")); /* the index begins with this entry */
 }
 
 static void a_cut_archive_is_none(void **state)
@@ -355,7 +355,7 @@ static void descriptors_have_names(void **state)
     assert_int_equal(rumpuser_getfileinfo("fdset/x", &size, &type), BSD_ENOENT);
 }
 
-/* The text is of when it was opened. */
+/* The text has the values of the time when it was opened. */
 static void free_memory_is_told(void **state)
 {
     char bytes[64] = "", wanted[64];
@@ -389,7 +389,7 @@ static size_t read_at(int fd, void *to, size_t size, int64_t offset)
     return done;
 }
 
-/* File n of so many bytes, in pieces of another size than pages; it is open to be read. */
+/* Makes boot file n of so many bytes, in pieces that are not pages, and opens it. */
 static int boot_file(unsigned int n, size_t size)
 {
     char name[] = { 'b', 'o', 'o', 't', '/', (char)('0' + n), '\0' };
@@ -415,7 +415,7 @@ static void boot_files_are_read(void **state)
     uint64_t size;
     int fd = boot_file(0, 10000), other = boot_file(1, 5000), type;
 
-    assert_int_equal(pages_there(), 3 + 2); /* and nothing twice */
+    assert_int_equal(pages_there(), 3 + 2); /* no page is allocated twice */
     assert_int_equal(read_at(fd, bytes, sizeof(bytes), 0), 10000);
     for (size_t i = 0; i < 10000; i++)
         assert_int_equal(bytes[i], (uint8_t)(i * 7 + i / 256));
@@ -432,7 +432,10 @@ static void boot_files_are_read(void **state)
     assert_int_equal(rumpuser_close(other), 0);
 }
 
-/* The very pages, by way of what was read last; they outlast the files. */
+/*
+ * The file's own pages become the mapping: the file is the one that was read last. They stay when the files are
+ * dropped.
+ */
 static void a_boot_file_becomes_a_mapping(void **state)
 {
     uint8_t byte;
@@ -445,7 +448,7 @@ static void a_boot_file_becomes_a_mapping(void **state)
     assert_null(host_boot_take(NULL, 8192));
     read_at(fd, &byte, 1, 0);
     file = host_file_read_last();
-    assert_null(host_boot_take(file, 8191)); /* not all of it */
+    assert_null(host_boot_take(file, 8191)); /* not the whole file */
     mapped = host_boot_take(file, 8192);
     assert_non_null(mapped);
     assert_null(host_boot_take(file, 8192));
@@ -470,7 +473,7 @@ static void a_boot_file_that_does_not_fit(void **state)
     no_pages = false;
     assert_int_equal(host_boot_append(0, "xyz", 3), 0);
     assert_int_equal(host_boot_append(0, blkback_image, 2 * PV_PAGE - 2), -PV_EINVAL);
-    assert_int_equal(host_boot_create(0, 0), 0); /* begun again: the old one's memory is to be had */
+    assert_int_equal(host_boot_create(0, 0), 0); /* made again: the old file's memory can be used */
     assert_int_equal(pages_there(), 0);
     no_space = true;
     assert_int_equal(host_boot_create(0, 1), -PV_ENOMEM);

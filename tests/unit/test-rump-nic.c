@@ -3,8 +3,8 @@
 // sources: launcher/xen-layer/text.c
 // cflags: -Ilauncher/stubdom-rump -Ilauncher/xen-layer
 /*
- * The rump flavour's NICs: between a vif that is a fake and the descriptor that QEMU takes for a tap, as QEMU uses
- * it. What becomes of all kinds of frames is in test-micro-tap.c: the code is the same.
+ * The rump flavour's NICs, between a fake vif and the descriptor that QEMU uses as a tap. test-micro-tap.c tests all
+ * kinds of frames: the code is the same.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -26,7 +26,7 @@ static struct {
     void (*room)(void *arg);
     void *arg;
     bool accepts;
-    int open_error, busy;   /* busy: so often there is no room */
+    int open_error, busy;   /* busy: so many sends find no room */
     unsigned int offloads, sent, closed;
     bool gathers;
     uint8_t frame[PV_FRAME_MAX];
@@ -85,7 +85,7 @@ int pv_nic_send(struct pv_nic *nic, const struct pv_frame_info *info, const void
 /* ---- QEMU ---- */
 
 static int tap;
-static size_t header_size;  /* what QEMU puts and sees in front */
+static size_t header_size;  /* of the header that QEMU writes and reads */
 static struct tap_header got_header;
 static uint8_t got[70000];
 static struct packet packet;
@@ -114,7 +114,7 @@ static int begin(void **state)
     return 0;
 }
 
-/* As close() does it (poll-calls.c). */
+/* Closes the descriptor as close() does (poll-calls.c). */
 static int end(void **state)
 {
     struct host_handle *handle = host_handle_find(tap);
@@ -137,7 +137,7 @@ static struct host_handle *handle(void)
 
 static short ready(void) { return handle()->ops->ready(handle()) & (POLLIN | POLLOUT); }
 
-/* Octets of the frame behind the header, or an error. */
+/* Reads a frame. How many octets are behind the header, or an error. */
 static long receive(void)
 {
     long n = handle()->ops->read(handle(), got, sizeof(got));
@@ -152,7 +152,7 @@ static long receive(void)
     return n - (long)header_size;
 }
 
-/* In parts, some of them empty. 0 or an error. */
+/* Writes a frame in parts, some of them empty. 0 or an error. */
 static long put_frame(const struct tap_header *header, const void *frame, size_t size)
 {
     uint8_t head[PV_TAP_HEADER_MAX] = { 0 };
@@ -240,7 +240,7 @@ static void who_polls_is_woken_once(void **state)
     assert_int_equal(self.deadline, HOST_AT_ONCE);
 }
 
-/* e1000, and a driver that has switched nothing on. */
+/* For an e1000, or a driver without offloads. */
 static void what_was_left_over_is_done(void **state)
 {
     size_t mss = 1000;
@@ -297,7 +297,7 @@ static void a_driver_gets_what_it_takes(void **state)
     assert_int_equal(receive(), -PV_EAGAIN);
 }
 
-/* What waits is handed over as the driver wants it when it is read. */
+/* The offloads at the time of the read count, also for frames that arrived before. */
 static void a_driver_that_begins_anew(void **state)
 {
     struct pv_frame_info info;
@@ -317,13 +317,13 @@ static void a_driver_that_begins_anew(void **state)
         assert_true(size > 0);
         check_piece(&packet, n, 2000, got, (size_t)size, true);
     }
-    /* Segments without checksums would be nothing that a driver understands. */
+    /* Segmentation without checksums makes no sense to a driver, and is ignored. */
     __wrap_tap_fd_set_offload(tap, 0, 1, 1, 0, 0, 0, 0);
     arrives(&info, packet.octets, packet.size);
     assert_int_equal(receive(), packet.header + 2000);
 }
 
-/* A QEMU that takes nothing costs a bounded amount of memory. */
+/* If QEMU does not read, the memory used is bounded. */
 static void too_many_frames_wait_in_the_ring(void **state)
 {
     static uint8_t frame[60000];
@@ -349,11 +349,11 @@ static void the_firewall_looks_at_the_frame(void **state)
     for (size_t size = 10; size <= PV_TAP_HEADER_MAX; size += size < 12 ? 2 : 52) {
         set_header(size);
         frame[11] = 3;
-        assert_int_equal(put_frame(&no_header, frame, 13), -PV_EINVAL);     /* no frame at all */
+        assert_int_equal(put_frame(&no_header, frame, 13), -PV_EINVAL);     /* too short for a frame */
         assert_int_equal(put_frame(&no_header, frame, 60), 0);
         assert_int_equal(vif.sent, 1);
         frame[11] = 4;
-        assert_int_equal(put_frame(&no_header, frame, 60), 0);              /* another's address */
+        assert_int_equal(put_frame(&no_header, frame, 60), 0);              /* a foreign address */
         assert_int_equal(vif.sent, 1);
         assert_int_equal(vif.size, 60);
         assert_int_equal(vif.frame[11], 3);
@@ -440,7 +440,7 @@ static void refused_headers(void **state)
     assert_int_equal(vif.sent, 0);
 }
 
-/* ---- what QEMU asks, and joining ---- */
+/* ---- QEMU's questions, and joining ---- */
 
 static void it_has_a_header_and_all_offloads(void **state)
 {

@@ -1,8 +1,8 @@
 // sources: launcher/stubdom-rump/handle.c launcher/stubdom-rump/xen-evtchn.c launcher/stubdom-rump/poll-calls.c
 // cflags: -Ilauncher/stubdom-rump -Ilauncher/xen-layer
 /*
- * The rump flavour's poll(), with event channels and another kind of handle: what the rump kernel does while it sleeps
- * is a function of the test.
+ * The rump flavour's poll(), with event channels and another kind of handle. A function of the test plays the rump
+ * kernel's sleep.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -32,7 +32,7 @@ static struct host_thread self;
 static struct { pv_event_fn *fn; void *arg; bool masked; } ports[8];
 static uint32_t last_port;
 static int wakes, polls, notified;
-static uint64_t now, asked; /* asked: how long the kernel was to sleep */
+static uint64_t now, asked; /* asked: the timeout that the kernel got */
 static int (*kernel)(struct pollfd *fds, nfds_t count);
 
 uint64_t pv_clock(void) { return now; }
@@ -244,7 +244,7 @@ static void who_does_not_ask_is_not_woken(void **state)
     assert_null(ports[1].fn);
 }
 
-/* What the library reads. */
+/* Reads a port, as the library does. */
 static int read_port(void)
 {
     uint32_t port;
@@ -293,7 +293,7 @@ static void other_descriptors_are_the_kernels(void **state)
     assert_int_equal(__wrap_read(other, bytes, 3), 3);
     assert_string_equal(bytes, "abc");
     assert_int_equal(__wrap_writev(other, NULL, 0), 5);
-    assert_int_equal(__wrap_writev(fd, NULL, 0), 5);    /* which refuses it: nobody writes to an event channel */
+    assert_int_equal(__wrap_writev(fd, NULL, 0), 5);    /* the kernel gets the call, and refuses it */
     assert_int_equal(real_writes, 2);
     assert_int_equal(__wrap_close(dup(other)), 0);
     assert_int_equal(real_closes, 1);
@@ -323,7 +323,7 @@ static int room_while_asleep(struct pollfd *fds, nfds_t count)
 {
     tap.ready = POLLIN;
     host_handle_wake(&tap.handle);
-    assert_int_equal(wakes, 0);     /* nobody asked */
+    assert_int_equal(wakes, 0);     /* no thread waits for it */
     tap.ready = POLLOUT;
     host_handle_wake(&tap.handle);
     return 0;

@@ -1,7 +1,7 @@
 // sources: launcher/stubdom-rump/space.c launcher/xen-layer/text.c tests/unit/fake-pv.c
 // cflags: -Ilauncher/stubdom-rump -Ilauncher/xen-layer
 /*
- * Address space and the heap of the rump flavour, over page tables that are a list.
+ * Address space and the heap of the rump flavour, with a list in place of page tables.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -10,7 +10,7 @@
 #include "launcher/stubdom-rump/host.h"
 #include "tests/unit/fake-pv.h"
 
-/* The heap has the C library's names: here it gets others. */
+/* The heap's functions have the C library's names. Here they get others. */
 #define malloc host_malloc
 #define free host_free
 #define calloc host_calloc
@@ -28,7 +28,7 @@
 #define AREAS_BEGIN 0x1000000000UL
 #define MAPPED 1024
 #define AREAS 64
-#define AREA_MOST (1UL << 34) /* pages; the layer has fewer */
+#define AREA_MOST (1UL << 34) /* in pages: more than the layer has */
 
 bool (*pv_on_fault)(uintptr_t va, bool write, bool exec);
 static struct { uintptr_t va; uint64_t frame; } mapped[MAPPED];
@@ -76,7 +76,7 @@ bool pv_mapped(pv_root *root, uintptr_t va, uint64_t *frame, unsigned int *prot)
     return at >= 0;
 }
 
-/* Each behind the last, so that nothing is ever adjacent by chance. */
+/* Each area comes behind the last one, so that none is adjacent to another by chance. */
 uintptr_t pv_area_alloc(size_t pages)
 {
     static uintptr_t next = AREAS_BEGIN;
@@ -146,10 +146,10 @@ static void pages_come_when_they_are_touched(void **state)
     assert_true(pv_mapped(NULL, va + PV_PAGE, &frame, NULL));
     for (size_t i = 0; i < PV_PAGE; i++)
         assert_int_equal(((char *)pv_page_of(frame))[i], 0);
-    assert_false(touch(va + PV_PAGE));      /* it is there: this is another fault */
-    assert_false(touch(va + 4 * PV_PAGE));  /* the hole behind */
+    assert_false(touch(va + PV_PAGE));      /* the page exists: this fault has another cause */
+    assert_false(touch(va + 4 * PV_PAGE));  /* the hole behind the area */
     assert_false(touch(va - 1));
-    assert_false(pv_on_fault(va, false, true)); /* nothing there is to be executed */
+    assert_false(pv_on_fault(va, false, true)); /* code there cannot be executed */
     assert_int_equal(space_unmap(va, 4), 0);
     assert_int_equal(fake_pages_used, 0);
 }
@@ -161,7 +161,7 @@ static void other_domains_pages_are_not_ours(void **state)
     assert_false(touch(va));
     assert_int_equal(pv_map(NULL, va, 1234, 0, 5), 0);
     assert_int_equal(space_back(va, 1), -PV_EINVAL);
-    assert_int_equal(space_unmap(va, 2), 0); /* and frame 1234 was not freed */
+    assert_int_equal(space_unmap(va, 2), 0); /* the foreign frame 1234 is not freed */
 }
 
 static void any_part_can_go(void **state)
@@ -178,7 +178,7 @@ static void any_part_can_go(void **state)
     assert_true(first == va && pages == 2);
     assert_true(space_find(va + 7 * PV_PAGE, &first, &pages));
     assert_true(first == va + 5 * PV_PAGE && pages == 3);
-    assert_int_equal(space_unmap(va + 2 * PV_PAGE, 3), 0); /* once more: nothing there */
+    assert_int_equal(space_unmap(va + 2 * PV_PAGE, 3), 0); /* nothing is there any more */
     assert_int_equal(space_unmap(va, 5), 0);
     assert_int_equal(area_count, 1);
     assert_int_equal(space_unmap(va + 5 * PV_PAGE, 3), 0);
@@ -249,7 +249,7 @@ static void a_piece_gets_another_length(void **state)
     assert_int_equal(space_resize(to, 2), to);
     assert_int_equal(fake_pages_used, 1);
     assert_false(touch(to + 2 * PV_PAGE));
-    assert_int_equal(space_resize(to + PV_PAGE, 1), 0); /* not a piece */
+    assert_int_equal(space_resize(to + PV_PAGE, 1), 0); /* no piece begins there */
     for (long i = 0; i < 2; i++) {
         fake_alloc_fails = i;
         assert_int_equal(space_resize(to, 4), 0);
@@ -300,10 +300,10 @@ static void realloc_keeps_what_fits(void **state)
     p = host_realloc(q, 40);
     assert_string_equal(p, "thirty-one characters and a NUL");
     fake_alloc_fails = 0;
-    assert_null(host_realloc(p, 2000));     /* and p is as it was */
+    assert_null(host_realloc(p, 2000));     /* p is unchanged */
     assert_string_equal(p, "thirty-one characters and a NUL");
     fake_alloc_fails = 0;
-    assert_ptr_equal(host_realloc(p, 1), p); /* smaller never fails */
+    assert_ptr_equal(host_realloc(p, 1), p); /* a smaller size never fails */
     fake_alloc_fails = -1;
     host_free(p);
 }

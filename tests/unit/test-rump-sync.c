@@ -1,8 +1,8 @@
 // sources: launcher/stubdom-rump/rumpuser-sync.c
 // cflags: -Ilauncher/stubdom-rump -Ilauncher/xen-layer
 /*
- * The rump kernel's locks, with threads that take turns: each is a context of its own, and runs
- * until it sleeps, as the layer's do.
+ * The rump kernel's locks, with threads that take turns: each is a ucontext, and runs until it sleeps, like a thread of
+ * the layer.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -16,7 +16,7 @@
 #define THREADS 6
 #define STACK (256 * 1024)
 
-/* ---- the layer, as far as it is needed ---- */
+/* ---- the layer's functions that are needed ---- */
 
 struct pv_thread {
     ucontext_t context;
@@ -32,7 +32,7 @@ static ucontext_t scheduler;
 static int last; /* who ran */
 static uint64_t now;
 static char events[256];
-static int unscheduled; /* depth, of all threads: those that let go of the kernel's CPU */
+static int unscheduled; /* how many threads have released the kernel's CPU */
 
 static void note(const char *word, int n)
 {
@@ -99,7 +99,7 @@ static void start(int n, void (*fn)(int n))
     makecontext(&thread->context, (void (*)(void))entry, 1, n);
 }
 
-/* In turn, from the one behind who ran last. */
+/* The next ready thread behind the last one. */
 static struct pv_thread *next_thread(void)
 {
     struct pv_thread *first = NULL;
@@ -123,7 +123,7 @@ static struct pv_thread *next_thread(void)
     return first;
 }
 
-/* Until nobody can run; all must have come to their end. */
+/* Runs threads until none is ready. All must have ended. */
 static void run(void)
 {
     while ((current = next_thread())) {
@@ -138,7 +138,7 @@ static void run(void)
 
 static int reset(void **state);
 
-/* Keeps the state that the test was given. */
+/* Resets the threads, and keeps *state. */
 static int renew(void **state)
 {
     return reset(NULL);
@@ -232,7 +232,7 @@ static void a_writer_is_alone_and_goes_first(void **state)
     start(0, reader);
     start(1, reader);
     start(2, writer);
-    start(3, reader); /* comes after the writer */
+    start(3, reader); /* a reader that comes after the writer */
     start(4, writer);
     run();
     assert_string_equal(events, "r0 r1 w2 w4 r3 ");
@@ -362,7 +362,7 @@ static void a_signal_wakes_the_first(void **state)
 
 static void impatient(int n)
 {
-    current->host.deadline = 1500; /* before the kernel's tick */
+    current->host.deadline = 1500; /* earlier than the kernel's timeout */
     rumpuser_mutex_enter(mutex);
     assert_int_equal(rumpuser_cv_timedwait(cv, mutex, 0, 10000000), BSD_ETIMEDOUT);
     rumpuser_mutex_exit(mutex);
@@ -384,7 +384,7 @@ static void a_wait_ends_at_the_threads_deadline(void **state)
     rumpuser_mutex_destroy(mutex);
 }
 
-/* ---- and at one that is set meanwhile ---- */
+/* ---- a deadline that is set during the sleep ---- */
 
 static void patient(int n)
 {
@@ -398,10 +398,10 @@ static void patient(int n)
     assert_int_equal(now, 0);
 }
 
-/* As who has an event for a thread that polls. */
+/* As a handle that becomes ready for a polling thread. */
 static void hurry(int n)
 {
-    pv_wake(&threads[0]); /* for nothing */
+    pv_wake(&threads[0]); /* a wake without a reason */
     yield();
     note("asleep", 0);
     threads[0].host.deadline = HOST_AT_ONCE;

@@ -2,8 +2,8 @@
 // libs: libvncclient libgcrypt libpng
 // cflags: -Ilauncher/screenshot -Ilauncher/dom0-daemon/root -DSCREENSHOT_SECONDS=seconds
 /*
- * A VNC server in a stub domain that was taken over, and the program that makes a picture of what it says: how large a
- * screen it may have, how much time, and when it says that the screen has changed.
+ * stubdom-screenshot, with a VNC server of a stub domain that was taken over: how large a screen it accepts, how much
+ * time it takes, and when it reports a change of the screen.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -25,7 +25,7 @@ static unsigned int seconds = 30;
 
 int confine(enum confine_role role) { return 0; }
 
-/* A client that has ended already hears nothing. */
+/* Errors are ignored: the client may have ended. */
 static void say(int fd, const void *bytes, size_t len)
 {
     ssize_t n = write(fd, bytes, len);
@@ -33,7 +33,7 @@ static void say(int fd, const void *bytes, size_t len)
     assert_true(n == (ssize_t)len || (n < 0 && errno == EPIPE));
 }
 
-/* All that a server says until the client knows its screen: version, no security, its success, the screen. */
+/* The handshake: version, security type "none", its result, and the screen. */
 static void greet(int fd, unsigned int width, unsigned int height)
 {
     struct {
@@ -53,7 +53,7 @@ static void greet(int fd, unsigned int width, unsigned int height)
     say(fd, &hello, sizeof(hello));
 }
 
-/* One raw rectangle in one update; all black if there is no red. */
+/* An update with a raw rectangle of one pixel. red 0: it is black. */
 static void send_pixel(int fd, uint8_t red)
 {
     const uint8_t update[] = { 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, red, red ? 98 : 0, red ? 97 : 0, 0 };
@@ -61,7 +61,7 @@ static void send_pixel(int fd, uint8_t red)
     say(fd, update, sizeof(update));
 }
 
-/* The screen has another size from now on: a rectangle of that size, which has no pixels. */
+/* A new size of the screen: a pseudo-rectangle without pixels. */
 static void send_size(int fd, uint8_t width, uint8_t height)
 {
     const uint8_t update[] = { 0, 0, 0, 1, 0, 0, 0, 0, 0, width, 0, height, 255, 255, 255, 33 };
@@ -69,18 +69,18 @@ static void send_size(int fd, uint8_t width, uint8_t height)
     say(fd, update, sizeof(update));
 }
 
-static int words = -1; /* its standard error; -1: ours */
+static int words = -1; /* the program's standard error; -1: ours */
 
 /*
- * What a server says after its greeting: red of a pixel; SIZE: another size, of which no pixel comes; PAUSE: nothing
- * until the client asks it to look; LONG_PAUSE: nothing for 1.5 s. It ends by HANG_UP, or by STAY.
+ * What a server does after the handshake. A number: sends a pixel with that red; SIZE: sends another size, without
+ * pixels; PAUSE: waits until the client asks it to look; LONG_PAUSE: waits 1.5 s. The list ends with HANG_UP or STAY.
  */
 enum { SIZE = 256, PAUSE, LONG_PAUSE, HANG_UP, STAY };
 
-static char heard[4000]; /* what the server got, of one client */
+static char heard[4000]; /* what the server has received from one client */
 static size_t heard_len;
 
-/* Some more of it. False: there is no more, or no room. */
+/* Receives more. False: there is no more, or no room. */
 static bool hear_some(int fd)
 {
     ssize_t n = read(fd, heard + heard_len, sizeof(heard) - heard_len);
@@ -92,7 +92,7 @@ static bool hear_some(int fd)
 
 static const char cut_text[] = { 6, 0, 0, 0, 0, 0, 0, 0 };
 
-/* A time would not do: a client on a busy machine may still be at what came before. */
+/* Waits for a message, and not for a time: on a busy machine the client may be slow. */
 static void await_cut_text(int fd)
 {
     struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -120,7 +120,7 @@ static void serve(int fd, const int *says)
 
 static pid_t (*start)(void) = fork;
 
-/* What the program ends with when it is to do TASK (NULL: a picture), and how large its picture is. */
+/* Runs the program for TASK (NULL: a picture). Returns its exit status, and the picture's size. */
 static int take(const char *task, unsigned int width, unsigned int height, const int *says, off_t *size)
 {
     int ends[2], secret[2], picture = memfd_create("picture", 0), status;
@@ -167,7 +167,7 @@ static void test_a_picture(void **state)
     assert_in_range(size, 50, 200);
 }
 
-/* The largest has memory, and waits for its pixels; a larger one ends before. */
+/* For the largest screen it allocates memory, and waits for the pixels. For a larger one it ends before. */
 static void test_how_large(void **state)
 {
     static const struct { unsigned int width, height; enum screenshot_status status; } rows[] = {
@@ -185,7 +185,7 @@ static void test_how_large(void **state)
     }
 }
 
-/* It ends by itself as soon as the screen is another one, and has no picture then. */
+/* It ends as soon as the screen has changed, and makes no picture then. */
 static void test_a_change(void **state)
 {
     static const struct { int says[6]; enum screenshot_status status; } rows[] = {
@@ -205,11 +205,11 @@ static void test_a_change(void **state)
     }
 }
 
-/* A server that has nothing to say is asked to look. */
+/* A server that sends nothing is asked to look at its screen. */
 static void test_it_asks(void **state)
 {
     static const int pause[] = { 99, PAUSE, 98, HANG_UP };
-    /* Raw, and DesktopSize: what QEMU says of its size otherwise, libvncclient does not understand. */
+    /* Raw and DesktopSize. QEMU's other way to report a size is unknown to libvncclient. */
     static const char encodings[] = { 2, 0, 0, 2, 0, 0, 0, 0, 255, 255, 255, 33 };
     off_t size;
 
@@ -219,8 +219,8 @@ static void test_it_asks(void **state)
 }
 
 /*
- * Who started it may be gone before Linux could be asked to end both together: the other end of its words' pipe is
- * closed then.
+ * Its parent may have ended before it could ask Linux to be killed with it. Then the other end of its standard error's
+ * pipe is closed.
  */
 static void test_nobody_waits_for_it(void **state)
 {
@@ -237,7 +237,10 @@ static void test_nobody_waits_for_it(void **state)
     words = -1;
 }
 
-/* Whoever started it may be stopped. It is process 1 of its namespace, where signals end nobody by themselves. */
+/*
+ * Its parent may be stopped, so it has a time limit of its own. It is process 1 of its namespace, which a signal
+ * without a handler does not end.
+ */
 static void test_it_ends_by_itself(void **state)
 {
     static const int stay[] = { STAY }, late[] = { 99, LONG_PAUSE, 98, STAY };
@@ -247,7 +250,7 @@ static void test_it_ends_by_itself(void **state)
     start = fork_alone;
     assert_int_equal(take(NULL, 1, 1, stay, &size), SCREENSHOT_LATE);
     assert_int_equal(size, 0);
-    /* Of a change it is not known how long it takes. */
+    /* There is no limit for how long a change takes. */
     assert_int_equal(take(SCREENSHOT_CHANGE, 1, 1, late, &size), SCREENSHOT_TAKEN);
     start = fork;
     seconds = 30;

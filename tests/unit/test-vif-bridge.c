@@ -1,7 +1,7 @@
 // sources: launcher/vif/bridge.c
 // wrap: ioctl
 /*
- * What becomes of a vif and its bridge, in which order, with a kernel that the test plays.
+ * What is done to a vif and its bridge, and in which order. The test plays the kernel.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -72,7 +72,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* The MAC of a port is not that of the bridge; it is up last. */
+/* The port must not determine the bridge's MAC. The vif is set up last. */
 static void join(void **state)
 {
     assert_int_equal(bridge_join("br0", "vif7.0", 9000), 0);
@@ -98,7 +98,7 @@ static void join_fails(void **state)
         setup(state);
         failing = cases[i].what;
         assert_int_equal(bridge_join("br0", "vif7.0", 1500), cases[i].rc);
-        /* What is no port of the bridge is not set up. */
+        /* A vif that could not be made a port of the bridge is not set up. */
         assert_true(cases[i].rc == 0 || !(flags & IFF_UP));
     }
 }

@@ -1,8 +1,8 @@
 // sources: launcher/stubdom-init/linux-tc.c
 // libs: libmnl
 /*
- * dom0's firewall in a kernel: one of the ends of a veth is guarded as a vif is, the other one sends. In a
- * network namespace of its own; skipped where that, veth or traffic control is not to be had.
+ * dom0's firewall in a real kernel: one end of a veth is guarded like a vif, the other end sends. It runs in a network
+ * namespace of its own, and is skipped where that, veth or traffic control is not available.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -82,7 +82,7 @@ static int open_packet(const char *interface, uint16_t protocol)
     return fd;
 }
 
-/* A guarded vif and its guest; false: not here. */
+/* Makes a guarded vif and its guest's end. False: not possible here. */
 static bool begin(const char *ip)
 {
     static struct frame_filter filter;
@@ -107,7 +107,7 @@ static bool begin(const char *ip)
     return true;
 }
 
-/* A socket for one protocol gets what traffic control has passed; one for all would see it before. */
+/* A packet socket for one protocol gets frames after traffic control. One for all protocols would get them before. */
 static bool arrives(const uint8_t *frame, size_t size)
 {
     uint8_t got[2048];
@@ -116,7 +116,7 @@ static bool arrives(const uint8_t *frame, size_t size)
     ssize_t len;
 
     assert_int_equal(send(sender, frame, size, 0), size);
-    /* veth hands over in a softirq, which has run when send() is back, or soon. */
+    /* veth delivers in a softirq, which runs before send() returns, or soon after. */
     for (int i = 0; i < 20 && !found; i++) {
         while ((len = recv(receiver, got, sizeof(got), 0)) > 0)
             found |= (size_t)len == size && !memcmp(got, frame, size);
@@ -127,7 +127,7 @@ static bool arrives(const uint8_t *frame, size_t size)
     return found;
 }
 
-/* Of other lengths a kernel has other protocols; tags it takes out. */
+/* Frames with a length in place of a type have other protocols in the kernel, and VLAN tags are removed. */
 static bool has_protocol(const uint8_t *frame, size_t size)
 {
     unsigned int type = size > 14 ? frame[12] << 8 | frame[13] : 0;
@@ -157,7 +157,7 @@ static void what_passes(void **state)
     assert_true(passed > 20 && dropped > 20);
 }
 
-/* The program ends with 0 there, which as a verdict would be TC_ACT_OK. */
+/* The program ends early with 0, which as a verdict would be TC_ACT_OK. */
 static void ends_early(void **state)
 {
     uint8_t frame[2048];

@@ -2,8 +2,8 @@
 // wrap: execv open
 // cflags: -Ilauncher/stubdom-init
 /*
- * The hotplug script of NICs: what it makes of libxl's arguments and of xenstore, in which order it
- * does what, with a kernel and an execv() that the test plays. bridge.c: test-vif-bridge.c.
+ * The hotplug script of NICs: what it does for libxl's arguments and xenstore's nodes, and in which order. The test
+ * plays the kernel and execv(). test-vif-bridge.c tests bridge.c.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -87,7 +87,7 @@ int linux_tc_guard(int interface, const struct frame_filter *filter)
 
 int __real_open(const char *path, int flags, ...);
 
-/* The log is none of the test's. */
+/* The log is not opened. */
 int __wrap_open(const char *path, int flags, ...)
 {
     return strcmp(path, HOTPLUG_LOG) ? __real_open(path, flags) : -1;
@@ -136,7 +136,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* Runs it; what it did is in `calls`. */
+/* Runs the script. `calls` has what it did. */
 static int run_as(const char *name, const char *action, const char *type)
 {
     char program[64], verb[16], kind[32], *argv[] = {program, verb, kind, NULL};
@@ -173,7 +173,7 @@ static void assert_failed(const char *error)
     assert_non_null(strstr(fake_xs_get(BACK "hotplug-error"), error));
 }
 
-/* The firewall is there before anything else. */
+/* The firewall is installed first. */
 static void the_usual(void **state)
 {
     assert_int_equal(online(), 0);
@@ -196,7 +196,7 @@ static void settings_of_the_user(void **state)
     assert_calls("leave br0 lan;");
 }
 
-/* Who gets a firewall. */
+/* Which vifs get a firewall. */
 static void who(void **state)
 {
     static const struct {
@@ -214,7 +214,7 @@ static void who(void **state)
         assert_int_equal(online(), 0);
         assert_string_equal(calls, &"guard 5;join br0 vif7.0 1500;"[cases[i].firewall ? 0 : 8]);
     }
-    /* A guest without a stub domain; the stub domain itself. */
+    /* Vifs of a guest without a stub domain, and of a stub domain. */
     fake_xs_set("/local/domain/7/image/device-model-domid", NULL);
     assert_int_equal(online(), 0);
     assert_calls("join br0 vif7.0 1500;");
@@ -231,7 +231,7 @@ static void who(void **state)
     assert_calls("");
 }
 
-/* Another script runs, behind the firewall. */
+/* Another script runs after the firewall was installed. */
 static void other_scripts(void **state)
 {
     fake_xs_set(BACK "forwarddev", "/root/my-script");
@@ -243,7 +243,7 @@ static void other_scripts(void **state)
     assert_int_equal(online(), 1);
     assert_calls("guard 5;run %s/vif-route online type_if=vif script=%s/vif-route;", folder, folder);
     assert_failed("vif-route: No such file or directory");
-    /* It would be for ever. */
+    /* Our own script is refused there: it would call itself for ever. */
     fake_xs_set(BACK "forwarddev", "/usr/libexec/xen-stubdom/stubdom-vif");
     assert_int_equal(online(), 1);
     assert_calls("guard 5;");
@@ -258,12 +258,12 @@ static void assert_stock_runs(void)
     assert_calls("run %s offline type_if=vif script=%s;", stock, stock);
 }
 
-/* Xen's own one, where we are not sure to do the same. */
+/* Xen's own script runs if ours might not do the same. */
 static void the_stock_script(void **state)
 {
     char hooks[64];
 
-    bridged = false; /* Open vSwitch, eth0 for xenbr0, a name that is wrong */
+    bridged = false; /* the bridge is none of Linux's: Open vSwitch, eth0 for xenbr0, a wrong name */
     assert_stock_runs();
     bridged = true;
     fake_xs_set(BACK "bridge", NULL);
@@ -283,7 +283,7 @@ static void the_stock_script(void **state)
     assert_int_equal(online(), 0);
 }
 
-/* The tap of a QEMU in dom0. */
+/* A tap of a QEMU in dom0. */
 static void taps(void **state)
 {
     assert_int_equal(run_as("stubdom-vif", "add", "type_if=tap"), 1);
@@ -292,7 +292,7 @@ static void taps(void **state)
     assert_calls("run %s online type_if=tap script=%s;", stock, stock);
 }
 
-/* A vif without its firewall is not set up. */
+/* A vif whose firewall cannot be installed is not set up. */
 static void fails_closed(void **state)
 {
     static const struct {
@@ -342,7 +342,7 @@ static void the_kernel_refuses(void **state)
     assert_failed("there is an interface lan already");
 }
 
-/* What is not libxl's is refused, before xenstore is asked. */
+/* Calls that cannot be libxl's are refused before xenstore is read. */
 static void strange_callers(void **state)
 {
     static const char *const paths[] = { "", "backend/vif/", "backend/vif/7", "backend/vif//0", "backend/vif/7/",

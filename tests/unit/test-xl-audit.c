@@ -3,7 +3,7 @@
 // wrap: xs_open xs_close xs_read xs_directory readlink
 // libs: xenstore
 /*
- * The audit, of a xenstore and processes of a few lines: which guests it finds wanting.
+ * The audit, with tables in place of xenstore and processes: what it finds wrong with each guest.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -16,7 +16,7 @@
 
 static char handle;
 static const char *const *store; /* path, value, …, NULL */
-static const char *daemon_exe;   /* what process 501 runs; NULL: there is none */
+static const char *daemon_exe;   /* the program of process 501; NULL: there is no such process */
 static const char *domains[8];
 static char dir[] = "/tmp/test-xl-audit-XXXXXX";
 
@@ -63,7 +63,7 @@ ssize_t __wrap_readlink(const char *path, char *buf, size_t size)
 
 static const char *const in_dom0[] = {HVM, "/local/domain/4/image/device-model-pid", "501", NULL};
 static const char *const in_stub[] = {STUB, NULL};
-/* With an image whose manifest is there: the test's folder stands before the names, and the time is set. */
+/* A guest with an installed image. The test puts its folder before the names, and sets the time. */
 static char kernel[100], ramdisk[100], start_time[20];
 static const char *const whole[] = {
     HVM, "/local/domain/4/image/device-model-domid", "5", "/local/domain/5/image/device-model-pid", "501",
@@ -111,7 +111,7 @@ static void test_findings(void **state)
     }
 }
 
-/* Ten seconds after its files were made it was started; then, ten before. */
+/* The guest was started ten seconds after its files were made; then, ten seconds before. */
 static void test_versions(void **state)
 {
     static const struct { const char *start; const char *says; } rows[] = {

@@ -4,7 +4,8 @@
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/devices.c launcher/xl-stubdom/flavour.c
 // libs: xlutil xenlight
 /*
- * channel= of a guest's config: what would go wrong later, or be ignored, is refused. The parser is the real libxlutil.
+ * channel= of a guest's config: values that would fail later, or be ignored, are refused. The parser is the real
+ * libxlutil.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -43,7 +44,7 @@ static void test_served(void **state)
         "", "channel = [ ]", "channel = [ 'connection=pty,name=org.qemu.guest_agent.0' ]",
         "channel = [ ' name = a b , connection = pty ,,' ]",
         "channel = [ 'name=a,connection=socket,path=" FOLDER "/a', 'name=a,path=" FOLDER "/b,connection=socket' ]",
-        "channel = [ 'name=a,connection=socket,path=" FOLDER "/socket' ]", /* an earlier guest's */
+        "channel = [ 'name=a,connection=socket,path=" FOLDER "/socket' ]", /* a socket that an earlier guest has left */
         "channel = [ 'name=a,connection=pty,backend=0', 'name=b,connection=pty,backend=Domain-0' ]",
         "channel = [ 'name=a,name=b,connection=socket,connection=pty' ]",
     };
@@ -107,7 +108,7 @@ static void test_refused_lists(void **state)
     assert_int_equal(read_guest(line), -EINVAL);
 }
 
-/* A guest that is not made here: its config goes to another host, say. */
+/* A guest that is not made on this host, whose config goes to another one, for example. */
 static void test_elsewhere(void **state)
 {
     static const char line[] = "channel = [ 'name=a,connection=socket,path=" FOLDER "/none/a', "

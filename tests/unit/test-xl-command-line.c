@@ -1,6 +1,6 @@
 // sources: launcher/xl-stubdom/command-line.c
 /*
- * xl-stubdom finds the config where xl finds it, and changes nothing else on the command line.
+ * xl-stubdom finds the config's argument as xl does, and changes nothing else on the command line.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -57,7 +57,7 @@ static const struct example examples[] = {
     /* restore: the config is there only beside the checkpoint */
     {{"xl", "restore", "-p", "g.cfg", "check"}, CONFIG_FILE, "g.cfg", NULL, true},
     {{"xl", "restore", "check"}, CONFIG_UNUSED, NULL, NULL, false},
-    {{"xl", "res", "check"}, CONFIG_UNUSED, NULL, NULL, false}, /* restore or resume: xl says */
+    {{"xl", "res", "check"}, CONFIG_UNUSED, NULL, NULL, false}, /* restore or resume: xl refuses it */
     {{"xl", "save", "dom", "check", "g.cfg"}, CONFIG_FILE, "g.cfg", NULL, false},
     {{"xl", "save", "-c", "dom", "check"}, CONFIG_UNUSED, NULL, NULL, false},
     {{"xl", "migrate", "-C", "g.cfg", "dom", "host"}, CONFIG_FILE, "g.cfg", NULL, false},
@@ -93,7 +93,7 @@ static void test_examples(void **state)
         memcpy(argv, e->argv, sizeof(argv));
         print_message("example %zu: %s %s\n", i, argc > 1 ? argv[1] : "", argc > 2 ? argv[2] : "");
         assert_int_equal(command_line_init(&line, argc, argv), 0);
-        assert_memory_equal(argv, e->argv, sizeof(argv)); /* getopt has not moved ours */
+        assert_memory_equal(argv, e->argv, sizeof(argv)); /* getopt() has not reordered the caller's argv */
         assert_int_equal(line.use, e->use);
         assert_int_equal(line.starts_guest, e->starts);
         if (e->config)
@@ -134,7 +134,7 @@ static void test_monitored(void **state)
     }
 }
 
-/* They are in the file. */
+/* Inline settings are removed, because they are in the file now. */
 static void test_inline_settings_go(void **state)
 {
     char *argv[] = {"xl-stubdom", "-v", "create", "a=1", "-c", "g.cfg", "b=\"2\"", NULL};

@@ -10,8 +10,8 @@
 // wrap: xc_interface_open xc_interface_close xc_domain_getinfo_single xc_version
 // libs: xenstore xenctrl json-c
 /*
- * compare, with scripts in the place of `xl-stubdom create` and of xl, and folders in the place of xenstore
- * and of Xen: a node is a file below `store`, a domain that Xen has is one below `xen`.
+ * compare, with scripts in place of `xl-stubdom create` and xl, and folders in place of xenstore and Xen: a node is a
+ * file below `store`, a domain is a file below `xen`.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -35,10 +35,10 @@
 #include "marked.h"
 #include "serial-line.h"
 
-#define MASTER_FD 9 /* of the guest's serial port, as the scripts know it */
+#define MASTER_FD 9 /* of the guest's serial port; the scripts write to it */
 
 static char handle, dir[] = "/tmp/test-xl-compare-XXXXXX";
-static int ticks = -1; /* xenstore has something to say every 10 ms */
+static int ticks = -1; /* readable every 10 ms, as if xenstore had an event */
 static char tty[64];
 
 struct xs_handle *__wrap_xs_open(unsigned long flags) { return (struct xs_handle *)&handle; }
@@ -91,7 +91,7 @@ struct xs_permissions *__wrap_xs_get_permissions(struct xs_handle *xs, xs_transa
     return calloc(1, sizeof(struct xs_permissions));
 }
 
-/* As libxenstore does: one piece of memory, which is freed as one. */
+/* As libxenstore does, one piece of memory, which is freed as one. */
 char **__wrap_xs_directory(struct xs_handle *xs, xs_transaction_t t, const char *path, unsigned int *count)
 {
     char **list = calloc(1, 20 * sizeof(*list) + 400), *text = (char *)(list + 20), file[300];
@@ -134,7 +134,7 @@ static void put(const char *name, const char *text)
     chmod(name, 0755);
 }
 
-/* What stands in a file, kept until the next call. */
+/* The content of a file. Valid until the next call. */
 static const char *get(const char *name)
 {
     static char *text;
@@ -145,18 +145,20 @@ static const char *get(const char *name)
 }
 
 #define NODE "put() { mkdir -p \"store/$(dirname \"$1\")\"; printf %s \"$2\" >\"store/$1\"; }\n"
-/* Of what it is called with: the flavour, and the uuid. */
+/* Takes flavour and uuid from the script's arguments. */
 #define ARGS "f=${*#*stubdom_flavor=\\\"}; for a; do case $a in stubdom_flavor=*) f=${a#*=}; f=${f#?}; f=${f%?} ;;" \
     " uuid=*) u=${a#*=}; u=${u#?}; u=${u%?} ;; esac; done; echo \"$f\" >>created; echo \"$*\" >args\n"
-/* Domain 7, with a process in dom0. */
+/* Makes domain 7, with a process in dom0. */
 #define GUEST "put local/domain/7/name g; put local/domain/7/vm \"/vm/$u\"; mkdir -p xen; touch xen/0 xen/7\n" \
     "sleep 60 >/dev/null 2>&1 & echo $! >pid\n"
 #define SERIAL "put local/domain/7/serial/0/tty \"$(cat tty)\"\n"
-/* Domain 8 as its stub domain. */
+/* Makes domain 8, its stub domain. */
 #define STUB "[ $f = none ] || { put local/domain/7/image/device-model-domid 8\n" \
     "put local/domain/8/vm /vm/stub; touch xen/8; }\n"
 #define READY "sleep 0.1; [ $f = none ] || put local/domain/8/device-model/7/state running\n"
-/* The guest's VNC port, and the password as libxl keeps it for a stub domain and for a QEMU in dom0. */
+/*
+ * Makes the guest's VNC port, and the nodes in which libxl keeps the password for a stub domain and for a QEMU in dom0.
+ */
 #define SCREEN "put local/domain/7/console/vnc-listen 127.0.0.1; put local/domain/0/backend/vfb/8/0/vncpasswd stub\n" \
     "put \"vm/$u/vncpasswd\" guest; put local/domain/7/console/vnc-port \"$(cat port)\"\n"
 #define CREATE "#!/bin/sh\n" NODE ARGS GUEST SERIAL STUB READY
@@ -221,10 +223,10 @@ static void test_runs(void **state)
     if (compare_run(&compare, "./xl", "./viewer", &signal, &fault))
         fail_msg("%s", fault.text);
     assert_true(compare.report.complete);
-    /* Another one begins each round. */
+    /* Each round begins with another subject. */
     assert_string_equal(get("created"), "micro\nnone\nnone\nmicro\n");
     assert_string_equal(get("destroyed"), "destroy 7\ndestroy 7\ndestroy 7\ndestroy 7\n");
-    /* xl destroy hears of its scripts' end (SIGCHLD), and nothing of Ctrl-C. */
+    /* xl destroy has SIGCHLD unblocked, for its scripts, and SIGINT blocked. */
     assert_int_equal(strtoull(get("mask"), NULL, 16) & (1 << (SIGINT - 1) | 1 << (SIGCHLD - 1)),
                      1 << (SIGINT - 1));
     assert_string_equal(get("loaded"), "g 7 micro\ng 7 dom0\ng 7 dom0\ng 7 micro\n");
@@ -241,7 +243,7 @@ static void test_runs(void **state)
     assert_int_equal(count_of(&compare, "stub_ready", 1), 0);
     assert_int_equal(count_of(&compare, "idle_stub", 1), 0);
     assert_true(value_of(&compare, "stub_memory", 0) == 32);
-    /* Domain 7's, and perhaps the one that has just said the line. */
+    /* Domain 7's process, and perhaps the one that has just written the line. */
     assert_in_range((int)value_of(&compare, "dom0_processes", 0), 1, 2);
     assert_true(value_of(&compare, "dom0_memory", 0) > 0);
     assert_true(value_of(&compare, "dom0_descriptors", 0) >= 3);
@@ -264,7 +266,7 @@ static void test_dom0_qemu(void **state)
     compare_dispose(&compare);
 }
 
-/* What goes wrong in the first run, how it is called, and what was destroyed then. */
+/* What goes wrong in the first run, the message, and what is destroyed then. */
 static void test_failures(void **state)
 {
     static const struct {
@@ -273,9 +275,9 @@ static void test_failures(void **state)
         const char *says, *destroyed;
     } rows[] = {
         {"#!/bin/sh\nexit 1\n", NULL, -ECHILD, "micro: xl-stubdom create failed", ""},
-        /* What a failed create has left, and is ours. */
+        /* A failed create has left a guest that is ours. */
         {CREATE "exit 1\n", NULL, -ECHILD, "micro: xl-stubdom create failed", "destroy 7\n"},
-        /* A domain of another uuid is somebody else's, whatever its name. */
+        /* A domain with another uuid is somebody else's, even with the same name. */
         {"#!/bin/sh\n" NODE ARGS "u=x\n" GUEST "kill $(cat pid)", NULL, -ENOENT, "no domain has its name and uuid", ""},
         {CREATE, NULL, -ETIMEDOUT, "micro: no line /login/ on its serial console in time", "destroy 7\n"},
         {CREATE "(sleep 0.3; rm xen/7) & exit 0", NULL, -ETIMEDOUT, "serial console before it ended", "destroy 7\n"},
@@ -283,7 +285,7 @@ static void test_failures(void **state)
         {NULL, "#!/bin/sh\nexit 3\n", -ECHILD, "./load: it failed for micro", "destroy 7\n"},
         {NULL, "#!/bin/sh\necho Speed: 3\n", -EINVAL, "not NAME VALUE [UNIT]: Speed:", "destroy 7\n"},
         {NULL, "#!/bin/sh\ntrap '' TERM; exec sleep 30\n", -ETIMEDOUT, "./load: no end after 2 s", "destroy 7\n"},
-        /* The stub domain stays when its guest goes: it is destroyed by itself. */
+        /* The guest has gone, but not its stub domain: the stub domain is destroyed. */
         {NULL, "#!/bin/sh\nrm -r store/local/domain/7; exit 1\n", -ECHILD, "it failed", "destroy 8\n"},
     };
 
@@ -305,7 +307,7 @@ static void test_failures(void **state)
             fail_msg("%zu: %s", i, fault.text);
         assert_string_equal(get("destroyed"), rows[i].destroyed);
         assert_false(compare.report.complete);
-        /* A create that failed took no time that anybody wants to know. */
+        /* The time of a create that failed is no figure. */
         if ((compare.report.figures.count > 0) == !!strstr(fault.text, "create"))
             fail_msg("%zu: %zu figures, first %s: %s", i, compare.report.figures.count,
                      compare.report.figures.count ? compare.report.figures.measure[0].name : "", fault.text);
@@ -341,7 +343,7 @@ static void test_screen(void **state)
     compare_dispose(&compare);
 }
 
-/* Why it is not known when the screen changes. Nobody looks at it any more afterwards. */
+/* Reasons why the change of the screen is not seen. Afterwards no viewer runs any more. */
 static void test_screen_failures(void **state)
 {
     static const struct {
@@ -371,7 +373,7 @@ static void test_screen_failures(void **state)
         put("create", rows[i].create);
         snprintf(viewer, sizeof(viewer), "#!/bin/sh\n%s\n", rows[i].viewer);
         put("viewer", viewer);
-        /* The last one's time is to pass. A busy machine may take long for the rest. */
+        /* The last row must time out. A long limit for the others, since the machine may be busy. */
         MAKE(&compare, "--of=micro", "--runs=1", "--until-screen",
              i == ARRAY_LEN(rows) - 1 ? "--timeout=2" : "--timeout=60", "--idle=0", "--yes", "g.cfg");
         assert_int_equal(compare_run(&compare, "./xl", "./viewer", &signal, &fault), rows[i].rc);
@@ -387,7 +389,7 @@ static void test_screen_failures(void **state)
 static void test_refused(void **state)
 {
     static const struct {
-        const char *name; /* of a domain that is there */
+        const char *name; /* of a domain that exists */
         bool yes;
         int rc;
         const char *says;
@@ -414,7 +416,7 @@ static void test_refused(void **state)
     }
 }
 
-/* The config has a uuid, and a domain of another name has that already. */
+/* The config has a uuid, and a domain with another name has the same one. */
 static void test_same_uuid(void **state)
 {
     struct compare compare;
@@ -431,14 +433,14 @@ static void test_same_uuid(void **state)
     compare_dispose(&compare);
 }
 
-/* The config has a uuid, and somebody else makes the same guest, or another one of that uuid, after we have looked. */
+/* The config has a uuid. After our check somebody else makes the same guest, or another one with that uuid. */
 static void test_same_uuid_meanwhile(void **state)
 {
     static const struct {
         const char *create, *destroyed;
         int rc;
     } rows[] = {
-        /* The name is theirs: ours is not made. Their processes do not have our mark. */
+        /* Their guest has the name, so ours is not made. Their processes do not have our mark. */
         {CREATE "kill $(cat pid); exit 1\n", "", -ECHILD},
         {"#!/bin/sh\n" NODE ARGS "put local/domain/5/name copy; put local/domain/5/vm \"/vm/$u\"; touch xen/5\n" GUEST
          "exit 0\n", "destroy 7\n", 0},
@@ -461,7 +463,7 @@ static void test_same_uuid_meanwhile(void **state)
     }
 }
 
-/* In a process of its own, which then says what it was told. */
+/* Runs compare in a process of its own, which reports the result. */
 static pid_t start_run(void)
 {
     pid_t pid = fork();
@@ -480,7 +482,7 @@ static pid_t start_run(void)
 
 static void test_interrupted(void **state)
 {
-    /* While create runs, which hears of it and cleans up; and later. */
+    /* Signals while create runs, which gets it and cleans up; and later. */
     static const struct {
         const char *create, *wait_for, *destroyed;
     } rows[] = {
@@ -679,11 +681,11 @@ static void test_plot(void **state)
     assert_int_equal(report_plot(&report, "p", &fault), access("/bin/gnuplot", F_OK) ? 1 : 0);
     assert_non_null(strstr(get("p.gnuplot"), "title 'it''s g'"));
     assert_non_null(strstr(get("p.gnuplot"), "0 micro 0.21 0.21 0.21 0.21\n1 dom0 1.5 1.5 1.5 1.5\n"));
-    /* In black and white, too: each has a fill of its own. */
+    /* Each subject has a fill pattern of its own, so that the plot can be read in black and white. */
     assert_non_null(strstr(get("p.gnuplot"), "$1 == 0 ? $1 : NaN):3:(0.6) with boxes fill solid 0.7 linecolor"));
     assert_non_null(strstr(get("p.gnuplot"), "$1 == 1 ? $1 : NaN):3:(0.6) with boxes fill pattern 4 linecolor"));
     setenv("PATH", ".:/bin", 1);
-    /* Somebody else's words in the file, by the time that gnuplot reads: they are not what it runs. */
+    /* Somebody else may change the file before gnuplot reads it: gnuplot must not run that. */
     put("gnuplot", "#!/bin/sh\necho \"$*\" >drawn; cp p.gnuplot written; echo 'system \"bad\"' >p.gnuplot\n"
                    "case $1 in -) cat ;; *) cat \"$1\" ;; esac >ran\n");
     assert_int_equal(report_plot(&report, "p", &fault), 0);
@@ -714,11 +716,11 @@ static void test_serial(void **state)
     assert_false(serial_line_read(&line));
     assert_int_equal(write(MASTER_FD, "bc\r\nmore", 8), 8);
     assert_true(serial_line_read(&line));
-    /* The guest hears nothing back. */
+    /* Nothing is sent to the guest. */
     assert_int_equal(fcntl(MASTER_FD, F_SETFL, O_NONBLOCK), 0);
     assert_int_equal(read(MASTER_FD, text, sizeof(text)), -1);
     fcntl(MASTER_FD, F_SETFL, 0);
-    /* A line without end is cut. */
+    /* An endless line is cut. */
     memset(flood, 'a', sizeof(flood));
     assert_int_equal(write(MASTER_FD, flood, sizeof(flood)), sizeof(flood));
     for (int i = 0; i < 10; i++)
@@ -748,7 +750,7 @@ static void test_marked(void **state)
     assert_true(marked.wakeups > 0);
 }
 
-/* A guest's VNC port, at which nobody answers. */
+/* Listens at the guest's VNC port, and answers nothing. */
 static void listen_screen(void)
 {
     struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -772,7 +774,7 @@ static int begin(void **state)
     assert_true(master >= 0 && !grantpt(master) && !unlockpt(master));
     strcpy(tty, ptsname(master));
     assert_int_equal(dup2(master, MASTER_FD), MASTER_FD);
-    assert_true(open(tty, O_RDWR | O_NOCTTY | O_CLOEXEC) >= 0); /* without one it hangs up */
+    assert_true(open(tty, O_RDWR | O_NOCTTY | O_CLOEXEC) >= 0); /* keeps the pty open, which would hang up otherwise */
     put("tty", tty);
     listen_screen();
     ticks = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);

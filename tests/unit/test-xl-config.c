@@ -5,8 +5,8 @@
 // sources: launcher/dom0-daemon/outputs/output-spec.c
 // libs: xlutil xenlight
 /*
- * What xl-stubdom makes of a guest's config: the settings for libxl, or one line that says what is
- * wrong. The parser is the real libxlutil.
+ * What xl-stubdom makes of a guest's config: the settings for libxl, or a line that says what is wrong. The parser is
+ * the real libxlutil.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -25,9 +25,9 @@
 
 static const struct places places = {.firmware = "/fw", .daemon = "/dm"};
 
-/* Config text → the fault, or "" and the settings. The caller disposes of the settings. */
+/* Returns the fault of a config's text, or "" and the settings, which the caller disposes of. */
 static const struct host_config *host; /* NULL: none */
-static long files; /* MiB, as guest-files.c would find out */
+static long files; /* MiB, in place of guest-files.c's result */
 
 static const char *work_out(const char *text, struct settings *settings)
 {
@@ -88,7 +88,7 @@ static void test_settings_survive_the_parser(void **state)
     settings_dispose(&settings);
 }
 
-/* A keyboard that nobody serves is not offered, but where the config asks for it. */
+/* The PV keyboard, which nobody serves, is switched off unless the config asks for it. */
 static void test_keyboard(void **state)
 {
     static const char *const given[] = {"vkb_device = 1", "vkb_device = 0", "vkb = [ 'backend-type=linux' ]"};
@@ -112,7 +112,7 @@ static void test_keyboard(void **state)
     settings_dispose(&settings);
 }
 
-/* What --print-config printed may stay in the config beside stubdom_flavor. */
+/* The output of --print-config may stand in the config together with stubdom_flavor. */
 static void test_own_settings_do_not_conflict(void **state)
 {
     struct settings settings, again;
@@ -180,7 +180,7 @@ static void test_default_memory(void **state)
         {GUEST "vnc = 1\nvga = \"none\"\n", 64},
         {GUEST "vnc = 0\n", 32 - 8},
         {GUEST "vnc = 0\nvga = \"none\"\n", 32},
-        {GUEST "videoram = 256\n", 0}, /* gives way to the video memory */
+        {GUEST "videoram = 256\n", 0}, /* the video memory is added to this */
         {GUEST "stubdom_image = \"debug\"\n", 128 - 8},
     };
 
@@ -196,7 +196,7 @@ static void test_default_memory(void **state)
     }
 }
 
-/* As the program does. */
+/* Loads and parses a config, as the program does. */
 static int config_init(struct config *config, const char *path, const char *extra, struct fault *fault)
 {
     char *text = NULL;
@@ -236,7 +236,7 @@ static void test_refused(void **state)
         {GUEST "name = \"" NAME_220 "\"\n", ""},
         {GUEST "name = \"" NAME_220 "n\"\n",
          "g.cfg: name: 221 octets, and libxl names log files by it: at most 220"},
-        /* What dom0's daemon would not open. */
+        /* Outputs that dom0's daemon would refuse. */
         {GUEST "serial = \"vc\"\n", "g.cfg: serial = \"vc\": there is no virtual console in dom0; use pty"},
         {GUEST "serial = [ \"pty\", \"mon:stdio\" ]\n",
          "g.cfg: serial = \"mon:stdio\": there is no monitor in dom0"},
@@ -275,7 +275,7 @@ static void test_refused(void **state)
          "blanks (stubdom_firewall = 0 turns it off)"},
         {GUEST "vif = [ \"ip=192.168.1\" ]\nstubdom_firewall = 0\n", ""},
         {GUEST "vif = [ \"type=vif, model=ne2k_pci, ip=10.0.0.1\" ]\n", ""},
-        /* The guest's own driver has a firewall, too; and no address is not any address. */
+        /* A vif for the guest's own driver only has the firewall, too. An empty ip= does not mean "any address". */
         {GUEST "vif = [ \"type=vif, ip=nonsense\" ]\n",
          "g.cfg: vif 0: ip=nonsense: the firewall takes up to 16 IPv4 and IPv6 addresses, separated by "
          "blanks (stubdom_firewall = 0 turns it off)"},
@@ -286,7 +286,7 @@ static void test_refused(void **state)
          "g.cfg: vif 0: ip=: the firewall takes up to 16 IPv4 and IPv6 addresses, separated by "
          "blanks (stubdom_firewall = 0 turns it off)"},
         {GUEST "vif = [ \"model=virtio-net, ip=10.0.0.1 fd00::/64\", \"\" ]\n", ""},
-        /* xl would say so, and go on with another MAC, or with both NICs. */
+        /* xl would warn, and go on with another MAC, or with both NICs. */
         {GUEST "vif = [ \"mac=00:16:3e:zz:00:01\" ]\n", "g.cfg: vif 0: mac=00:16:3e:zz:00:01: not a MAC address"},
         {GUEST "vif = [ \"\", \"mac=00:16:3e:11:22:333\" ]\n",
          "g.cfg: vif 1: mac=00:16:3e:11:22:333: not a MAC address"},
@@ -338,7 +338,7 @@ static void test_refused(void **state)
     }
 }
 
-/* Without the key it is not ours; who gives a stub domain's other keys meant it to be. */
+/* Without stubdom_flavor the guest is left alone, unless it has other keys of ours: these show that it was meant. */
 static void test_no_flavour(void **state)
 {
     static const struct { const char *text, *fault; } rows[] = {
@@ -368,7 +368,7 @@ static void test_no_flavour(void **state)
     }
 }
 
-/* The other spelling is the same key. */
+/* stubdom_flavour is the same key. */
 static void test_flavour(void **state)
 {
     static const char text[] = "name = \"g\"\ntype = \"hvm\"\nstubdom_flavour = \"micro\"\n";
@@ -390,7 +390,7 @@ static void put_host(const char *text)
     fclose(f);
 }
 
-/* What the host wants, for guests that say nothing, and against those that say no. */
+/* xl-stubdom.conf's settings, for guests that say nothing, and for guests that say no. */
 static void test_host(void **state)
 {
     static const struct { const char *host, *text, *flavour, *fault; } rows[] = {
@@ -408,10 +408,10 @@ static void test_host(void **state)
         {"require = 1", "builder = \"hvm\"", "", "requires a stub domain"},
         {"require = 1", "type = \"pv\"", "", ""},
         {"require = 1", "type = \"hvm\"\nstubdom_flavor = \"linux\"", "linux", ""},
-        /* what --print-config prints, pasted */
+        /* the pasted output of --print-config */
         {"require = 1", "type = \"hvm\"\ndevice_model_stubdomain_override = 1", "", ""},
         {"require = 0", "type = \"hvm\"", "", ""},
-        /* a file that cannot be understood may be one that requires it */
+        /* a file that cannot be understood might have require = 1 */
         {"require = \"yes\"", "type = \"hvm\"", "", "require is not 0 or 1"},
         {"require = 2", "type = \"hvm\"", "", "require is not 0 or 1"},
         {"default_flavour = \"none\"", "type = \"hvm\"", "", "default_flavour is not"},
@@ -478,7 +478,7 @@ static void test_every_flavour(void **state)
     assert_null(flavour_of_kernel("/qemu-stubdom-micro-kernel/"));
 }
 
-/* Linux's words are Linux's alone. */
+/* The linux flavour's kernel arguments are not given to micro. */
 static void test_micro_arguments(void **state)
 {
     static const struct {
@@ -540,7 +540,7 @@ static void test_file_and_inline(void **state)
     config_dispose(&config);
 }
 
-/* Files that QEMU reads make the default grow. */
+/* Files that QEMU reads make the default memory larger. */
 static void test_boot_files(void **state)
 {
     struct settings settings;
@@ -553,7 +553,7 @@ static void test_boot_files(void **state)
     files = 0;
 }
 
-/* GUEST, so many NICs and disks, and more lines. */
+/* A config with so many NICs and disks, and more lines. */
 static const char *many(int nics, int disks, const char *more)
 {
     static char text[4096];
@@ -568,7 +568,7 @@ static const char *many(int nics, int disks, const char *more)
     return text;
 }
 
-/* NICs and disks beyond the usual make the default grow. */
+/* Many NICs and disks make the default memory larger. */
 static void test_many_devices(void **state)
 {
     const struct flavour *linux_flavour = flavour_find("linux");
@@ -593,7 +593,10 @@ static void test_many_devices(void **state)
     settings_dispose(&settings);
 }
 
-/* A given size must be enough for QEMU and for what this guest needs besides: no domain runs out of memory at once. */
+/*
+ * A given size must be enough for QEMU and for what this guest needs besides, so that no stub domain is out of memory
+ * at once.
+ */
 static void test_least_memory(void **state)
 {
     static const struct {
@@ -636,7 +639,7 @@ static void test_least_memory(void **state)
     files = 0;
 }
 
-/* What libxl loads into a new guest must be there; a restored one has it. */
+/* Firmware that libxl loads into a new guest must exist. A restored guest has it already. */
 static void test_firmware(void **state)
 {
     static const struct { const char *line, *fault; } cases[] = {
@@ -670,7 +673,10 @@ static void test_firmware(void **state)
     host = NULL;
 }
 
-/* Likewise the daemon; of a guest that is made elsewhere, nobody knows. */
+/*
+ * Serial ports' files of dom0 must exist for a guest that is made here; for one that is made elsewhere they are not
+ * checked.
+ */
 static void test_serials_of_dom0(void **state)
 {
     static const struct { const char *value, *fault; } cases[] = {
@@ -697,7 +703,7 @@ static void test_serials_of_dom0(void **state)
     }
 }
 
-/* What dom0 has not got, the hotplug script would find out when the guest is half made. */
+/* Bridges that dom0 lacks are reported, before the hotplug script finds out when the guest is half made. */
 static void test_nics_of_dom0(void **state)
 {
     static const char *const folders[] = {"/tests", "/eth7", "/eth7/bridge", "/eth8"};
@@ -711,17 +717,17 @@ static void test_nics_of_dom0(void **state)
         {NULL, false, "bridge=../../tmp", "g.cfg: vif 0: bridge=../../tmp: dom0 has no interface of this name"},
         {"vif-bridge", false, "bridge=b", "g.cfg: vif 0: bridge=b: dom0 has no interface of this name"},
         {NULL, false, "script=vif-bridge,bridge=b", "g.cfg: vif 0: bridge=b: dom0 has no interface of this name"},
-        /* Another script's words for a bridge are its own. */
+        /* What bridge= means to another script is not checked. */
         {"run", false, "bridge=b", ""}, {NULL, false, "script=run,bridge=b.5", ""},
         {NULL, false, "script=/bin/true,bridge=b", ""},
         {NULL, false, "script=nosuch", "g.cfg: vif 0: script=nosuch: tests/unit/nosuch: No such file or directory"},
         {NULL, false, "script=/bin/nosuch", "g.cfg: vif 0: script=/bin/nosuch: No such file or directory"},
         {NULL, false, "script=unit.h", "g.cfg: vif 0: script=unit.h: tests/unit/unit.h: Permission denied"},
         {"nosuch", false, "", "g.cfg: vif 0: script=nosuch: tests/unit/nosuch: No such file or directory"},
-        /* A driver domain's. */
+        /* A driver domain's bridges are not checked. */
         {NULL, false, "backend=net,bridge=b,script=nosuch", ""}, {NULL, true, "bridge=b", ""},
         {NULL, true, "backend=0,bridge=b", "g.cfg: vif 0: bridge=b: dom0 has no interface of this name"},
-        /* Other names that vif-bridge finds: what a bridge was called once, and what Linux says belongs to one. */
+        /* Other names that vif-bridge accepts: an old name of a bridge, and a port of one. */
         {NULL, false, "bridge=xenbr7", ""}, {NULL, false, "bridge=lo", ""},
         {NULL, false, "bridge=xenbr8", "g.cfg: vif 0: bridge=xenbr8: dom0 has no interface of this name"},
     };
@@ -753,7 +759,7 @@ static void test_nics_of_dom0(void **state)
     assert_int_equal(rmdir(interfaces), 0);
 }
 
-/* The config's NICs, and what xl gets instead. */
+/* The config's NICs, and the list that xl gets. */
 static void test_nic_scripts(void **state)
 {
     static const struct {
@@ -771,15 +777,15 @@ static void test_nic_scripts(void **state)
          "vif=[\"script=/a,script=/b \\\"x,script=/vif,forwarddev=/b \\\"x\"]"},
         {"vif-openvswitch", false, "vif = [ 'bridge=br0' ]",
          "vif=[\"bridge=br0,script=/vif,forwarddev=vif-openvswitch\"]"},
-        /* A driver domain's scripts are its own. */
+        /* A driver domain's NICs keep their scripts. */
         {NULL, false, "vif = [ 'backend=net', 'backend=,bridge=b' ]",
          "vif=[\"backend=net\",\"backend=,bridge=b,script=/vif\"]"},
         {NULL, true, "vif = [ 'bridge=br0' ]", "vif=[\"bridge=br0\"]"},
-        /* That is dom0. */
+        /* These backends are dom0. */
         {NULL, false, "vif = [ 'backend=0', 'backend=Domain-0' ]",
          "vif=[\"backend=0,script=/vif\",\"backend=Domain-0,script=/vif\"]"},
         {NULL, true, "vif = [ 'backend=0' ]", "vif=[\"backend=0,script=/vif\"]"},
-        /* Pasted from --print-config. */
+        /* Pasted output of --print-config. */
         {NULL, false, "vif = [ 'script=/vif,forwarddev=vif-route' ]",
          "vif=[\"script=/vif,forwarddev=vif-route,script=/vif,forwarddev=vif-route\"]"},
         {"/vif", false, "vif = [ 'script=/vif' ]", "vif=[\"script=/vif,script=/vif\"]"},
@@ -839,7 +845,7 @@ static void test_room_for_nics(void **state)
     settings_dispose(&settings);
 }
 
-/* libxl gives the stub domain the guest's limit. */
+/* libxl gives the stub domain the same limit of grant frames as the guest. */
 static void test_grant_frames(void **state)
 {
     struct host_config with = {.max_grant_frames = 2};
@@ -864,7 +870,7 @@ static void test_grant_frames(void **state)
     settings_dispose(&settings);
     assert_string_equal(work_out(many(16, 26, "max_grant_frames = '-1'"), &settings), "");
     settings_dispose(&settings);
-    /* xl.conf's is for a config without one. */
+    /* xl.conf's limit is for a config without one. */
     host = &with;
     assert_string_equal(work_out(many(1, 1, ""), &settings),
                         "g.cfg: max_grant_frames = 2, of xl.conf, is too small: the stub domain gets as many, and "

@@ -28,7 +28,7 @@ static const struct device {
 } devices[] = {
     {{"snapshot"}, DM_ACTIVE_PRESENT_FLAG, 0, true},
     {{"linear"}, DM_ACTIVE_PRESENT_FLAG, 0, false},
-    /* What is written there reaches the original, now or later. */
+    /* Writes to these reach the original, now or later. */
     {{"snapshot-origin"}, DM_ACTIVE_PRESENT_FLAG, 0, false},
     {{"snapshot-merge"}, DM_ACTIVE_PRESENT_FLAG, 0, false},
     {{"thin"}, DM_ACTIVE_PRESENT_FLAG, 0, false},
@@ -89,10 +89,10 @@ int __wrap_ioctl(int fd, unsigned long request, struct dm_ioctl *head)
     if (errno)
         return -1;
     head->flags |= device->flags;
-    /* Where the kernel puts it: in the place of the structure's own padding. */
+    /* The kernel puts the answer right behind the fields, where the struct has padding. */
     head->data_start = offsetof(struct dm_ioctl, data) + 7;
     for (head->target_count = 0; device->target[head->target_count]; head->target_count++) {
-        /* As in the kernel, no zero ends a name of the full length. */
+        /* As in the kernel, a name of the full length has no NUL. */
         strncpy(spec.target_type, device->target[head->target_count], sizeof(spec.target_type));
         memcpy((char *)head + head->data_start + head->target_count * sizeof(spec), &spec, sizeof(spec));
     }

@@ -19,7 +19,7 @@
 static struct config config;
 static struct fault fault;
 
-/* The rest of a config → 0 and config.disks, or the fault. */
+/* Reads a config with these lines. 0 and config.disks, or an error and the fault. */
 static int read_guest(const char *rest)
 {
     char text[2048];
@@ -60,7 +60,7 @@ static void test_untouched(void **state)
     }
 }
 
-/* A disk that is there gets our script; what has a script, is elsewhere or is a CD drive does not. */
+/* A disk that exists gets our script. A disk with a script or a driver domain, or a CD drive, does not. */
 static void test_helped(void **state)
 {
     static const struct { const char *list, *line; } cases[] = {
@@ -87,7 +87,7 @@ static void test_helped(void **state)
     }
 }
 
-/* CD drives get a backend that is served; what else is in the list stays, in its place. */
+/* CD drives get backend phy. The rest of the list stays as it is. */
 static void test_cdroms(void **state)
 {
     static const struct { const char *list, *line; } cases[] = {
@@ -109,7 +109,7 @@ static void test_cdroms(void **state)
         assert_int_equal(read_guest(cases[i].list), 0);
         assert_non_null(config.disks);
         assert_string_equal(config.disks, cases[i].line);
-        /* Once done there is nothing left to do: the result means to xl what was meant. */
+        /* The result needs no further change. */
         line = strdup(config.disks);
         assert_int_equal(read_guest(line), 0);
         assert_null(config.disks);
@@ -147,7 +147,7 @@ static bool lacks_domain(const char *name)
     return strcmp(name, "storage") != 0;
 }
 
-/* What dom0 lacks, if the guest is made there afresh. The tests run in the repository's root. */
+/* Disks that dom0 lacks, if a new guest is made. (The tests run in the repository's root.) */
 static void test_dom0(void **state)
 {
     static const struct { const char *list, *fault; } cases[] = {
@@ -201,14 +201,14 @@ static bool is_snapshot(const char *disk)
     return strstr(disk, "snap");
 }
 
-/* Those that the guest may write to; a host that is asked for snapshots leaves these out. */
+/* How many disks the guest may write to. If the host can be asked for snapshots, these do not count. */
 static void test_written(void **state)
 {
     static const struct { const char *list; int all, but_snapshots; } cases[] = {
         { "'/x,raw,hda,rw', '/y,raw,sdb,ro', '/z.iso,raw,hdc:cdrom,r'", 1, 1 },
         { "'/snap,raw,hda,rw', '/y,raw,hdb,rw'", 2, 1 }, { "'/snap,raw,hda,rw', 'phy:/snap2,hdb,w'", 2, 0 },
         { "'script=/h,/snap,raw,hda,rw'", 1, 0 },
-        /* What these make of the target only they know. */
+        /* Only a script or a driver domain knows what its target means. */
         { "'script=block-x, vdev=hda, target=/snap'", 1, 1 }, { "'backend=storage, vdev=hda, target=/snap'", 1, 1 },
         { "'backend=0, vdev=hda, target=/snap'", 1, 1 },
     };
@@ -244,7 +244,7 @@ static void test_refused(void **state)
         { "disk = [ '/x,raw,hda,rw', '/y,raw,sda,rw' ]", "disks hda and sda: in the stub domain "
           "both would be xvda: give one another letter" },
         { "disk = [ '/x,raw,hda,rw' , '/y,raw,xvda1,rw' ]", "disks hda and xvda1" },
-        /* Names that no guest would see a disk by, or whose disk would end QEMU. */
+        /* Names of disks that no guest would see, or with which QEMU would not start. */
         { "disk = [ '/x,raw,hde,rw' ]", "disk hde: no disk has this name: there are hda to hdd" },
         { "disk = [ '/x,raw,hdaa,rw' ]", "disk hdaa: no disk has this name" },
         { "disk = [ '/x,raw,sdq,rw' ]", "disk sdq: no disk has this name" },

@@ -2,7 +2,7 @@
 // wrap: xs_open xs_close xs_read libxl_ctx_alloc libxl_ctx_free libxl_domain_qualifier_to_domid libxl_domain_info
 // libs: xenlight xenstore xentoollog
 /*
- * A guest and its stub domain: what xenstore says, does not say, and says wrongly.
+ * Finding a guest and its stub domain, with right, missing and wrong nodes in xenstore.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -19,7 +19,7 @@ static int opens, store_error; /* of xs_open() */
 static const char *model;      /* the node; NULL: ERROR */
 static int error;
 static bool exists;
-/* What libxl says: of a domain that does not exist, of a name, of itself. */
+/* libxl's answers: for a domain, for a name, and for a new context. */
 static int info_error = ERROR_DOMAIN_NOTFOUND, no_name, no_context;
 
 struct xs_handle *__wrap_xs_open(unsigned long flags)
@@ -64,7 +64,7 @@ static void test_domains_find(void **state)
         {false, "5", 0, 0, -ENOENT},
         {true, NULL, ENOENT, 0, -ENODEV},
         {true, "0", 0, 0, -ENODEV},
-        /* libxl_get_stubdom_id() says 0 of all these. */
+        /* In all these cases libxl_get_stubdom_id() returns 0. */
         {true, NULL, EIO, 0, -EIO},
         {true, NULL, ENOMEM, 0, -EIO},
         {true, "", 0, 0, -EIO},
@@ -89,7 +89,7 @@ static void test_domains_find(void **state)
     }
 }
 
-/* Only a clear answer counts: without one, libxl says later what is wrong. */
+/* Only a definite answer counts. Without one, libxl reports later what is wrong. */
 static void test_domains_lacks(void **state)
 {
     static const struct { bool exists, lacks; int info_error, no_name, no_context; } rows[] = {

@@ -1,6 +1,6 @@
 // sources: launcher/xl-stubdom/image.c launcher/xl-stubdom/fault.c launcher/xl-stubdom/flavour.c
 /*
- * A stub domain's files that are missing, cut short or something else are refused by name.
+ * A stub domain's files that are missing, truncated or of another kind are refused, with their names.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -36,7 +36,7 @@ static void put(const char *name, const void *bytes, size_t len, off_t size)
     assert_int_equal(truncate(in_dir(name), size), 0);
 }
 
-/* A bzImage of 3 setup sectors and 1 MiB of code, of which `size` bytes are there. */
+/* Makes the first `size` bytes of a bzImage with 3 setup sectors and 1 MiB of code. */
 static void put_kernel(off_t size)
 {
     uint8_t head[0x206] = {0};
@@ -61,7 +61,7 @@ static void no_manifest(void)
 
 static struct fault fault;
 
-/* As the first row of the table, Linux, has it. */
+/* Checks it as the flavour of the table's first row, linux. */
 static int check_kernel(void)
 {
     return image_check_kernel(in_dir(KERNEL), &flavours[0], &fault);
@@ -145,7 +145,7 @@ static void test_manifest(void **state)
     assert_int_equal(check_ramdisk(), -EINVAL);
     assert_non_null(strstr(fault.text, "4097 bytes, but 4096 were installed"));
 
-    /* What is not named, or not understood, is no reason to refuse. */
+    /* A file that the manifest does not name, or a line that is not understood, is no reason to refuse. */
     manifest("1000 aa " KERNEL "\nx bb " RAMDISK "\n12\n12 bb\n -1\n" RAMDISK "\n7 b " RAMDISK);
     assert_int_equal(check_ramdisk(), 0);
     manifest("");
@@ -157,7 +157,7 @@ static void test_manifest(void **state)
     assert_non_null(strstr(fault.text, KERNEL ": truncated"));
 }
 
-/* Each row has a manifest of its own, knows its own compressions and says where a file comes from. */
+/* Each flavour has a manifest of its own, its own kinds of compression, and a hint where its files come from. */
 static void test_every_flavour(void **state)
 {
     (void)state;

@@ -5,7 +5,7 @@
 // sources: launcher/dom0-daemon/outputs/output-spec.c
 // libs: xlutil xenlight
 /*
- * The table of xl.cfg(5)'s keys: each row does what it says, and docs/limits.md says the same.
+ * The table of xl.cfg(5)'s keys: each row does what it says, and docs/limits.md agrees with it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -21,7 +21,7 @@
 
 static struct fault fault;
 
-/* More lines of a config → what config_init_text says. */
+/* Returns the result of config_init_text() for a config with these lines. */
 static int read_guest(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 static int read_guest(const char *format, ...)
@@ -93,7 +93,7 @@ static void test_rows(void **state)
     }
 }
 
-/* What xl of the host's Xen would pass over is refused; each key is known to the newest. */
+/* A key that the host's xl is too old for, and would ignore, is refused. The newest xl knows all keys. */
 static void test_since(void **state)
 {
 #define IGNORED(key, xen, since) \
@@ -142,7 +142,7 @@ static void test_boot_order(void **state)
         assert_int_equal(read_guest("boot = \"%s\"\n", bad[i]), -EINVAL);
 }
 
-/* What was accepted and did nothing, or failed when the guest was half made. */
+/* Values that xl accepts without effect, or with which the guest fails when it is half made. */
 static void test_asked_for_in_vain(void **state)
 {
     static const char *const lines[] = {
@@ -178,7 +178,7 @@ static void test_unknown(void **state)
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         size_t len = strlen(cases[i].text);
-        /* No octet behind it may be read. */
+        /* In memory of exactly its size: nothing behind it may be read. */
         cleanup_free char *text = len ? memcpy(malloc(len), cases[i].text, len) : NULL;
         cleanup_free char *unknown = keys_unknown(text, len);
 
@@ -186,7 +186,7 @@ static void test_unknown(void **state)
     }
 }
 
-/* The image has the keymaps of the row, and no other. */
+/* The image has exactly the row's keymaps. */
 static void test_keymaps(void **state)
 {
     FILE *f = fopen("initramfs/manifest", "r");
@@ -239,7 +239,7 @@ static char *read_doc(void)
     return text;
 }
 
-/* The page's table is this one's. When it is not, NEW_TABLE is what must be in the page. */
+/* The page has this table. If not, NEW_TABLE is what it must have. */
 static void test_page(void **state)
 {
     cleanup_free char *table = NULL;

@@ -1,7 +1,7 @@
 // libs: xenlight
 /*
- * libxl's words that we rely on, looked for in the libxl that is installed where this is built: a new
- * release that says them in another way is noticed here, and not by a guest that does not start.
+ * libxl's strings that we rely on, looked for in the build root's libxl. A new release with other strings is noticed
+ * here, and not by a guest that does not start.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -15,7 +15,7 @@
 
 #include <libxl.h>
 
-/* Whole strings of the library, and who needs them. */
+/* Complete strings of the library, and which of our files needs them. */
 static const struct { const char *text, *needed_by; } words[] = {
     { "$STUBDOM_RESTORE_INCOMING_ARG", "common/dm-argv.c: a restored state" },
     { "-no-acpi", "common/dm-argv.c: acpi=0" },
@@ -65,7 +65,9 @@ static int close_library(void **state)
     return munmap((void *)library, library_size);
 }
 
-/* With its end; the linker may have made it the end of a longer one. */
+/*
+ * True: the library has this string, with its NUL. It may be the end of a longer one, since the linker merges strings.
+ */
 static bool library_says(const char *text)
 {
     return memmem(library, library_size, text, strlen(text) + 1) != NULL;

@@ -1,6 +1,6 @@
 // sources: launcher/xl-stubdom/log-tail.c launcher/xl-stubdom/fault.c
 /*
- * The end of a log is shown only when this attempt wrote it, short, and harmless to a terminal.
+ * The end of a log is shown only if this attempt has written it; it is short, and harmless to a terminal.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -23,7 +23,7 @@ static void append(const char *text)
     fclose(f);
 }
 
-/* What log_tail_print prints after the headline; the caller frees. */
+/* What log_tail_print() prints after the headline. The caller frees it. */
 static char *tail(const struct log_tail *log)
 {
     char *text = NULL, *body;
@@ -69,7 +69,7 @@ static void test_only_what_is_new(void **state)
     append(" and a half\n\r\n\n");
     expect(&log, "  |  and a half\n");
 
-    /* rotated: all of the new file counts, also when it is no longer than the old */
+    /* after a rotation the whole new file counts, even if it is not longer than the old one */
     char old[80];
 
     snprintf(old, sizeof(old), "%s.1", path);
@@ -123,7 +123,7 @@ static void test_bounded(void **state)
     log_tail_dispose(&log);
 }
 
-/* A log that is no file (a link to elsewhere, a pipe that would block) is left alone. */
+/* A log that is no regular file (a link, or a pipe that would block) is left alone. */
 static void test_odd_files(void **state)
 {
     struct log_tail log;

@@ -17,8 +17,8 @@
 // sources: launcher/xl-stubdom/channels.c
 // libs: xlutil xenlight xenstore xenctrl xentoollog json-c
 /*
- * The whole of xl-stubdom, run as a process, with a script in the place of xl and a scripted view
- * of the stub domain in the place of Xen.
+ * The complete xl-stubdom, run as a process, with a script in place of xl, and a fake view of the stub domain in place
+ * of Xen.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -30,7 +30,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The program looks for everything below the directory that the tests run in. */
+/* All paths are below the tests' directory. */
 #define XENFIRMWAREDIR "fw"
 #define XEN_MINOR 20
 #define STUBDOM_DM "./dm"
@@ -63,7 +63,7 @@
 
 static char dir[] = "/tmp/test-xl-main-XXXXXX";
 
-/* What Xen would say, for the process under test. */
+/* What the process under test sees of the stub domain. */
 static struct stub_sight sight;
 static int release_pipe[2];
 
@@ -194,7 +194,7 @@ static void put(const char *name, const char *text, mode_t mode)
     assert_int_equal(chmod(name, mode), 0);
 }
 
-/* The content of a file, "" when there is none; kept until the next but three. */
+/* The content of a file, or "". Valid for three more calls. */
 static const char *get(const char *name)
 {
     static char text[4][8192];
@@ -209,15 +209,15 @@ static const char *get(const char *name)
     return p;
 }
 
-/* The guest that was looked for, a line. */
+/* The uuid of the guest that was watched for, as a line. */
 static const char *watched_uuid(void)
 {
     return get("uuid");
 }
 
 /*
- * What the script does after it has noted its arguments in the file `args`, those settings of ours behind
- * a config file of ours that are the same each time; the file itself is `given`.
+ * Makes the script for xl. It writes its arguments to the file `args`, copies a config file that it got from us to
+ * `given`, and appends our settings in it to `args`. Then it does ACTION.
  */
 static void xl_does(const char *action)
 {
@@ -230,7 +230,7 @@ static void xl_does(const char *action)
     put("xl", text, 0755);
 }
 
-/* Starts xl-stubdom with these arguments; its output goes to the files `out` and `err`. */
+/* Starts xl-stubdom with these arguments. Its output goes to the files `out` and `err`. */
 static pid_t start(const char *const *argv)
 {
     const char *copy[12] = {"xl-stubdom"};
@@ -260,7 +260,7 @@ static int finish(pid_t pid)
     return status;
 }
 
-/* Runs to the end; the exit status, or minus the signal. */
+/* Runs it to its end. The exit status, or the negated signal. */
 #define RUN(...)                                                                      \
     ({                                                                                \
         int wait_status = finish(START(__VA_ARGS__));                                 \
@@ -302,7 +302,7 @@ static void test_create(void **state)
     assert_non_null(strstr(get("args"), SETTINGS "disk=[\"backendtype=phy,vdev=hdc,cdrom\"]\n"));
     assert_string_equal(get("g.cfg"), GUEST);
 
-    /* What nobody knows is said, and handed on; what is refused is one line. */
+    /* Unknown keys are named, and passed on. A refusal is one line. */
     assert_int_equal(RUN("create", "g.cfg", "memry=3", "foo=['a=b']"), 0);
     assert_string_equal(get("args"), "create\nFILE\n" SETTINGS);
     assert_non_null(strstr(get("given"), "memry=3\nfoo=['a=b']\n"));
@@ -314,7 +314,7 @@ static void test_create(void **state)
                                     "stub domain has none; VNC is served\n");
 }
 
-/* What is in a config may be secret: it is read once, and stands on no command line. */
+/* A config may contain secrets: it is read once, and is on no command line. */
 static void test_nothing_on_the_command_line(void **state)
 {
     const char *uuid;
@@ -333,7 +333,7 @@ static void test_nothing_on_the_command_line(void **state)
     assert_int_equal(strspn(uuid + 7, "0123456789abcdef-"), 36);
     assert_int_equal(strncmp(watched_uuid(), uuid + 7, 36), 0);
 
-    /* One that the config has is kept. */
+    /* The config's own uuid is kept. */
     xl_does("exit 0");
     assert_int_equal(RUN("create", "g.cfg", "uuid=\"11111111-2222-3333-4444-555555555555\""), 0);
     assert_string_equal(watched_uuid(), "11111111-2222-3333-4444-555555555555\n");
@@ -341,7 +341,7 @@ static void test_nothing_on_the_command_line(void **state)
     unlink("password");
 }
 
-/* Of two at once, one waits; what it would then destroy is not the other one's. */
+/* Of two creates at the same time one waits, so that it does not destroy the other one's guest. */
 static void test_one_at_a_time(void **state)
 {
     pid_t first;
@@ -366,7 +366,7 @@ static void test_one_at_a_time(void **state)
     assert_int_equal(finish(first), 0);
 }
 
-/* Every row of the table, from create to restore, with files of its own. */
+/* Each flavour, from create to restore, with its own files. */
 static void test_every_flavour(void **state)
 {
     (void)state;
@@ -387,7 +387,7 @@ static void test_every_flavour(void **state)
         assert_int_equal(RUN("--print-config", "g.cfg", flavour), 0);
         assert_non_null(strstr(get("out"), expected));
 
-        /* A guest that another flavour has saved, with a config: the config's. */
+        /* A guest that was saved on another flavour, restored with a config: the config's flavour counts. */
         snprintf(text, sizeof(text), GUEST "%s\n", flavour);
         put("flavoured.cfg", text, 0600);
         xl_does("cat \"$2\" >seen");
@@ -405,7 +405,7 @@ static void test_every_flavour(void **state)
     put("fw/qemu-stubdom-linux-rootfs", "070701", 0600);
 }
 
-/* Inline settings reach the parser in the same order as in xl. */
+/* Inline settings come in the same order as in xl. */
 static void test_create_inline(void **state)
 {
     (void)state;
@@ -439,7 +439,7 @@ static void test_failed_create(void **state)
                         "xl-stubdom: the end of the stub domain's log (log/qemu-dm-g.log):\n"
                         "  | QEMU: \\x1bno\n");
 
-    /* what xl did not clean up */
+    /* a guest that xl has left is destroyed */
     sight = (struct stub_sight){.state = STUB_STARTING, .guest = 4, .stub = -1};
     assert_int_equal(RUN("create", "g.cfg"), 3);
     assert_string_equal(get("args"), "create\nFILE\n" SETTINGS "destroy\n4\n");
@@ -450,7 +450,7 @@ static void test_failed_create(void **state)
     assert_int_equal(RUN("create", "g.cfg"), 3);
     assert_string_equal(get("args"), "create\nFILE\n" SETTINGS "destroy\n4\ndestroy\n5\n");
 
-    /* a guest that runs stays, whatever happens to xl */
+    /* a running guest stays, whatever happens to xl */
     unlink("removed");
     sight = (struct stub_sight){.state = STUB_READY, .guest = 4, .stub = 5};
     assert_int_equal(RUN("create", "g.cfg"), 3);
@@ -458,7 +458,7 @@ static void test_failed_create(void **state)
     assert_string_equal(get("err"), "");
     assert_int_equal(access("removed", F_OK), -1);
 
-    /* its device model is ready, and it has not run yet: only if that is what was asked for */
+    /* its device model is ready, but the guest has not run yet: it stays only with -p */
     put("paused", "", 0600);
     assert_int_equal(RUN("create", "g.cfg"), 3);
     assert_string_equal(get("args"), "create\nFILE\n" SETTINGS "destroy\n4\ndestroy\n5\n");
@@ -470,7 +470,7 @@ static void test_failed_create(void **state)
     sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
     xl_does("exit 5");
     assert_int_equal(RUN("create", "g.cfg"), 5);
-    assert_string_equal(get("err"), ""); /* the log there is of another attempt */
+    assert_string_equal(get("err"), ""); /* the log is of another attempt */
     xl_does("echo daemon >log/qemu-dm-g-dm.log; exit 5");
     assert_int_equal(RUN("create", "g.cfg"), 5);
     assert_string_equal(get("err"),
@@ -480,7 +480,7 @@ static void test_failed_create(void **state)
     unlink("log/qemu-dm-g-dm.log");
 }
 
-/* xl has ended with 0, and its last step has failed. */
+/* xl has ended with status 0, although its last step, to unpause the guest, has failed. */
 static void test_left_paused(void **state)
 {
     (void)state;
@@ -493,7 +493,7 @@ static void test_left_paused(void **state)
     assert_int_equal(RUN("create", "-p", "g.cfg"), 0);
     assert_string_equal(get("args"), "create\n-p\nFILE\n" SETTINGS);
 
-    /* its QEMU breaks the connection each time, or is silent */
+    /* QEMU breaks the connection each time, or does not answer */
     xl_does("exit 0");
     assert_int_equal(RUN("create", "g.cfg"), 1);
     assert_non_null(strstr(get("args"), SETTINGS "unpause\n4\nunpause\n4\n"));
@@ -508,7 +508,7 @@ static void test_left_paused(void **state)
     sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
 }
 
-/* A NIC that is attached later has the same script, if there is a stub domain. */
+/* A NIC that is attached later gets the same script, if the guest has a stub domain. */
 static void test_attached_nic(void **state)
 {
     static const struct {
@@ -542,13 +542,13 @@ static void test_attached_nic(void **state)
     has_stub = false;
     assert_int_equal(RUN("network-attach", "g", "bridge=b"), 5);
     assert_string_equal(get("args"), "network-attach\ng\nbridge=b\n");
-    /* It may have one, and the NIC would have no firewall. */
+    /* If it is not known whether the guest has one, it is refused: the NIC might have no firewall. */
     does_not_say = true;
     assert_int_equal(RUN("network-attach", "g", "bridge=b"), 1);
     assert_string_equal(get("args"), "");
     assert_string_equal(get("err"), "xl-stubdom: g: xenstore does not say\n");
     does_not_say = false;
-    /* What else xl does with NICs, and its usage. */
+    /* xl's other orders about NICs, and its usage. */
     has_stub = true;
     assert_int_equal(RUN("network-detach", "g", "0"), 5);
     assert_string_equal(get("args"), "network-detach\ng\n0\n");
@@ -557,7 +557,7 @@ static void test_attached_nic(void **state)
     has_stub = false;
 }
 
-/* libxl would wait without end. */
+/* A stub domain whose QMP does not answer: libxl would wait for ever. */
 static void test_silent_monitor(void **state)
 {
     (void)state;
@@ -574,7 +574,7 @@ static void test_silent_monitor(void **state)
     assert_int_equal(RUN("qemu", "g", "info version"), 1);
     assert_string_equal(get("err"), "xl-stubdom: g: its QEMU has not answered for 1 s\n");
 
-    /* a QEMU in dom0 may take its time */
+    /* a QEMU in dom0 has no time limit */
     has_stub = false;
     xl_does("sleep 1.5; exit 4");
     assert_int_equal(RUN("qemu-monitor-command", "g", "info version"), 4);
@@ -593,7 +593,7 @@ static void test_signals(void **state)
     assert_string_equal(get("err"), "xl-stubdom: xl was ended by a signal (Terminated) before g ran\n");
     assert_int_equal(access("ended", F_OK), 0);
 
-    /* a signal to us is one to xl */
+    /* a signal to us is passed on to xl */
     xl_does("trap 'exit 9' USR1; touch ready; while :; do sleep 0.05; done");
     unlink("ready");
     pid = START("create", "g.cfg");
@@ -605,7 +605,7 @@ static void test_signals(void **state)
     assert_int_equal(WEXITSTATUS(status), 9);
     unlink("ready");
 
-    /* one that comes while we clean up changes nothing */
+    /* a signal while we clean up changes nothing */
     xl_does("[ $1 = destroy ] || exit 3; kill -INT $PPID $$; sleep 0.1; echo done >>args");
     sight = (struct stub_sight){.state = STUB_STARTING, .guest = 4, .stub = -1};
     assert_int_equal(RUN("create", "g.cfg"), 3);
@@ -632,7 +632,7 @@ static void test_early_death(void **state)
     assert_int_equal(RUN("create", "g.cfg"), 1);
     assert_non_null(strstr(get("err"), "\nxl-stubdom: it left nothing in log/qemu-dm-g.log; "));
 
-    /* some other domain ended */
+    /* another domain has ended */
     xl_does("sleep 1.5");
     sight = (struct stub_sight){.state = STUB_STARTING, .guest = 4};
     assert_int_equal(write(release_pipe[1], "x", 1), 1);
@@ -641,7 +641,7 @@ static void test_early_death(void **state)
     sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
 }
 
-/* No inline settings there: xl gets a file of its own, and the user's stays as it is. */
+/* Where xl takes no inline settings it gets a file of ours. The user's file stays as it is. */
 static void test_config_by_file(void **state)
 {
     (void)state;
@@ -662,7 +662,7 @@ static void test_config_by_file(void **state)
     unlink("seen");
 }
 
-/* A Xen without shadow paging makes no guest with hap = 0. Whoever may not ask it leaves that to xl. */
+/* On a Xen without shadow paging hap = 0 is refused. If Xen cannot be asked, this is left to xl. */
 static void test_paging(void **state)
 {
     (void)state;
@@ -682,7 +682,7 @@ static void test_paging(void **state)
     assert_int_equal(RUN("create", "g.cfg"), 0);
 }
 
-/* The kernel is another one, and what this host has not is refused for a new guest alone. */
+/* Passthrough needs another kernel. Devices that this host lacks are refused only for a new guest. */
 static void test_pci(void **state)
 {
     (void)state;
@@ -725,7 +725,7 @@ static void test_pci(void **state)
     unlink("seen");
 }
 
-/* A file as xl writes it: the header, then the config as JSON. */
+/* Makes a saved guest's file, as xl does: the header, then the config as JSON. */
 static void put_saved(const char *json, uint32_t len)
 {
     const uint32_t numbers[] = { 0x01020304, 3, 0, 4 + len, len };
@@ -742,7 +742,7 @@ static void put_saved(const char *json, uint32_t len)
     "{\"c_info\":{\"name\":\"g\",\"uuid\":\"1-2\"},\"b_info\":{\"device_model_version\":\"qemu_xen\"," \
     "\"device_model_stubdomain\":\"" stub "\",\"stubdomain_kernel\":\"fw/" kernel "\"}}"
 
-/* A guest that is restored by its own config is looked after like one that is created. */
+/* A guest that is restored with its saved config is watched like one that is created. */
 static void test_saved_guest(void **state)
 {
     static const char ours[] = SAVED("True", "qemu-stubdom-linux-kernel");
@@ -763,7 +763,7 @@ static void test_saved_guest(void **state)
     assert_string_equal(get("args"), "");
     assert_non_null(strstr(get("err"), "xl-stubdom: fw/missing: "));
 
-    /* It is checked by the rules of the flavour that it was saved in. */
+    /* The rules of the flavour that it was saved on apply. */
     put("fw/qemu-stubdom-micro-kernel", "\x1f\x8b", 0600);
     put("fw/qemu-stubdom-micro.manifest", "3 aa qemu-stubdom-micro-kernel\n", 0600);
     put_saved(SAVED("True", "qemu-stubdom-micro-kernel"),
@@ -774,7 +774,7 @@ static void test_saved_guest(void **state)
     unlink("fw/qemu-stubdom-micro.manifest");
     unlink("fw/qemu-stubdom-micro-kernel");
 
-    /* No stub domain, cut short, or no such file at all: xl's business. */
+    /* A guest without a stub domain, a truncated file, or no file: left to xl. */
     xl_does("exit 3");
     put_saved(plain, sizeof(plain));
     assert_int_equal(RUN("restore", "saved"), 3);
@@ -789,7 +789,7 @@ static void test_saved_guest(void **state)
     sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
 }
 
-/* What the host's administrator requires is required of every guest that comes by here. */
+/* require = 1 applies to every guest that is made through xl-stubdom. */
 static void test_required(void **state)
 {
     static const char plain[] = "{\"c_info\":{\"name\":\"p\",\"type\":\"hvm\"},\"b_info\":{}}";
@@ -805,13 +805,13 @@ static void test_required(void **state)
     assert_int_equal(RUN("restore", "saved"), 1);
     assert_string_equal(get("args"), "");
     assert_non_null(strstr(get("err"), "saved: this host requires a stub domain"));
-    /* what we cannot read may be such a guest, to xl */
+    /* a file that we cannot read might be a guest without a stub domain to xl */
     put_saved("name = \"p\"", 10);
     assert_int_equal(RUN("restore", "saved"), 1);
     assert_string_equal(get("args"), "");
     assert_int_equal(RUN("restore", "no-file"), 0);
     put_saved(plain, sizeof(plain));
-    /* a guest that runs may be saved, and leave */
+    /* a running guest can be saved and migrated */
     assert_int_equal(RUN("save", "p", "file", "plain.cfg"), 0);
     assert_int_equal(RUN("migrate", "-C", "plain.cfg", "p", "host"), 0);
     put("host.conf", "nonsense\n", 0600);
@@ -877,7 +877,7 @@ static void test_refused_before_xl(void **state)
     unsetenv("XL");
     setenv("PATH", ".::/nonexistent", 1);
     expect_refused("xl-stubdom: xl is not installed: there is none in PATH\n");
-    /* This program in xl's place, the real one moved away. */
+    /* This program is installed as xl, and the real xl was moved away. */
     assert_int_equal(symlink("/proc/self/exe", "xl"), 0);
     setenv("PATH", ".", 1);
     put("diverted", "#!/bin/sh\nexit 5\n", 0755);
@@ -891,7 +891,7 @@ static void test_refused_before_xl(void **state)
     setenv("XL", "./xl", 1);
 }
 
-/* What xl.conf has for NICs goes through the helper. */
+/* xl.conf's script for NICs runs through our helper. */
 static void test_xl_conf(void **state)
 {
     static const struct {
@@ -987,7 +987,7 @@ static int tear_down(void **state)
     return chdir("/") || rmdir(dir);
 }
 
-/* What cannot work in a stub domain is said before there is one. */
+/* Values that cannot work in a stub domain are refused before there is one. */
 static void test_boot_files_and_arguments(void **state)
 {
     static const struct {
@@ -1020,7 +1020,7 @@ static void test_boot_files_and_arguments(void **state)
 
 #define DISK "disk = [ \"/no-such,raw,hda,rw\" ]\n"
 
-/* A disk that is missing here keeps nobody from saving, sending or restoring a guest, nor from looking at settings. */
+/* A disk that is missing here does not prevent saving, migrating or restoring a guest, nor --print-config. */
 static void test_missing_disk(void **state)
 {
     (void)state;
@@ -1040,7 +1040,7 @@ static void test_missing_disk(void **state)
     assert_int_equal(RUN("--print-config", "boot.cfg"), 0);
 }
 
-/* What can be known before a guest is made; the rest is test-xl-compare's. There is no Xen here. */
+/* What compare finds out before a guest is made; test-xl-compare.c has the rest. There is no Xen here. */
 static void test_compare(void **state)
 {
     xl_does("exit 0");
@@ -1059,7 +1059,7 @@ static void test_compare(void **state)
     assert_non_null(strstr(get("err"), "g.cfg: nothing to compare: all are missing"));
     assert_int_equal(RUN("compare", "--of=dom0", "--yes", "g.cfg"), 1);
     assert_non_null(strstr(get("err"), "no flavour of stub domain among them"));
-    /* A mistake in the config is no flavour's. */
+    /* A mistake in the config is an error, and not a missing flavour. */
     assert_int_equal(RUN("compare", "--yes", "g.cfg", "stubdom_memory=1"), 1);
     assert_non_null(strstr(get("err"), "stubdom_memory"));
     assert_null(strstr(get("err"), "missing"));

@@ -5,7 +5,7 @@
 // wrap: xc_interface_open xc_interface_close xc_physinfo xc_version xs_open xs_close xs_read xs_directory
 // libs: xlutil xenlight xenctrl xenstore
 /*
- * The devices that a guest's config asks for: what is understood, and what is refused before there is a domain.
+ * pci= of a guest's config: what is accepted, and what is refused before there is a domain.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -21,7 +21,7 @@ static struct fault fault;
 static struct pci_devices devices;
 static bool has_iommu, target; /* domain 7 is 6's stub domain */
 static const char *kernel;
-static const char *xen_line; /* its command line */
+static const char *xen_line; /* Xen's command line */
 static const char *owner; /* the domain that has 0000:00:10.0, or NULL */
 
 static int read_config(const char *flavour, const char *text)
@@ -208,7 +208,7 @@ static void test_this_host(void **state)
     assert_false(pci_stub_has_any(8));
 }
 
-/* The configuration space of a device with a pin and those two capabilities; 0: none. */
+/* Writes the configuration space of a device with this pin and these two capabilities; 0: none. */
 static void make_config(const char *address, uint8_t pin, uint8_t first, uint8_t second)
 {
     uint8_t config[256] = { [6] = first ? 0x10 : 0, [0x34] = 0x40, [0x40] = first, [0x41] = 0x80, [0x80] = second,
@@ -228,9 +228,9 @@ static void test_only_a_pin(void **state)
 {
     xen_line = "placeholder dom0_mem=1G";
     assert_int_equal(read_config("linux", "pci = [ '00:11.0', '00:10.0' ]"), 0);
-    assert_false(pci_note_pin(&devices, "g.cfg", &fault)); /* there is no such device */
+    assert_false(pci_note_pin(&devices, "g.cfg", &fault)); /* the device does not exist */
     make_config("0000:00:11.0", 1, 1, 5);
-    make_config("0000:00:10.0", 1, 0, 5); /* behind the end of its list */
+    make_config("0000:00:10.0", 1, 0, 5); /* a capability behind the end of the list */
     assert_true(pci_note_pin(&devices, "g.cfg", &fault));
     assert_non_null(strstr(fault.text, "g.cfg: pci: 0000:00:10.0 has a pin"));
     assert_null(strchr(fault.text, '\n'));
@@ -240,7 +240,7 @@ static void test_only_a_pin(void **state)
     assert_false(pci_note_pin(&devices, "g.cfg", &fault));
     make_config("0000:00:10.0", 1, 0x10, 0x11);
     assert_false(pci_note_pin(&devices, "g.cfg", &fault));
-    make_config("0000:00:10.0", 0, 1, 0); /* a virtual function has none */
+    make_config("0000:00:10.0", 0, 1, 0); /* a virtual function has no pin */
     assert_false(pci_note_pin(&devices, "g.cfg", &fault));
     make_config("0000:00:10.0", 1, 1, 0);
     xen_line = "placeholder ioapic_ack=old dom0_mem=1G";

@@ -1,7 +1,8 @@
 // sources: launcher/xl-stubdom/remains.c tests/unit/fake-xs.c
 // cflags: -DXEN_RUN_DIR="\"/tmp/xl-remains-test\""
 /*
- * What libxl has left of domains that are gone goes, and nothing of one that Xen knows, or does not speak of.
+ * What libxl has left of domains that do not exist any more is removed; nothing is removed of a domain that exists, or
+ * if Xen does not answer.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -14,9 +15,9 @@
 #include <sys/stat.h>
 #include <xenstore.h>
 
-static int silent; /* of this one Xen does not say whether it is there */
+static int silent; /* Xen does not answer about this domain */
 
-/* 0, 3 and 4 are there. */
+/* Domains 0, 3 and 4 exist. */
 int xc_domain_getinfo_single(xc_interface *xc, uint32_t domid, xc_domaininfo_t *info)
 {
     errno = silent && domid == (uint32_t)silent ? EBUSY : ESRCH;

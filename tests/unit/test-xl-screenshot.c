@@ -5,8 +5,8 @@
 // wrap: xs_open xs_close xs_read xs_get_permissions
 // libs: xenstore
 /*
- * Scripts in the place of the viewer, which may have been taken over: what they can do to the command that
- * started them.
+ * Scripts in place of the viewer, which may have been taken over: what such a viewer can do to the command that has
+ * started it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -82,7 +82,7 @@ static void test_picture(void **state)
     close(fd);
 }
 
-/* Nothing but the four descriptors, and none of them is our terminal. */
+/* The viewer has only four descriptors, and none of them is our terminal. */
 static void test_what_it_has(void **state)
 {
     struct fault fault;
@@ -119,7 +119,7 @@ static void test_it_ends(void **state)
     assert_int_equal(access("picture", F_OK), -1);
 }
 
-/* Its own limit, while we were stopped. */
+/* The viewer's own time limit has passed while we were stopped. */
 static void test_it_had_no_time_left(void **state)
 {
     struct fault fault;
@@ -140,7 +140,7 @@ static void test_nobody_is_left_behind(void **state)
     assert_int_equal(access("changed", F_OK), -1);
 }
 
-/* The picture of the viewer, which has written its number. */
+/* Opens the picture of the viewer, whose pid is in a file. */
 static int steal_picture(void)
 {
     char path[64], text[16] = "";
@@ -158,7 +158,7 @@ static int steal_picture(void)
     return open(path, O_RDWR);
 }
 
-/* Who has it by then, by whatever way, changes nothing of what is copied: the memory is sealed. */
+/* Another process that has the picture's memory open cannot change it while it is copied: it is sealed. */
 static void test_the_picture_is_sealed(void **state)
 {
     struct fault fault;
@@ -169,7 +169,7 @@ static void test_the_picture_is_sealed(void **state)
         int picture = steal_picture();
 
         if (picture < 0 || write(picture, "PNX", 3) != 3)
-            _exit(1); /* it could have been changed, until then */
+            _exit(1); /* before the seal it could be changed */
         for (int i = 0; i < 200 && access("picture", F_OK); i++)
             poll(NULL, 0, 10);
         _exit(pwrite(picture, "X", 1, 0) < 0 && errno == EPERM ? 7 : 2);
@@ -180,7 +180,7 @@ static void test_the_picture_is_sealed(void **state)
     assert_int_equal(WEXITSTATUS(status), 7);
 }
 
-/* It talks without end: that is nobody's, and the beginning is one line of the fault. */
+/* A viewer that writes endlessly: only the beginning is used, as a line of the fault. */
 static void test_words(void **state)
 {
     struct fault fault;
@@ -201,7 +201,7 @@ static void test_no_viewer(void **state)
     assert_non_null(strstr(fault.text, "No such file or directory"));
 }
 
-/* A full queue: Linux drops what asks for a connection, as a firewall does, and nobody answers. */
+/* A full queue of connections: Linux drops further ones, as a firewall does, so there is no answer. */
 static void test_no_answer(void **state)
 {
     struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };

@@ -4,8 +4,8 @@
 // wrap: xc_interface_open xc_interface_close xc_domain_getinfo_single xc_domain_getinfolist xc_domain_destroy poll
 // libs: xenstore xenctrl
 /*
- * Which domain is the guest in the making, and what has become of its stub domain: against a
- * xenstore and a hypervisor of a few lines.
+ * Which domain is the guest that is being made, and what has become of its stub domain; with tables in place of
+ * xenstore and Xen.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -106,9 +106,9 @@ int __wrap_xc_interface_close(xc_interface *xc)
     return 0;
 }
 
-/* Besides, Xen has 3, and once there is one also domain 6, of which xenstore does not know at first. */
+/* Xen also has domain 3 and, when it is made, domain 6, which is not in xenstore at first. */
 static xc_domaininfo_t made; /* .domain 0: not made */
-static const char *const *named; /* the store after the grace; NULL: as before */
+static const char *const *named; /* the store after the grace period; NULL: it does not change */
 static uint32_t destroyed;
 
 int __wrap_xc_domain_getinfolist(xc_interface *xc, uint32_t first, unsigned int max, xc_domaininfo_t *infos)
@@ -210,7 +210,7 @@ static void test_states(void **state)
     }
 }
 
-/* A guest of that name that was there before is never ours to touch. */
+/* A guest of that name that existed before is never touched. */
 static void test_older_guest(void **state)
 {
     struct stub_watch watch;
@@ -236,7 +236,7 @@ static void test_older_guest(void **state)
 #define OTHERS GUEST, "/local/domain/4/vm", "/vm/00000000-0000-0000-0000-000000000000"
 #define TARGET(n) STUB, "/local/domain/5/target", n
 
-/* Somebody else makes a guest of that name at the same time: it is not ours to destroy. */
+/* Somebody else makes a guest of that name at the same time: we must not destroy it. */
 static void test_whose_guest(void **state)
 {
     static const char *const ours[] = {OURS, TARGET("4"), NULL};
@@ -266,14 +266,17 @@ static void test_whose_guest(void **state)
     }
 }
 
-/* xl was killed when Xen had the domain and xenstore did not: it goes, and nothing that may be somebody else's. */
+/*
+ * xl was killed after it had made the domain, and before it wrote to xenstore: the domain is destroyed, but no domain
+ * that may be somebody else's.
+ */
 static void test_nameless(void **state)
 {
     static const char *const whole[] = {"/local/domain/6/vm", "/vm/x", NULL};
     static const struct {
         const char *text;
         uint32_t flags;
-        uint8_t uuid; /* the octets of it */
+        uint8_t uuid; /* each octet of its uuid */
         uint64_t pages, time;
         const char *const *before, *const *after;
         bool ends;
@@ -308,7 +311,7 @@ static void test_nameless(void **state)
         if (destroyed != (rows[i].ends ? 6 : 0))
             fail_msg("%s: destroyed: domain %u", rows[i].text, destroyed);
         stub_watch_dispose(&watch);
-        /* It was there before. */
+        /* The domain existed before. */
         destroyed = 0;
         store = nothing;
         named = NULL;
@@ -352,7 +355,7 @@ static void test_never_ran(void **state)
     stub_flags = XEN_DOMINF_paused;
     assert_true(stub_watch_never_ran(&watch, 5));
     assert_false(stub_watch_never_ran(&watch, -1));
-    stub_time = 1; /* somebody has paused a guest that ran */
+    stub_time = 1; /* the guest has run, and somebody has paused it */
     assert_false(stub_watch_never_ran(&watch, 5));
     stub_time = 0;
     stub_exists = false;

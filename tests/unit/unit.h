@@ -1,5 +1,5 @@
 /*
- * What every unit test includes: cmocka and the headers that it needs before it.
+ * Included by every unit test: cmocka, and the headers that must come before it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -21,7 +21,7 @@
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-/* A test's setup: what it tries, namespaces say, takes root. */
+/* The setup of tests that need root, for namespaces for example: skips them without it. */
 static inline int root_only(void **state)
 {
     if (geteuid() != 0)

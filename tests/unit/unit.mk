@@ -6,15 +6,15 @@ CFLAGS_UNIT = -std=gnu11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Wno-unused-paramete
     -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer --coverage \
     -I. -Icommon -Itests/unit
 
-# $(call said,KEY,FILE): what FILE's "// KEY: …" lines say.
+# $(call said,KEY,FILE): the values of FILE's lines "// KEY: …".
 said = $(shell sed -n '1,20s|^// $1: *||p' $2)
 # $(call lib,NAME,--cflags or --libs)
 lib = $(shell pkg-config $2 $1 2>/dev/null || { [ $2 = --cflags ] || echo -l$1; })
 
-# $(call daemon,SOURCES): all folders of dom0's daemon, when one of the sources is of it.
+# $(call daemon,SOURCES): all folders of dom0's daemon, if one of the sources is in them.
 daemon = $(if $(filter launcher/dom0-daemon/%,$1),$(wildcard launcher/dom0-daemon/*/))
 
-# common/, once for all: what a program does not call, or has of its own, is not linked.
+# common/ is compiled once, as a library: functions that a program does not call, or defines itself, are not linked.
 common := $(patsubst %.c,$(OUT)/common.d/%.o,$(wildcard common/*.c))
 $(OUT)/libcommon.a: $(common)
 	@rm -f $@
@@ -24,7 +24,7 @@ $(common): $(OUT)/common.d/%.o: %.c tests/unit/unit.mk
 	$(CC) $(CFLAGS_UNIT) -MMD -MP -c -o $@ $<
 -include $(common:.o=.d)
 
-# For the rest a program is linked from objects of its own, so that each may have other flags.
+# All other objects are a program's own, because programs may have different flags.
 define program
 $(eval sources_$1 := $2 $(call said,sources,$2))
 $(eval libs_$1 := $(call said,libs,$2))

@@ -1,6 +1,6 @@
 /*
- * The rump kernel's header, as far as launcher/stubdom-rump uses it: nodes for what the host has. A test is the
- * rump kernel.
+ * The rump kernel's header, as far as launcher/stubdom-rump uses it: device nodes for files of the host. The test
+ * implements the functions.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
