@@ -1,11 +1,10 @@
 ; The smallest guest of the lab: one boot sector that talks on COM1 and VGA text.
 ;   nasm -f bin boot-sector.asm
-; Every second until it has heard something it sends "boot sector: tick". A line
-; (ended by CR) is answered by "you said: LINE"; the line "off" powers off, which
-; for a one-CPU HVM guest is a halt with interrupts disabled. After "flood" it
-; writes to both without end and hears nothing more. "!N" tells Xen that it has
-; shut down for reason N (xen/sched.h), as a guest with Xen's drivers does; when it
-; runs on it says so once it has read its own sector from the disk again.
+; It sends "boot sector: tick" every second until it has received something. It answers a line (ended by CR) by "you
+; said: LINE". The line "off" powers off, which for a one-CPU HVM guest is a halt with interrupts disabled. After
+; "flood" it writes to COM1 and to the screen without end and reads nothing more. "!N" tells Xen that the guest has shut
+; down for reason N (xen/sched.h), as a guest with Xen's drivers does. If it is resumed after that, it reads its own
+; sector from the disk again and then says that it was resumed.
 ; It sleeps between timer ticks (18.2 Hz), so that an idle guest costs nothing.
 ; SPDX-License-Identifier: GPL-2.0-or-later
 bits 16
@@ -55,7 +54,7 @@ wait_tick:
         in al, dx
         test al, 1
         jnz receive
-        cmp bp, -1              ; silent once spoken to
+        cmp bp, -1              ; no more ticks once a line has come
         je wait_tick
         inc bp
         cmp bp, 18
@@ -117,7 +116,7 @@ shutdown:                       ; sched_op(SCHEDOP_shutdown, &reason)
         mov ax, 0x0201          ; resumed: one sector
         mov bx, SECTOR
         mov cx, 1
-        mov dx, 0x80            ; the first of the first hard disk
+        mov dx, 0x80            ; of the first hard disk, head 0
         int 0x13
         jc wait_tick
         cmp word [SECTOR + 510], 0xaa55

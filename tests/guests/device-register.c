@@ -18,7 +18,7 @@ int main(int argc, char **argv)
 {
     unsigned long offset = argc == 5 ? strtoul(argv[2], NULL, 0) : 0, count = 0;
     uint32_t value = argc == 5 ? strtoul(argv[3], NULL, 0) : 0;
-    time_t end = argc == 5 ? time(NULL) + atoi(argv[4]) : 0; /* by the clock's whole seconds */
+    time_t end = argc == 5 ? time(NULL) + atoi(argv[4]) : 0; /* time() counts whole seconds */
     int fd = argc == 5 ? open(argv[1], O_RDWR) : -1;
     uint8_t *page;
 

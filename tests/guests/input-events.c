@@ -1,9 +1,9 @@
 /*
- * In the Linux guest: says what the keyboards and pointers report, a line a report.
+ * In the Linux guest: prints a line for each report of a keyboard or pointer.
  *
  *   input-events SECONDS
  *   DEVICE: key CODE 0|1      DEVICE: abs X Y      DEVICE: rel X Y
- * CODE: linux/input-event-codes.h. First, when all are open: "listening".
+ * CODE: linux/input-event-codes.h. The first line, when all devices are open, is "listening".
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -27,7 +27,7 @@ static void take(struct device *device, const struct input_event *event)
 {
     switch (event->type) {
     case EV_KEY:
-        if (event->value != 2) /* repeated by Linux itself */
+        if (event->value != 2) /* 2: a key that Linux itself repeats */
             printf("%s: key %d %d\n", device->name, event->code, event->value);
         break;
     case EV_ABS:

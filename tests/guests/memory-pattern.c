@@ -1,8 +1,7 @@
 /*
- * memory-pattern: fills memory with numbers that it can tell again, and checks them for
- * ever, so that a guest can say whether its memory came through a save, a restore or a
- * migration. A page in each megabyte is rewritten every round: a page that is there, but
- * from before, is noticed too.
+ * memory-pattern: fills memory with numbers that follow from their address, and checks them for ever. So a guest can
+ * tell whether its memory is right after a save, a restore or a migration. A page in each megabyte is rewritten every
+ * round, so that a page with old content is noticed too.
  *
  * Usage: memory-pattern MEGABYTES FILE     goes to the background
  * FILE says "round N, errors M" after each round.
@@ -66,7 +65,7 @@ static void report(const char *file, uint64_t round, uint64_t errors)
                        (unsigned long long)errors);
     int fd = open(file, O_WRONLY | O_CREAT, 0644);
 
-    /* It never gets shorter. */
+    /* No truncation: the text never gets shorter. */
     if (fd < 0 || pwrite(fd, text, len, 0) != len)
         _exit(1);
     close(fd);

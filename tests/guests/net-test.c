@@ -1,7 +1,7 @@
 /*
  * net-test: what scenarios need of a network beyond busybox, in the guest and in dom0.
  *   send IF LENGTH HEX...        one frame that begins with HEX, filled up to LENGTH
- *   wait IF SECONDS LENGTH HEX   until such a frame arrives, its filling checked
+ *   wait IF SECONDS LENGTH HEX   waits for such a frame, and checks its filling
  *   source HOST PORT MIB         connects and sends, until the peer has closed
  *   sink HOST PORT MIB           connects and receives as much
  *   serve PORT MIB               one connection after another, until the peer closes or
@@ -86,7 +86,7 @@ static int send_frame(const char *interface, const char *length_text, char **hex
     return 0;
 }
 
-/* A NIC may pad what is shorter than Ethernet's minimum. */
+/* A NIC may pad a frame that is shorter than Ethernet's minimum. */
 static int wait_frame(const char *interface, const char *seconds, const char *length_text, char **hex)
 {
     uint8_t wanted[FRAME_MAX], got[FRAME_MAX];
@@ -173,7 +173,7 @@ static int dial(const char *host, const char *port)
     return fd;
 }
 
-/* The first octet says what this end does. */
+/* The first octet tells the server what this end does. */
 static int stream(bool source, const char *host, const char *port, uint64_t size)
 {
     int fd = dial(host, port);
@@ -184,7 +184,7 @@ static int stream(bool source, const char *host, const char *port, uint64_t size
         fail("write");
     if (source) {
         send_stream(fd, size);
-        /* Over when the peer has everything. */
+        /* The peer's answer says that it has received everything. */
         if (read(fd, &end, 1) != 1)
             fail("no answer");
     } else if (receive_stream(fd) != size) {

@@ -1,7 +1,7 @@
 /*
- * In the Linux guest: opens all that a sound card's mixer can shut, then plays a saw-tooth
- * that can be recognised sample by sample (tests/lab/vnc-sound): left counts from -10000 to
- * 9999 and begins again, right is its negative. 44100 frames a second, 16 bits.
+ * In the Linux guest: unmutes all of a sound card's mixer, then plays a saw-tooth that can be recognised sample by
+ * sample (tests/lab/vnc-sound): the left channel counts from -10000 to 9999 and begins again, and the right channel is
+ * its negative. 44100 frames a second, 16 bits.
  *
  *   play-ramp SECONDS
  * Exit status 0 when all was played; the card's name on standard output.
@@ -31,7 +31,7 @@ static int die(const char *what)
     return 1;
 }
 
-/* Switches on, volumes up; what cannot be written is left alone. */
+/* Turns a switch on, or a volume up. A control that cannot be written is left alone. */
 static void open_control(int fd, struct snd_ctl_elem_id id)
 {
     struct snd_ctl_elem_info info = { .id = id };

@@ -1,6 +1,6 @@
 /*
- * poke DOMID ADDRESS BYTES: writes BYTES (hexadecimal) at that virtual address of a PV domain's first
- * CPU, read-only pages too. They must not cross a page. Status 0, or 1 and a line.
+ * poke DOMID ADDRESS BYTES: writes BYTES (hexadecimal) at that virtual address of a PV domain's first vCPU, to
+ * read-only pages too. They must not cross a page. Status 0, or 1 and a line.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -18,7 +18,7 @@ static int complain(const char *what)
     return 1;
 }
 
-/* How many; 0: no such bytes. */
+/* Returns the number of bytes, or 0 if the text is not hexadecimal or too long. */
 static size_t read_bytes(const char *text, unsigned char *bytes, size_t size)
 {
     size_t n = strlen(text) / 2;

@@ -1,5 +1,5 @@
-; How long does a port access take? A boot sector that reads a port as often as it can
-; for 36 ticks of its clock (18.2065 Hz), says how often that was, and begins again:
+; How long does a port access take? A boot sector that reads a port as often as it can for 36 ticks of its clock
+; (18.2065 Hz), prints how often, and begins again:
 ;   port io: 0000abcd of qemu, 00abcdef of xen
 ; The first port is the IDE controller's alternate status, which the device model
 ; answers, the second one the interval timer's, which Xen answers by itself.
@@ -9,7 +9,7 @@ bits 16
 org 0x7c00
 
 COM1    equ 0x3f8
-TICKS   equ 0x46c               ; the BIOS's count
+TICKS   equ 0x46c               ; the BIOS counts ticks here
 PERIOD  equ 36
 
 start:

@@ -3,10 +3,10 @@
  * docs/specs/standard-vga.rst) and paints the whole screen, 32 bits a pixel.
  *
  *   screen WIDTH HEIGHT RRGGBB            one colour
- *   screen WIDTH HEIGHT noise SECONDS     noise, five times a second another one
- *   screen blits COUNT                    of a cirrus: begins that many blits from the CPU and
- *                                         breaks them off; says how long one took, and after
- *                                         them a write to the screen
+ *   screen WIDTH HEIGHT noise SECONDS     noise, repainted five times a second
+ *   screen blits COUNT                    on a cirrus: begins COUNT blits from the CPU and aborts
+ *                                         each; prints how long a blit took, and how long a write
+ *                                         to the screen takes after them
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -20,12 +20,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define REGISTERS 0x500 /* in the adapter's third area, two bytes each */
-#define VGA_PORTS 0x400 /* likewise, those from 0x3c0 on, a byte each */
+#define REGISTERS 0x500 /* at this offset of the third BAR, two bytes each */
+#define VGA_PORTS 0x400 /* likewise: the ports from 0x3c0 on, a byte each */
 enum { VGA_ATTRIBUTE = 0x3c0 - 0x3c0, VGA_STATUS = 0x3da - 0x3c0 };
 enum { XRES = 1, YRES = 2, BPP = 3, ENABLE = 4, ENABLED_LINEAR = 0x41 };
 
-/* A memory area of the display adapter. */
+/* Maps a memory BAR of the display adapter. */
 static void *map_area(int area, size_t size)
 {
     char line[16] = "", path[128];
@@ -48,7 +48,7 @@ static void *map_area(int area, size_t size)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* The blitter of a cirrus, by the memory area that shows it: what QEMU's cirrus_vga.c calls CIRRUS_MMIO_BLT…. */
+/* The registers of a cirrus's blitter in its second BAR: CIRRUS_MMIO_BLT… of QEMU's cirrus_vga.c, plus 0x100. */
 enum { BLIT_PITCH = 0x10c, BLIT_MODE = 0x118, BLIT_STATUS = 0x140 };
 enum { FROM_CPU = 0x04, BUSY = 0x01, START = 0x02, RESET = 0x04 };
 
@@ -119,7 +119,7 @@ int main(int argc, char **argv)
         perror("screen");
         return 1;
     }
-    /* Lets it show something, as a driver does: the BIOS has done so, but not after S3. */
+    /* Turns the display on, as a driver does. The BIOS does so at boot, but not after S3. */
     (void)((volatile uint8_t *)registers)[VGA_PORTS + VGA_STATUS];
     ((volatile uint8_t *)registers)[VGA_PORTS + VGA_ATTRIBUTE] = 0x20;
     registers += REGISTERS / 2;

@@ -1,10 +1,10 @@
 /*
  * In the Linux guest: a SCSI request that its adapter (LSI 53C895A, without a driver) cannot finish.
  *
- *   scsi-hold        asks the disk sdb for a sector, and does not let it reselect
+ *   scsi-hold     asks the disk sdb for a sector, and does not let the disk reselect
  *
- * What the adapter executes, and all that it reads and writes, is in its own memory. Its registers
- * and instructions are those of LSI's technical manual; qemu/scsi-save does the same without a guest.
+ * The adapter's script, and all that it reads and writes, is in the adapter's own memory. Its registers and
+ * instructions are those of LSI's technical manual; qemu/scsi-save does the same without a guest.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -29,13 +29,13 @@ enum { COMMAND_OUT = 2, STATUS_IN = 3, MESSAGE_OUT = 6, MESSAGE_IN = 7 };
 static const uint32_t ask[][2] = {
     SELECT, MOVE(MESSAGE_OUT, 1, IDENTIFY), MOVE(COMMAND_OUT, 10, COMMAND), MOVE(MESSAGE_IN, 2, MESSAGES), INTERRUPT,
 };
-/* After an answer at once. */
+/* For a disk that has answered without disconnecting. */
 static const uint32_t finish[][2] = {
     MOVE(STATUS_IN, 1, STATUS), MOVE(MESSAGE_IN, 1, MESSAGES), WAIT_DISCONNECT, INTERRUPT,
 };
 
 static volatile uint8_t *registers, *memory;
-static uint32_t base; /* of the memory, for the adapter */
+static uint32_t base; /* the memory's bus address */
 
 static int open_file(const char *device, const char *name)
 {
@@ -78,7 +78,7 @@ static void put(uint32_t at, const uint8_t *bytes, size_t n)
         memory[at + i] = bytes[i];
 }
 
-/* Executes a script until it ends: ABORTED_BY_…, or 0 if it does not. */
+/* Executes a script until it ends. Returns ABORTED_BY_…, or 0 if it does not end. */
 static int execute(const uint32_t (*script)[2], size_t steps)
 {
     for (size_t i = 0; i < steps; i++) {
@@ -116,7 +116,7 @@ int main(void)
             puts("held");
             return 0;
         }
-        EXECUTE(finish); /* it only said that it was reset */
+        EXECUTE(finish); /* the disk has only reported a reset */
     }
     puts("the disk does not disconnect");
     return 1;

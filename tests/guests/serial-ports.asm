@@ -1,13 +1,13 @@
-; A boot sector that talks on each of COM1 … COM4, on its own: it says "COMn: here", again every
-; second until it hears something there, and sends back what it hears. A line's end (CR) is
-; answered by "COMn: end". A port that is not there is left alone.
+; A boot sector that talks on each of COM1 … COM4 separately. It sends "COMn: here" every second until it receives
+; something on that port, and echoes what it receives. A line's end (CR) is answered by "COMn: end". It leaves ports
+; alone that do not exist.
 ;   nasm -f bin serial-ports.asm
 ; SPDX-License-Identifier: GPL-2.0-or-later
 bits 16
 org 0x7c00
 
 PORTS   equ 4
-HEARD   equ 0x7e00              ; a byte a port: it has been spoken to
+HEARD   equ 0x7e00              ; a byte for each port: something was received
 
 start:
         xor ax, ax
@@ -35,7 +35,7 @@ wait_tick:
         call each
         jmp wait_tick
 
-; each: calls SI for each port that is there, its first address in DX, its number in BX
+; each: calls SI for each port that exists, with its first address in DX and its number in BX
 each:   xor bx, bx
 .next:  mov di, bx
         shl di, 1

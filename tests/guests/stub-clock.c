@@ -1,10 +1,10 @@
 /*
- * What programs of the stub domain's Linux get of Xen's clock, without system calls (kernel-config/patches/0008).
+ * Tests the vDSO of the stub domain's Linux, which reads Xen's clock without system calls (kernel-config/patches/0008).
  *
- * The vDSO calculates with a copy of the vCPU's time that Xen keeps up to date. Xen changes it once a second, when it
- * compares its own clocks. Where Xen cannot reach the copy while a program runs, it is changed at the next entry into
- * the kernel, which here is its tick: the kernel has changed its own time then, too. So it is counted how often
- * the copy alone changes.
+ * The vDSO reads a copy of the vCPU's time that Xen keeps up to date. Xen changes the copy once a second, when it
+ * calibrates its clock. If Xen could not write to the copy while a program runs, the copy would only change at the next
+ * entry into the kernel. In this test that is the kernel's tick, which changes the kernel's own time data as well. So
+ * the test counts how often Xen's copy changes without the kernel's data.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of Linux 6.12: four pages before the vDSO, the kernel's own time and Xen's in the first two. */
+/* In Linux 6.12 four pages of data precede the vDSO. The first has the kernel's own time data, the second Xen's. */
 #define PAGE 4096
 #define DATA_PAGES 4
 #define KERNELS_SEQUENCE 128
@@ -46,7 +46,7 @@ static int64_t by_system_call(void)
     return nanoseconds(&t);
 }
 
-/* Nanoseconds that a read takes. */
+/* Returns how many nanoseconds a read takes. */
 static int64_t cost(int64_t (*read)(void))
 {
     int64_t start = by_system_call();
@@ -56,7 +56,7 @@ static int64_t cost(int64_t (*read)(void))
     return (by_system_call() - start) / READS;
 }
 
-/* How often a time was before one that was read earlier, in the other way. */
+/* Reads the clock in both ways in turn. Returns how often a time was before the previous one. */
 static int count_wrong(void)
 {
     int64_t last = 0;
@@ -99,7 +99,7 @@ void stub_clock(void)
     printf("clock: a read takes %d ns, a system call %d ns\n", (int)vdso, (int)call);
     printf("clock: %d of %d reads were wrong\n", count_wrong(), READS);
     fflush(stdout);
-    /* Without Xen's time there is no page to look at. */
+    /* A vDSO that is no faster does not use Xen's page. */
     if (vdso * 2 < call)
         printf("clock: %d of %d changes came without the kernel's\n", count_alone(), CHANGES);
     printf("clock: end\n");

@@ -4,7 +4,7 @@
 #ifndef STUB_CLOCK_H
 #define STUB_CLOCK_H
 
-/* Says on stdout what the vDSO's clock costs, whether it is right, and who keeps it up to date. */
+/* Prints what a read of the vDSO's clock costs, whether the clock is right, and who keeps it up to date. */
 void stub_clock(void);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * A stub domain that has been taken over (see stub-hostile.h). It runs as root beside our own
- * process 1, QEMU and kernel, with everything that a stub domain's root may do: its xenstore
- * folder, hypercalls, grants, event channels, its console's page.
+ * A stub domain that has been taken over (see stub-hostile.h). This program runs as root beside our own process 1, QEMU
+ * and kernel, and does what a stub domain's root may do: change its xenstore folder, make hypercalls, use grants and
+ * event channels, write to its console's page.
  *
- * Whatever it does, dom0 must go on. It need not do it well: random numbers do much of it.
+ * Whatever it does, dom0 must go on working. Much of it is random.
  *
- * On the micro kernel root has less: no /proc, no hypercall but those of QEMU's start, no memory of the
- * kernel's, no raw sockets. What can be done in another way there, is.
+ * On the micro kernel root may do less: there is no /proc, no access to the kernel's memory, no raw socket, and no
+ * hypercall but those that QEMU makes at its start. There, some attacks are made in another way.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -98,7 +98,7 @@ static unsigned int read_number(const char *format, ...)
     return value;
 }
 
-/* What could not be done at all must not pass for an attack that dom0 withstood. */
+/* Reports an attack that could not be made, so that it does not pass for one that dom0 withstood. */
 static void trouble(const char *what)
 {
     char text[128];
@@ -124,7 +124,7 @@ static bool on_micro(void)
 
 /* -------- its own parts die -------- */
 
-/* Besides process 1 and us there is nobody but QEMU. */
+/* Kills QEMU: it is the only process besides process 1 and us. */
 static void kill_others(void)
 {
     for (pid_t pid = 2; pid < 1000; pid++)
@@ -154,7 +154,7 @@ static void kill_qemu(const char *argument)
         kill_others();
 }
 
-/* No signal ends Linux's process 1, but a stack full of nonsense does. */
+/* No signal ends process 1 of Linux, but a stack that is overwritten does. */
 static void kill_init(const char *argument)
 {
     FILE *maps = fopen("/proc/1/maps", "r");
@@ -168,7 +168,7 @@ static void kill_init(const char *argument)
             while ((to -= sizeof(page)) >= from && mem >= 0)
                 if (pwrite(mem, page, sizeof(page), to) < 0)
                     break;
-    kill(1, on_micro() ? SIGKILL : SIGCHLD); /* SIGCHLD: so that it returns from its poll() */
+    kill(1, on_micro() ? SIGKILL : SIGCHLD); /* SIGCHLD: process 1 returns from poll() */
 }
 
 static void hypercall(uint64_t op, uint64_t command, const void *data, size_t size)
@@ -189,8 +189,9 @@ static void hypercall(uint64_t op, uint64_t command, const void *data, size_t si
 }
 
 /*
- * What a kernel says to Xen when it panics, or powers off; the guest is told nothing. The micro kernel makes no such
- * hypercall for a program: it is made to panic, which it tells the guest if it knows it by then.
+ * Makes the hypercall of a kernel that panics or powers off, without telling the guest. The micro kernel does not make
+ * this hypercall for a program. There the kernel is made to panic, and it tells the guest if it knows the guest by
+ * then.
  */
 static void shut_down(const char *argument)
 {
@@ -222,7 +223,7 @@ static struct xencons_interface *map_console0(void)
     return ring;
 }
 
-/* Events as fast as they go, for so many seconds, on console 0's own channel. */
+/* Sends events on console 0's event channel, as fast as possible. */
 static void storm(const char *argument)
 {
     struct evtchn_send send = { .port = read_number("console/port") };
@@ -243,7 +244,7 @@ static void storm(const char *argument)
         xencall_close(call);
 }
 
-/* As our own programs do: the console's driver waits for room in the ring. */
+/* Writes as our own programs do: write() waits while the console's ring is full. */
 static void write_log_until(double until)
 {
     char line[4096];
@@ -254,7 +255,7 @@ static void write_log_until(double until)
             trouble("console");
 }
 
-/* Text that dom0 has to write, faster than a kernel would send it: the ring is kept full. */
+/* Keeps the log's ring full of text that dom0 has to write, faster than a kernel would send it. */
 static void flood_log(const char *argument)
 {
     struct xencons_interface *ring = on_micro() ? NULL : map_console0();
@@ -265,7 +266,7 @@ static void flood_log(const char *argument)
         write_log_until(until);
     while (ring && now() < until) {
         if (ring->out_prod - ring->out_cons > sizeof(ring->out) / 2) {
-            usleep(1000); /* the processor is for who reads it */
+            usleep(1000); /* leave the processor to the reader in dom0 */
             continue;
         }
         memset(ring->out, 'a' + any() % 26, sizeof(ring->out));
@@ -274,7 +275,7 @@ static void flood_log(const char *argument)
     }
 }
 
-/* As our own programs do, and the kernel: the console's driver waits for room in the ring. */
+/* Writes as our own programs and the kernel do: write() waits while the console's ring is full. */
 static void say_much(const char *argument)
 {
     char line[64];
@@ -286,7 +287,7 @@ static void say_much(const char *argument)
             trouble("console");
 }
 
-/* The log's ring with indices that cannot be. Nothing is read from it afterwards. */
+/* Sets impossible indices in the log's ring. dom0 must not read from the ring after that. */
 static void break_log(const char *argument)
 {
     struct xencons_interface *ring = map_console0();
@@ -299,7 +300,7 @@ static void break_log(const char *argument)
     hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, &send, sizeof(send));
 }
 
-/* Serial consoles: offered with pages and ports of ours or of nobody, closed, offered again. */
+/* Offers serial consoles with pages and ports of ours or with invalid ones, closes them, and offers them again. */
 static void reopen_consoles(const char *argument)
 {
     xengntshr_handle *share = xengntshr_open(NULL, 0);
@@ -332,7 +333,7 @@ static void reopen_consoles(const char *argument)
 
 /* -------- vchans -------- */
 
-/* A VNC slot, the QMP channel or one for a boot file, as dom0 finds it. */
+/* Serves a VNC slot, the QMP channel or a boot file's channel, where dom0 looks for it. */
 static struct libxenvchan *serve(const char *leaf)
 {
     char path[128];
@@ -347,7 +348,7 @@ static struct libxenvchan *serve(const char *leaf)
     return vchan;
 }
 
-/* Indices, orders, grants and flags of vchans at random, while viewers or xl may be on them. */
+/* Writes random indices, orders, grants and flags to vchans, while viewers or xl may use them. */
 static void break_vchans(const char *argument)
 {
     static const char *const others[] = { "qmp-vchan", "files/0", "files/1" };
@@ -376,7 +377,7 @@ static void break_vchans(const char *argument)
     }
 }
 
-/* Bytes at random to every viewer that comes, without end. */
+/* Writes random bytes without end to every viewer that connects. */
 static void flood_vnc(const char *argument)
 {
     double until = now() + atof(argument);
@@ -391,7 +392,7 @@ static void flood_vnc(const char *argument)
     libxenvchan_close(vchan);
 }
 
-/* What answers libxl: nothing, no end of a line, what is no JSON, JSON without end. */
+/* Bad answers to libxl: none, a line without end, invalid JSON, JSON without end, a reply to another command. */
 static const struct {
     const char *name, *greeting, *reply;
 } answers[] = {
@@ -420,7 +421,7 @@ static void answer(struct libxenvchan *vchan, size_t which, double until)
     }
 }
 
-/* -------- a QMP that does all that it is told, but for the state that it saves -------- */
+/* -------- a QMP server that obeys, but saves a bad state -------- */
 
 static bool say_all(int fd, const void *bytes, size_t len)
 {
@@ -432,7 +433,7 @@ static bool say_all(int fd, const void *bytes, size_t len)
     return !len;
 }
 
-/* A frame of a state, as in common/state-stream.h. */
+/* Writes a frame of a saved state, as in common/state-stream.h. */
 static bool say_frame(int fd, const char *data, uint32_t len)
 {
     const uint8_t head[8] = { 'X', 'S', 's', 't', len, len >> 8, len >> 16, len >> 24 };
@@ -440,7 +441,7 @@ static bool say_frame(int fd, const char *data, uint32_t len)
     return say_all(fd, head, sizeof(head)) && say_all(fd, data, len);
 }
 
-/* The console that a state is saved to. */
+/* Opens the console that saved states go to. */
 static int open_save_console(void)
 {
     int fd = open("/dev/hvc1", O_RDWR | O_NOCTTY);
@@ -455,7 +456,7 @@ static int open_save_console(void)
     return fd;
 }
 
-/* A state, whole and well, over and over: nobody has asked for one. */
+/* Writes a valid state over and over, although nobody has asked for one. */
 static void save_unasked(const char *argument)
 {
     static const char state[4096] = "QEVM";
@@ -468,7 +469,7 @@ static void save_unasked(const char *argument)
         close(fd);
 }
 
-/* Over the console for it: "none" at all, "noise", a "frame" that is too long, or "endless". */
+/* Writes a bad state to the console for it: "none" at all, "noise", a "frame" that is too long, or "endless". */
 static void save_state(const char *how)
 {
     char bytes[4096] = "QEVM";
@@ -505,7 +506,7 @@ static void obey_line(struct libxenvchan *vchan, const char *line, const char *h
     libxenvchan_write(vchan, reply, len);
 }
 
-/* "HOW SECONDS": save_state()'s. */
+/* Argument: "HOW SECONDS", with HOW as in save_state(). */
 static void obey_qmp(const char *argument)
 {
     static const char greeting[] = "{\"QMP\":{\"version\":{\"qemu\":{\"micro\":0,\"minor\":0,"
@@ -538,14 +539,14 @@ static void obey_qmp(const char *argument)
     }
 }
 
-/* A viewer's channel that nobody reads. */
+/* Serves a viewer's channel and reads nothing from it. */
 static void deaf_vnc(const char *argument)
 {
     if (serve("vnc-vchan/0"))
         sleep(atoi(argument));
 }
 
-/* "NAME SECONDS": in our QMP's place. */
+/* Serves the QMP channel in our own program's place. Argument: "NAME SECONDS", with NAME as in answers[]. */
 static void fake_qmp(const char *argument)
 {
     double until = now() + atof(argument + strcspn(argument, " "));
@@ -573,7 +574,10 @@ static void huge(char *value, size_t size)
     value[size - 1] = '\0';
 }
 
-/* Its own folder: gone, huge, empty, full; states that race. */
+/*
+ * In the stub domain's own folder: removes nodes, makes them huge or empty, writes nonsense, and changes states
+ * quickly.
+ */
 static void break_store(const char *argument)
 {
     static const char *const nodes[] = {
@@ -599,7 +603,7 @@ static void break_store(const char *argument)
     }
 }
 
-/* Folders removed, and as many nodes made as xenstored allows. */
+/* Removes folders, and makes as many nodes as xenstored allows. */
 static void fill_store(const char *argument)
 {
     char value[1900];
@@ -613,7 +617,7 @@ static void fill_store(const char *argument)
         xs_rm(xs, XBT_NULL, "device-model");
 }
 
-/* What our /init says to libxl when all is well. */
+/* Tells libxl, as our /init does, that the device model runs. */
 static void say_running(const char *argument)
 {
     write_node("running", "device-model/%u/state", guest);
@@ -628,8 +632,8 @@ static void empty_store(const char *argument)
 }
 
 /*
- * What dom0's tools read in the folders of ours and, since Xen lets a device model do what its
- * guest may, of our guest: written, removed, and removed with the folder that it is in.
+ * Writes and removes nodes that dom0's tools read, and removes them with the folder that they are in. They are in the
+ * stub domain's folder and in its guest's: Xen lets a device model do what its guest may.
  */
 static void replace_nodes(const char *argument)
 {
@@ -656,7 +660,7 @@ static void replace_nodes(const char *argument)
 
 /* -------- its NIC -------- */
 
-/* A frame, in hex, by its own vif: past the tap and the firewall on it. */
+/* Sends a frame (in hex) by the stub domain's own vif, around the tap and the filter on the tap. */
 static void send_frame(const char *hex)
 {
     struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = if_nametoindex("eth0") };
@@ -673,7 +677,7 @@ static void send_frame(const char *hex)
 
 /* -------- hardware that is not its own -------- */
 
-/* What Xen says: 0 or more, or -errno. */
+/* Makes a hypercall. Returns 0 or more, or -errno. */
 static int ask_xen(uint64_t op, uint64_t command, const void *data, size_t size)
 {
     xencall_handle *call = xencall_open(NULL, 0);
@@ -692,7 +696,7 @@ static int ask_xen(uint64_t op, uint64_t command, const void *data, size_t size)
     return rc;
 }
 
-/* Xen must have understood the call, and refused it. */
+/* Xen must have understood the hypercall and refused it. */
 static void must_not(const char *what, int rc)
 {
     errno = rc < 0 ? -rc : 0;
@@ -706,7 +710,7 @@ static int ask_domctl(struct xen_domctl *domctl, uint32_t command)
 
     domctl->cmd = command;
     domctl->domain = guest;
-    /* The interface's version is the hypervisor's: one of these. */
+    /* The interface's version depends on Xen's: it is one of these. */
     for (uint32_t version = 0x15; version <= 0x17 && rc == -EACCES; version++) {
         domctl->interface_version = version;
         rc = ask_xen(__HYPERVISOR_domctl, 0, domctl, sizeof(*domctl));
@@ -714,7 +718,7 @@ static int ask_domctl(struct xen_domctl *domctl, uint32_t command)
     return rc;
 }
 
-/* "FRAME DEVFN" of a device on bus 0 that another one has, in hexadecimal. */
+/* Argument: "FRAME DEVFN" in hexadecimal, of a device on bus 0 that is not ours. */
 static void grab_hardware(const char *argument)
 {
     unsigned long frame, devfn;
@@ -754,7 +758,7 @@ static int open_in(const char *folder, const char *name, int flags)
     return fd;
 }
 
-/* Other bits than there are, in all three widths; what the kernel answers is its own affair. */
+/* Writes inverted or random bits to the configuration space, in all three widths. Writes may have no effect. */
 static void spoil_config(const char *folder, unsigned long rounds)
 {
     int fd = open_in(folder, "config", O_RDWR);
@@ -773,7 +777,7 @@ static void spoil_config(const char *folder, unsigned long rounds)
     close(fd);
 }
 
-/* How often over: the first time all bits are turned, then it is at random. */
+/* Argument: the number of rounds. The first and every other round inverts all bits, the others write random ones. */
 static void write_config(const char *argument)
 {
     DIR *devices = opendir("/sys/bus/pci/devices");
@@ -795,8 +799,8 @@ static void write_config(const char *argument)
 }
 
 /*
- * The file of its first device's BAR that begins with a table of messages (MSI-X). Instead of what Xen has written each
- * is vector 0x31 of the first CPU. The page may not be writable for us.
+ * Overwrites the MSI-X table of the first device: each message that Xen has written becomes vector 0x31 of the first
+ * CPU. Argument: the sysfs file of the BAR that begins with the table. Xen may refuse writes to this page.
  */
 static void write_messages(const char *argument)
 {
@@ -812,7 +816,7 @@ static void write_messages(const char *argument)
     }
     child = fork();
     if (!child) {
-        alarm(2); /* to a page that only Xen knows is not to be written the kernel tries for ever */
+        alarm(2); /* if Xen alone write-protects the page, the kernel retries for ever */
         for (int i = 0; i < 16; i++)
             ((volatile uint32_t *)table)[i] = message[i % 4];
         _exit(memcmp(table, message, sizeof(message)) ? 1 : 2);
@@ -834,7 +838,7 @@ static const struct {
     { "shut-down", shut_down },             /* crash or poweroff */
     { "storm", storm },                     /* SECONDS, like the others */
     { "flood-log", flood_log },
-    { "say-much", say_much },               /* 8 KiB to the console */
+    { "say-much", say_much },               /* writes 8 KiB to the console */
     { "break-log", break_log },
     { "reopen-consoles", reopen_consoles },
     { "break-vchans", break_vchans },
@@ -849,12 +853,12 @@ static const struct {
     { "empty-store", empty_store },
     { "say-running", say_running },
     { "send-frame", send_frame },
-    { "grab-hardware", grab_hardware },     /* FRAME DEVFN of another's device */
+    { "grab-hardware", grab_hardware },     /* FRAME DEVFN of a device that is not ours */
     { "write-config", write_config },       /* ROUNDS */
     { "write-messages", write_messages },   /* FILE of the table, in sysfs */
 };
 
-/* "VERB ARGUMENT"; "+VERB ARGUMENT" beside what comes next. */
+/* Performs "VERB ARGUMENT". "+VERB ARGUMENT" runs while the next one is performed. */
 static void perform(char *verb)
 {
     char *argument = verb + strcspn(verb, " ");
@@ -884,7 +888,7 @@ static void obey(char *order)
     write_node(number(id), "data/did");
 }
 
-/* libxl writes the target last, while we may run already. */
+/* Waits for our guest's domid: libxl writes the node "target" last, when we may run already. */
 static void find_ourselves(void)
 {
     while (access("/dev/xen/xenbus", R_OK) || !(xs = xs_open(0)))
@@ -896,7 +900,7 @@ static void find_ourselves(void)
 
 int stub_alone(char *list)
 {
-    /* The micro kernel has it from the start. */
+    /* The micro kernel has /dev from the start. */
     if (access("/dev/hvc0", R_OK) && mount("dev", "/dev", "devtmpfs", 0, NULL))
         return 4;
     find_ourselves();
@@ -912,7 +916,7 @@ int stub_hostile(void)
 {
     unsigned int count, len, done = 0;
 
-    find_ourselves(); /* our /init mounts /dev */
+    find_ourselves(); /* waits until our /init has mounted /dev */
     if (!xs_watch(xs, "data/order", "order"))
         return 1;
     for (;;) {

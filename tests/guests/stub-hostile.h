@@ -14,8 +14,8 @@
 int stub_hostile(void);
 
 /*
- * As process 1 of an image that has nothing else: does "VERB[,ARGUMENT]:VERB..." and returns,
- * which is a kernel panic; "+VERB" goes on beside the next. LIST is changed.
+ * For process 1 of an image with nothing else: does "VERB[,ARGUMENT]:VERB..." and returns. When process 1 then ends,
+ * the kernel panics. "+VERB" runs while the next one is performed. LIST is changed.
  */
 int stub_alone(char *list);
 

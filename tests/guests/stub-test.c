@@ -1,13 +1,13 @@
 /*
- * stub-test: process 1 of a stub domain that is none, or one that runs beside ours, for
- * scenarios that show what dom0 makes of it. What it does is named on the stub domain's kernel
- * command line, stub_test=NAME, which the kernel hands to process 1 as an environment variable:
+ * stub-test: process 1 of a stub domain without a device model, or a process beside our own process 1. Scenarios show
+ * what dom0 does then. The stub domain's kernel command line says what to do, by stub_test=NAME, which the kernel
+ * passes to process 1 as an environment variable:
  *   sleep   says hello and never becomes ready
  *   flood   writes to the log console without end
- *   clock   says what stub-clock.c sees of the clock
- *   exit    ends at once, which is a kernel panic
- *   alone:VERB,ARGUMENT:...  does these of stub-hostile.c, then ends
- *   beside  runs our /init as process 1, and beside it, as root, what stub-hostile.c is told
+ *   clock   prints the results of stub-clock.c
+ *   exit    ends at once: the kernel panics
+ *   alone:VERB,ARGUMENT:...  performs these verbs of stub-hostile.c, then ends
+ *   beside  runs our /init as process 1, and as root beside it the verbs of stub-hostile.c that dom0 orders
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -22,7 +22,7 @@
 
 #define LINE_LEN 76
 
-/* Linux gives process 1 the console, and the micro kernel /dev. */
+/* Opens the console: Linux gives process 1 the console already open, and the micro kernel only /dev. */
 static void have_console(void)
 {
     int fd = fcntl(STDOUT_FILENO, F_GETFD) < 0 ? open("/dev/hvc0", O_RDWR) : STDOUT_FILENO;

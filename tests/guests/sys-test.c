@@ -1,7 +1,7 @@
 /*
- * What Linux's system calls do, seen by a program: many small checks, one line each. The same
- * static binary runs on Linux and on the micro kernel; the outputs must be equal. So nothing is
- * printed that may differ between two runs: no addresses, no times, no numbers of processes.
+ * Many small tests of Linux's system calls, with one line of output each. The same static binary runs on Linux and on
+ * the micro kernel, and the outputs must be equal. So nothing is printed that may differ between two runs: no
+ * addresses, no times, no process numbers.
  *
  * Usage: sys-test [WORD...]    only the groups whose name contains a WORD
  * Needs: root; a folder /tmp that can be written to, or made.
@@ -68,8 +68,8 @@ static void say_line(const char *what, const char *format, ...)
 }
 
 /*
- * say(WHAT, FORMAT, CALL...): one line. The calls happen in the order in which they stand there,
- * which is not C's rule for arguments.
+ * say(WHAT, FORMAT, CALL...): prints one line. The calls are made in the order in which they are written; as arguments
+ * of one function, C would not guarantee an order.
  */
 #define say(what, ...) \
     SAY_PICK(__VA_ARGS__, SAY8, SAY7, SAY6, SAY5, SAY4, SAY3, SAY2, SAY1, SAY0, -) \
@@ -105,7 +105,7 @@ static void say_line(const char *what, const char *format, ...)
        FIRST(6, x6); FIRST(7, x7); FIRST(8, x8); \
        say_line(what, format, y1, y2, y3, y4, y5, y6, y7, y8); })
 
-/* What a call said: its number, or the error. */
+/* The result of a call as text: its number, or the error. */
 static const char *said(long result)
 {
     static char text[8][64];
@@ -119,7 +119,7 @@ static const char *said(long result)
     return to;
 }
 
-/* The same where a descriptor is: numbers of descriptors depend on who started us. */
+/* The same for a call that returns a descriptor. Its number is not printed: it depends on the parent process. */
 static const char *opened(int fd)
 {
     return fd < 0 ? said(fd) : "a descriptor";
@@ -133,7 +133,7 @@ static int64_t now(void)
     return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
-/* Has it taken this long, and not much longer? The upper limit is for a machine under load. */
+/* Has it taken this long, and not much longer? The upper limit allows for a machine under load. */
 static const char *took(int64_t since, int64_t ms)
 {
     int64_t passed = now() - since;
@@ -653,7 +653,7 @@ static ssize_t send_fds(int s, const void *data, size_t size, const int *fds, si
     return sendmsg(s, &m, 0);
 }
 
-/* Says what came; the descriptors go to fds. */
+/* Receives a message and prints what came. Stores the descriptors in fds. */
 static int receive_fds(const char *what, int s, size_t bytes, size_t room, int *fds, int flags)
 {
     union { char bytes[CMSG_SPACE(sizeof(int) * 16)]; struct cmsghdr align; } control = { 0 };
@@ -720,7 +720,7 @@ static void rights(void)
         many[i] = p[0];
     say("too many", "%s", said(send_fds(s[0], "x", 1, many, 300)));
 
-    /* On its way, it keeps the pipe open. */
+    /* A descriptor that is on its way keeps the pipe open. */
     send_fds(s[0], "w", 1, &p[1], 1);
     close(p[1]);
     nonblock(p[0], true);
@@ -899,7 +899,7 @@ static void *poll_main(void *arg)
     return (void *)(long)poll(&p, 1, 10000);
 }
 
-/* Each of several sleepers hears of its own file. */
+/* Several threads poll a file each, and each is woken for its own. */
 static void poll_threads(void)
 {
     int fds[4];
@@ -929,7 +929,7 @@ static void *echo_main(void *arg)
     return NULL;
 }
 
-/* A lost wake-up would stop this. */
+/* A lost wake-up would hang this. */
 static void echo(void)
 {
     int s[2], done = 0;
@@ -1254,7 +1254,7 @@ static void folders(void)
     close(n);
 }
 
-/* What somebody else may do, in a process of his. */
+/* What another user may do, in a process of its own. */
 static void as_user(void)
 {
     int fds[2];
@@ -1368,7 +1368,7 @@ static void note_fault(int number)
     siglongjmp(after_fault, 1);
 }
 
-/* What a touch of memory does: "fine", or the signal. */
+/* Reads or writes memory. Returns "fine", or the signal's name. */
 static const char *touch(volatile char *at, bool write)
 {
     handle(SIGSEGV, note_fault, 0);
@@ -1519,7 +1519,7 @@ static void *turn_main(void *arg)
     return arg;
 }
 
-/* Runs until somebody else, who needs the CPU too, says stop: user mode is preempted. */
+/* Loops until another thread sets "stop": on one CPU that needs preemption. */
 static volatile bool stop;
 static void *spin_main(void *arg)
 {
@@ -1738,7 +1738,7 @@ static void interrupted(void)
     pthread_join(writer.thread, NULL);
     say("got", "%d", got_signal);
 
-    /* Blocked but in ppoll(): it is delivered there, and blocked again after it. */
+    /* A signal that only ppoll() unblocks is delivered there, and is blocked again after it. */
     sigemptyset(&none);
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
@@ -1813,7 +1813,7 @@ static void times(void)
 
 #define CHILDREN 9
 
-/* Until there is no stack; the sum keeps it from being a loop. */
+/* Recurses until the stack is used up. The sum keeps the compiler from making a loop of it. */
 static int __attribute__((noinline)) without_end(volatile int depth)
 {
     volatile char frame[256];
@@ -1929,7 +1929,7 @@ static void processes(void)
     say("nobody", "%s", said(kill(pid, SIGTERM)));
 }
 
-/* After exec: what is left of the descriptors, arguments, environment, signals. */
+/* Runs after exec: prints which descriptors, arguments, environment and signals are left. */
 static int after_exec(int argc, char **argv)
 {
     sigset_t mask;
@@ -1985,14 +1985,16 @@ static void execs(void)
     unlink("text");
 }
 
-/* A number between Linux's older calls and its newer ones. The kernel's log has a line of it, one. */
+/*
+ * The numbers between Linux's older system calls and its newer ones are no calls. The kernel logs one line about them.
+ */
 static void missing_calls(void)
 {
     say("once", "%s", said(syscall(400)));
     say("twice", "%s", said(syscall(400)));
 }
 
-/* ---- all of it ---- */
+/* ---- all groups ---- */
 
 static const struct { const char *name; void (*run)(void); } groups[] = {
     { "pipe", pipes }, { "pipe-ends", pipe_ends }, { "pipe-full", pipe_full },
@@ -2020,7 +2022,7 @@ static bool wanted(const char *name, int argc, char **argv)
     return argc < 2;
 }
 
-/* Until there is none. Linux would choose whom it ends for that. */
+/* Takes memory until there is none. Not on Linux, which would choose a process to kill. */
 static void take_memory(void)
 {
     const size_t size = 1 << 20;
@@ -2030,7 +2032,10 @@ static void take_memory(void)
         memset(memory, 1, size);
 }
 
-/* The first process of the micro kernel: runs the program as another one, one without end, and powers off. */
+/*
+ * As the first process of the micro kernel: runs this program in a second process, then one that takes all memory, and
+ * powers off.
+ */
 static int be_init(char **argv)
 {
     static char *const nothing[] = { NULL };
@@ -2055,7 +2060,7 @@ static int be_init(char **argv)
     waitpid(pid, &taken, 0);
     printf("ended %x, without memory %x\n", status, taken);
     fflush(stdout);
-    usleep(200000); /* until the console has it */
+    usleep(200000); /* until the console has the line */
     return reboot(RB_HALT_SYSTEM);
 }
 
@@ -2065,7 +2070,7 @@ int main(int argc, char **argv)
         return be_init(argv);
     if (argc > 2 && !strcmp(argv[1], "--after-exec"))
         return after_exec(argc, argv);
-    self = realpath(argv[0], NULL); /* another folder is ours soon */
+    self = realpath(argv[0], NULL); /* the tests change the current folder */
     if (!self)
         self = argv[0];
     group = "start";

@@ -1,6 +1,6 @@
 /*
- * Disk 0 is copied to disk 1 by eight threads at once, in pieces of all sizes from one sector to 40 pages,
- * which begin anywhere in a page; dom0 compares. Two flushes: in the middle, when half is done, and at the end.
+ * Eight threads copy disk 0 to disk 1, in pieces of all sizes from one sector to 40 pages, which begin anywhere in a
+ * page. dom0 compares the disks. There are two flushes, when half is copied and at the end.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -43,7 +43,7 @@ static int do_request(struct pv_disk *disk, enum pv_disk_op op, uint64_t sector,
     return wait.result;
 }
 
-/* Pieces of pages for so many octets, of which the first begins at offset. */
+/* Makes the segments for SIZE octets that begin at OFFSET in the first page. Returns how many segments. */
 static size_t lay_out(struct pv_disk_segment *segments, void *const *pages, size_t offset, size_t size)
 {
     size_t n = 0;
@@ -59,7 +59,7 @@ static size_t lay_out(struct pv_disk_segment *segments, void *const *pages, size
     return n;
 }
 
-/* The next piece of the disk; 0: there is none. */
+/* Takes the next piece of the disk. Returns its size in octets, or 0 at the end. */
 static size_t next_piece(uint64_t *sector, unsigned int *random)
 {
     uint64_t count;
@@ -118,7 +118,7 @@ static void copy_up_to(uint64_t end)
         trouble = "a flush failed";
 }
 
-/* What a backend must refuse, or the frontend before it; the disk goes on. */
+/* The frontend or the backend must refuse a request beyond the disk's end, and the disk must work after that. */
 static void beyond_the_end(void)
 {
     void *page = pv_pages_alloc(1, 1);

@@ -1,5 +1,5 @@
 /*
- * Answers ARP and ICMP echoes, IP fragments of them, too: dom0's ping compares what comes back.
+ * Answers ARP and ICMP echo requests, also those in IP fragments. dom0's ping compares the answers.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -26,12 +26,15 @@ static void answer_arp(void)
     uint8_t *arp = answer + 14;
 
     arp[7] = 2;
-    pv_copy(arp + 18, arp + 8, 10); /* who asks is the target */
+    pv_copy(arp + 18, arp + 8, 10); /* the sender becomes the target */
     pv_copy(arp + 8, mac, 6);
     pv_copy(arp + 14, address, 4);
 }
 
-/* A first fragment has the header, whose checksum is the whole message's: it changes by the type's 8. */
+/*
+ * Only a first fragment has the ICMP header. Its checksum is over the whole message, and changes by 8, as the type
+ * does.
+ */
 static bool answer_echo(void)
 {
     uint8_t *ip = answer + 14, *icmp = ip + (ip[0] & 15) * 4;

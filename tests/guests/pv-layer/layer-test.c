@@ -1,9 +1,9 @@
 /*
  * The layer by itself, on a real Xen: threads and their timers, memory to the last page, random numbers,
- * and, against dom0's backends, a disk, a NIC and a vchan (layer-*.c). Lines on the console say how it went;
- * the domain ends when dom0 writes data/end.
+ * and, against dom0's backends, a disk, a NIC and a vchan (layer-*.c). Lines on the console give the results. The
+ * domain ends when dom0 writes data/end.
  *
- * Command line: a word for another end: panic, fault, overflow.
+ * Command line: a word makes the domain end in another way: panic, fault, overflow.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -31,7 +31,7 @@ void test_thread(const char *name, pv_thread_fn *fn, void *arg)
 static unsigned int ended, early, woken_for_nothing;
 static struct pv_queue all_ended;
 
-/* Each its own times, some of them the same as others'. */
+/* Each thread sleeps until times of its own, some of which are those of other threads. */
 static void sleeper(void *arg)
 {
     uintptr_t seed = (uintptr_t)arg;
@@ -60,11 +60,11 @@ static const char *run_threads(void)
     while (ended < THREADS)
         if (pv_queue_wait(&all_ended, until) && ended < THREADS)
             return "some sleep for ever";
-    pv_yield(); /* the last one's stack is freed by who comes after it */
+    pv_yield(); /* the thread that runs next frees the stack of the last thread */
     return early ? "woken too early" : woken_for_nothing ? "woken for nothing" : NULL;
 }
 
-/* Tables of page tables stay where stacks have been: the second time takes no more. */
+/* The page tables for the stacks are kept: the second run must take no more memory. */
 static const char *test_threads(void)
 {
     const char *why = run_threads();
@@ -88,7 +88,7 @@ static const char *check_pages(struct link *first, size_t count)
     return n == count ? NULL : "pages are lost";
 }
 
-/* All of it, by pages; back in another order. */
+/* Takes all memory page by page, and gives it back in another order. */
 static const char *take_all(size_t *count)
 {
     struct link *first = NULL, *link;
@@ -131,7 +131,7 @@ static const char *test_memory(void)
     return NULL;
 }
 
-/* ---- random numbers; dom0's seed is gone ---- */
+/* ---- random numbers: dom0's seed must be gone from xenstore ---- */
 
 static const char *test_random(void)
 {
@@ -155,7 +155,7 @@ static void __attribute__((noinline)) layer_test_deep(const char *how)
     pv_log("layer: a fault is none");
 }
 
-/* Never returns, as the compiler need not know. */
+/* The stack overflows before this returns. The compiler must not see that it never would. */
 static unsigned int __attribute__((noinline)) layer_test_deeper(unsigned int depth)
 {
     volatile char much[512];
@@ -209,6 +209,6 @@ void pv_main(void)
     pv_log("layer: all said");
     wait_for_end();
     pv_log("layer: the end");
-    pv_sleep(pv_clock() + 200 * PV_MS); /* until the console has it */
+    pv_sleep(pv_clock() + 200 * PV_MS); /* until the console has the line */
     pv_power_off();
 }

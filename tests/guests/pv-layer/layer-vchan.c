@@ -1,6 +1,6 @@
 /*
- * A vchan's server with one page: grants, event channels and xenstore against libxenvchan in dom0. What the
- * client says comes back; when it has gone, the grant ends.
+ * A vchan's server with one page: tests grants, event channels and xenstore against libxenvchan in dom0. It echoes what
+ * the client writes. When the client has gone, the grant ends.
  *
  * Source: Xen's xen/io/libxenvchan.h.
  *
@@ -8,7 +8,7 @@
  */
 #include "layer-test.h"
 
-#define LEFT_ORDER 10  /* the client writes, at that offset of the page */
+#define LEFT_ORDER 10  /* an order below 12 is the ring's offset in the page, too; the client writes to this ring */
 #define RIGHT_ORDER 11
 #define NOTIFY_ALL 3
 
@@ -27,7 +27,7 @@ static uint8_t *octet(struct vchan *vchan, unsigned int order, uint32_t at)
     return (uint8_t *)vchan + (1U << order) + (at & ((1U << order) - 1));
 }
 
-/* How many octets went back; -1: the client breaks the rules. */
+/* Returns how many octets were echoed, or -1 if the client breaks the protocol. */
 static long echo(struct vchan *vchan, struct ring *own)
 {
     uint32_t used = PV_READ_ONCE(vchan->left.prod) - own->cons;
