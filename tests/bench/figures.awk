@@ -1,10 +1,10 @@
-# Writes the figures as JSON, in the schema of xl-stubdom compare, and says which targets are not met.
-# Input: table.tsv (name, unit, targets, meaning), then lines WHO NAME VALUE, one a repetition.
-# Variables: json, the file to write; order, those that are compared, the last being the reference; title, date;
+# Writes the figures as JSON, in the schema of xl-stubdom compare, and prints which targets are not met.
+# Input: table.tsv (name, unit, targets, meaning), then a line WHO NAME VALUE for each repetition.
+# Variables: json, the file to write; order, the WHOs to compare, the reference last; title, date;
 # only, which figures (empty: all).
-# A target is WHO<=VALUE or WHO>=VALUE; VALUE may be N*OTHER: so many times OTHER's median.
+# A target is WHO<=VALUE or WHO>=VALUE. VALUE may be N*OTHER, which is N times the median of OTHER.
 
-# measure WHO NAME: sets median, low, high and list; 0 when it was not measured.
+# measure WHO NAME: sets median, low, high and list. Returns 0 if it was not measured.
 function measure(who, name,   v, n, i, j, t) {
     n = split(all[who, name], v, " ")
     if (!n) return 0
@@ -16,13 +16,13 @@ function measure(who, name,   v, n, i, j, t) {
     return n
 }
 
-# limit_of TEXT NAME: the number that a target means; "" when what it refers to was not measured.
+# limit_of TEXT NAME: a target's VALUE as a number, or "" if OTHER was not measured.
 function limit_of(text, name,   part) {
     if (split(text, part, "*") == 1) return text + 0
     return measure(part[2], name) ? part[1] * median : ""
 }
 
-# verdict WHO NAME TARGETS VALUE: sets target; "true", "false", or "null".
+# verdict WHO NAME TARGETS VALUE: sets target. Returns "true", "false" or "null".
 function verdict(who, name, targets, value,   list, n, i, op, limit) {
     target = ""
     n = split(targets, list, " ")

@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# Does tests/commits find what is wrong with a commit, and look at new ones only? Sourced by run, on the host: the
-# build root has no git.
+# Does tests/commits find each mistake in a commit, and does it look at new commits only? Sourced by run, on the host:
+# the build root has no git.
 
 scratch=$work/scratch
-# Nothing of the user's repository, where a hook of git's runs this, and none of their settings.
+# A git hook may run this: forget the hook's repository, and the user's settings.
 # shellcheck disable=SC2046
 unset $(git rev-parse --local-env-vars)
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 in_scratch() { git -C "$scratch" -c user.name=A -c user.email=a@b.example "$@"; }
 commit() { in_scratch commit -q --allow-empty -m "$1"; }
-fresh() { # a repository with a history that does not comply; then one commit for each MESSAGE
+fresh() { # a repository with an old wrong commit and one new commit for each MESSAGE
     rm -rf "$scratch"
     git init -q -b main "$scratch"
     commit 'an old one'
@@ -32,12 +32,12 @@ check "a second line that is not empty" refuses 'its second line' $'area: subjec
 check "a commit without a body" refuses 'it has no body' 'area: subject'
 check "a wrong commit that is new and not the last" refuses 'it has no body' "$good" 'area: subject' "$good"
 
-# What is old: in a clone just made, with an origin/main that went another way, without any.
+# What is new: in a fresh clone, with an origin/main that has diverged, without origin/main.
 moved() { in_scratch update-ref refs/remotes/origin/main "$1" && tests/commits "$scratch"; }
 nothing_new() { fresh "$@" && moved HEAD; }
 elsewhere() { fresh wrong "$good" && moved "$(in_scratch commit-tree -m other 'HEAD^{tree}')"; }
 no_remote() { fresh wrong "$good" && in_scratch update-ref -d refs/remotes/origin/main && tests/commits "$scratch"; }
-has_upstream() { # it goes before origin/main
+has_upstream() { # it counts more than origin/main
     fresh wrong "$good" && in_scratch branch -q base HEAD~1 && in_scratch branch -q --set-upstream-to=base &&
         tests/commits "$scratch"
 }

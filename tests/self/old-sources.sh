@@ -1,9 +1,8 @@
 # shellcheck shell=bash
-# Sources that are not the newest: no package is made of images that lack a security update, unless told; what is
-# installed says which. A part of tests/self/run, outside of the build root; no package is made: the rump flavour is asked
-# for and is not there.
+# No package is made of images that lack a security update, unless that is asked for; then what is installed says which.
+# Sourced by run, on the host. These tests never make a package: they ask for the rump flavour, which is missing.
 
-pretend() { # pretend KIND: images of a zlib 1, of which 2 is KIND
+pretend() { # pretend KIND: images with version 1 of zlib, where version 2 is KIND
     mkdir -p "$work/old"/{image,launcher"$XEN_SUFFIX"}
     : >"$work/old/launcher$XEN_SUFFIX/xl-stubdom"
     printf '%s\t%s\t1\t2\t%s\n' zlib zlib "$1" musl musl same >"$work/old/image/sources"

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Which version a tree is of, whatever its repository is; a cache that was copied. Sourced by run, on the host, after
-# commits.sh: the build root has no git. And which kernels' trees stay in the cache.
+# Which version is a source tree of, with any or no repository around it? Does a copied cache work? Which kernel trees
+# stay in the cache? Sourced by run, on the host, after commits.sh: the build root has no git.
 
-# version_in TREE: what the scripts in it would say.
+# version_in TREE: what tree_version of the scripts in TREE prints.
 version_in() { mkdir -p "$1/packaging" && cp packaging/lib.sh "$1/packaging/" && bash -c '. "$1"; tree_version' - "$1/packaging/lib.sh"; }
 head_of() { git -C "$scratch" rev-parse --short HEAD; }
 fresh "$good"
@@ -17,7 +17,7 @@ check "a worktree knows its commit" in_worktree
 check "a source package knows its version, also in another's repository" in_package
 check "a tree without git says so" alone
 
-# The configuration of apt names its folder: a copy makes its own.
+# apt's configuration names its folder: a copied cache must make a new one.
 copied_cache() {
     local apt=$work/cache/apt
     mkdir -p "$apt/lists"
@@ -29,12 +29,12 @@ copied_cache() {
 packaging/apt-private update >/dev/null
 check "a copied cache's apt is that of its folder" copied_cache
 
-# Kernels' trees: the three asked for last stay, and one that somebody builds; what is another's does.
+# Kernel trees: the three that were used last stay, one that somebody builds in stays, and files of others stay.
 prunes() {
     local cache=$work/kernels n pid rc=0
     mkdir -p "$cache"/{src,work}/linux-{1..6}-a "$cache"/src/{linux-2-a.part,linux-7-b,qemu-1} "$cache/work/x86_64-qemu"
     for n in 1 2 3 4 5 6; do touch -d "2026-01-0$n" "$cache/work/linux-$n-a"; done
-    : >"$cache/work/linux-4-a.busy" # of a build that was killed: newer than the trees
+    : >"$cache/work/linux-4-a.busy" # left by a killed build, and newer than the trees
     flock "$cache/lock.src.linux-2-a" sleep 60 &
     pid=$!
     while flock -n "$cache/lock.src.linux-2-a" true; do sleep 0.1; done
