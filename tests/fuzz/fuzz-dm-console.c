@@ -15,11 +15,11 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "input.h"
+#include "answer-opener.h"
 #include "fake-xen.h"
 #include "loop-rest.h"
 #include "pv-console.h"
 #include "message.h"
-#include "save-opener.h"
 #include "util.h"
 
 #include <stdio.h>
@@ -91,13 +91,6 @@ static void say_frame(unsigned int which)
 
     for (size_t i = 0; i < pieces[which].len; i++)
         page->out[page->out_prod++ % sizeof(page->out)] = pieces[which].octets[i];
-}
-
-/* Answers requests to open a file, as the supervisor does. */
-static void answer_opener(int fd, const char *name, bool is_last)
-{
-    if (message_take_requests(fd) > 0)
-        save_opener_serve(fd, name, 0, is_last);
 }
 
 static void client_acts(struct input *in)

@@ -11,6 +11,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "input.h"
+#include "../unit/answer-opener.h"
 #include "confine.h"
 #include "keeper.h"
 #include "log.h"
@@ -222,13 +223,6 @@ static void check_file(int file, const char *path)
     MUST(got.st_ino == there.st_ino && S_ISREG(got.st_mode) && (got.st_mode & 07777) == 0600);
     MUST(got.st_size == 0 && got.st_nlink == 1 && write(file, "state", 5) == 5);
     close(file);
-}
-
-/* Answers requests to open a file, as the supervisor does. */
-static void answer_opener(int fd, const char *name, bool is_last)
-{
-    if (message_take_requests(fd) > 0)
-        save_opener_serve(fd, name, 0, is_last);
 }
 
 static void ask_opener(struct input *in)

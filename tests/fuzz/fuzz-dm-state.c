@@ -9,11 +9,10 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "input.h"
+#include "../unit/answer-opener.h"
 #include "clock.h"
 #include "log.h"
 #include "output.h"
-#include "message.h"
-#include "save-opener.h"
 #include "util.h"
 
 #include <stdint.h>
@@ -23,13 +22,6 @@
 
 static void no_matter(void *data)
 {
-}
-
-/* Answers requests to open a file, as the supervisor does. */
-static void answer_opener(int fd, const char *name, bool is_last)
-{
-    if (message_take_requests(fd) > 0)
-        save_opener_serve(fd, name, 0, is_last);
 }
 
 /* Reads the answer to the stub domain if there is one, answers requests to open a file, and runs the loop. */

@@ -149,6 +149,22 @@ struct user_iter *fake_iter(struct user_iter *iter, struct user_vec *vec, void *
     return iter;
 }
 
+long fake_read(struct file *file, void *to, size_t size)
+{
+    struct user_iter iter;
+    struct user_vec vec;
+
+    return file->ops->read(file, fake_iter(&iter, &vec, to, size), 0);
+}
+
+long fake_write(struct file *file, const void *from, size_t size)
+{
+    struct user_iter iter;
+    struct user_vec vec;
+
+    return file->ops->write(file, fake_iter(&iter, &vec, (void *)from, size), 0);
+}
+
 WEAK uint64_t time_from_user(uintptr_t timespec, int *rc)
 {
     int64_t ts[2];

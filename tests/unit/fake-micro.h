@@ -50,5 +50,8 @@ extern char fake_uevents[1024];
     (unsigned long)(e), (unsigned long)(f)
 /* Makes an iterator over one buffer, to call file_ops directly. */
 struct user_iter *fake_iter(struct user_iter *iter, struct user_vec *vec, void *p, size_t n);
+/* Calls a file's read() or write() with one buffer, at position 0. */
+long fake_read(struct file *file, void *to, size_t size);
+long fake_write(struct file *file, const void *from, size_t size);
 
 #endif

@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "unit.h"
+#include "answer-opener.h"
 
 #include "clock.h"
 #include "log.h"
@@ -74,13 +75,6 @@ static int finish(void **state)
     close(opener[1]);
     unlink(path);
     return rmdir(dir);
-}
-
-/* As the supervisor does. */
-static void answer_opener(int fd, const char *name, bool is_last)
-{
-    if (message_take_requests(fd) > 0)
-        save_opener_serve(fd, name, 0, is_last);
 }
 
 /* The stub domain writes. Octets that are not taken at first are taken when the file is open. */

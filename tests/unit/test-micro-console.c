@@ -124,22 +124,6 @@ static struct file *open_file(const char *path)
     return file;
 }
 
-static long read_file(struct file *file, void *to, size_t size)
-{
-    struct user_iter iter;
-    struct user_vec vec;
-
-    return file->ops->read(file, fake_iter(&iter, &vec, to, size), 0);
-}
-
-static long write_file(struct file *file, const void *from, size_t size)
-{
-    struct user_iter iter;
-    struct user_vec vec;
-
-    return file->ops->write(file, fake_iter(&iter, &vec, (void *)from, size), 0);
-}
-
 static unsigned int poll_file(struct file *file) { return file->ops->poll(file); }
 
 static long ask(struct file *file, unsigned int command, void *arg)
@@ -180,7 +164,7 @@ static void test_nodes(void **state)
     assert_true(fake_device_exists("/dev/hvc15"));
     assert_false(fake_device_exists("/dev/hvc16"));
     file = open_file("/dev/console");
-    assert_int_equal(write_file(file, "hi", 2), 2);
+    assert_int_equal(fake_write(file, "hi", 2), 2);
     assert_memory_equal(consoles[0].out, "hi", 2);
     file_put(file);
 }
@@ -212,8 +196,8 @@ static void test_shared(void **state)
     arrives("xy");
     assert_int_equal(changes, 2);
     assert_true(changed_files[0] != changed_files[1] && changed_files[0] != other && changed_files[1] != other);
-    assert_int_equal(read_file(a, data, 1), 1);
-    assert_int_equal(read_file(b, data + 1, 1), 1);
+    assert_int_equal(fake_read(a, data, 1), 1);
+    assert_int_equal(fake_read(b, data + 1, 1), 1);
     assert_memory_equal(data, "xy", 2);
     file_put(a);
     assert_true(hvc3->open);
@@ -231,24 +215,24 @@ static void test_bytes(void **state)
     char data[4096], back_again[4096];
 
     assert_int_equal(poll_file(file), POLLOUT);
-    assert_int_equal(read_file(file, data, 10), -EAGAIN);
+    assert_int_equal(fake_read(file, data, 10), -EAGAIN);
     for (size_t i = 0; i < sizeof(data); i++)
         data[i] = (char)(i * 7);
     memcpy(hvc3->in, data, 1500);
     hvc3->in_size = 1500;
     assert_int_equal(poll_file(file), POLLIN | POLLOUT);
-    assert_int_equal(read_file(file, back_again, 1300), 1300);
-    assert_int_equal(read_file(file, back_again + 1300, 1300), 200);
+    assert_int_equal(fake_read(file, back_again, 1300), 1300);
+    assert_int_equal(fake_read(file, back_again + 1300, 1300), 200);
     assert_memory_equal(back_again, data, 1500);
 
-    assert_int_equal(write_file(file, data, 1400), 1400);
-    assert_int_equal(write_file(file, data + 1400, 1400), 648);
+    assert_int_equal(fake_write(file, data, 1400), 1400);
+    assert_int_equal(fake_write(file, data + 1400, 1400), 648);
     assert_memory_equal(hvc3->out, data, 2048);
-    assert_int_equal(write_file(file, data, 1), -EAGAIN);
+    assert_int_equal(fake_write(file, data, 1), -EAGAIN);
     assert_int_equal(poll_file(file), 0);
     hvc3->deserted = true;
     assert_int_equal(poll_file(file), POLLOUT);
-    assert_int_equal(write_file(file, data, 4096), 4096);
+    assert_int_equal(fake_write(file, data, 4096), 4096);
     file_put(file);
 }
 
@@ -258,16 +242,16 @@ static void test_bad_memory(void **state)
     char data[1024];
 
     arrives("some");
-    assert_int_equal(read_file(file, (void *)FAKE_USER_BAD, 8), -EFAULT);
-    assert_int_equal(write_file(file, (void *)FAKE_USER_BAD, 8), -EFAULT);
+    assert_int_equal(fake_read(file, (void *)FAKE_USER_BAD, 8), -EFAULT);
+    assert_int_equal(fake_write(file, (void *)FAKE_USER_BAD, 8), -EFAULT);
     assert_int_equal(hvc3->out_size, 0);
     /* The second piece cannot be read: the first one counts. */
     fake_user_fails = 1;
-    assert_int_equal(write_file(file, data, sizeof(data)), 512);
+    assert_int_equal(fake_write(file, data, sizeof(data)), 512);
     assert_int_equal(hvc3->out_size, 512);
     hvc3->in_size = 1024;
     fake_user_fails = 1;
-    assert_int_equal(read_file(file, data, sizeof(data)), 512);
+    assert_int_equal(fake_read(file, data, sizeof(data)), 512);
     assert_int_equal(ask(file, TCGETS, (void *)FAKE_USER_BAD), -EFAULT);
     assert_int_equal(ask(file, TCSETS, (void *)FAKE_USER_BAD), -EFAULT);
     assert_int_equal(ask(file, TCSETSF, (void *)FAKE_USER_BAD), -EFAULT);
@@ -322,7 +306,7 @@ static void test_other_commands(void **state)
     struct winsize size = { 1, 2, 3, 4 };
     int n = -1;
 
-    assert_int_equal(write_file(file, "unsent", 6), 6);
+    assert_int_equal(fake_write(file, "unsent", 6), 6);
     assert_int_equal(ask(file, TIOCOUTQ, &n), 0);
     assert_int_equal(n, 6);
     arrives("abc");
@@ -356,9 +340,9 @@ static void test_backend_goes(void **state)
     goes();
     assert_int_equal(changes, 2);
     assert_int_equal(poll_file(old), POLLIN | POLLOUT | POLLERR | POLLHUP);
-    assert_int_equal(write_file(old, "x", 1), -EIO);
-    assert_int_equal(read_file(old, data, 8), 3);
-    assert_int_equal(read_file(old, data, 8), 0);
+    assert_int_equal(fake_write(old, "x", 1), -EIO);
+    assert_int_equal(fake_read(old, data, 8), 3);
+    assert_int_equal(fake_read(old, data, 8), 0);
 
     /* It cannot be connected now, and then it can. An old file does not get the new connection. */
     open_says = -PV_EAGAIN;
@@ -369,13 +353,13 @@ static void test_backend_goes(void **state)
     third = open_file("/dev/hvc3");
     assert_int_equal(hvc3->opens, 2);
     arrives("new");
-    assert_int_equal(read_file(old, data, 8), 0);
-    assert_int_equal(write_file(old, "x", 1), -EIO);
+    assert_int_equal(fake_read(old, data, 8), 0);
+    assert_int_equal(fake_write(old, "x", 1), -EIO);
     assert_int_equal(poll_file(old), POLLIN | POLLOUT | POLLERR | POLLHUP);
     assert_int_equal(ask(old, TIOCOUTQ, &n), -EIO);
     assert_int_equal(poll_file(new), POLLIN | POLLOUT);
     file_put(third);
-    assert_int_equal(read_file(new, data, 8), 3);
+    assert_int_equal(fake_read(new, data, 8), 3);
     file_put(new);
     assert_false(hvc3->open); /* the old file does not hold it */
     new = open_file("/dev/hvc3");
@@ -391,7 +375,7 @@ static void test_gone_in_the_middle(void **state)
 
     hvc3->deserted = true;
     hvc3->room = 0;
-    assert_int_equal(write_file(file, "lost", 4), 4);
+    assert_int_equal(fake_write(file, "lost", 4), 4);
     assert_int_equal(hvc3->out_size, 0);
     file_put(file);
 }

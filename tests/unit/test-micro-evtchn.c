@@ -110,27 +110,11 @@ static uint32_t bound(struct file *file)
     return (uint32_t)port;
 }
 
-static long get(struct file *file, void *to, size_t size)
-{
-    struct user_iter iter;
-    struct user_vec vec;
-
-    return file->ops->read(file, fake_iter(&iter, &vec, to, size), 0);
-}
-
-static long put(struct file *file, const void *from, size_t size)
-{
-    struct user_iter iter;
-    struct user_vec vec;
-
-    return file->ops->write(file, fake_iter(&iter, &vec, (void *)from, size), 0);
-}
-
 static void assert_next(struct file *file, uint32_t expected)
 {
     uint32_t port = 0;
 
-    assert_int_equal(get(file, &port, sizeof(port)), sizeof(port));
+    assert_int_equal(fake_read(file, &port, sizeof(port)), sizeof(port));
     assert_int_equal(port, expected);
 }
 
@@ -163,7 +147,7 @@ static void test_one_port(void **state)
 
     assert_false(readable(file));
     assert_true(file->ops->poll(file) & POLLOUT);
-    assert_int_equal(get(file, &none, sizeof(none)), -PV_EAGAIN);
+    assert_int_equal(fake_read(file, &none, sizeof(none)), -PV_EAGAIN);
     fake_event_fire(port);
     assert_int_equal(changes, 1);
     assert_true(readable(file));
@@ -171,10 +155,10 @@ static void test_one_port(void **state)
     assert_int_equal(changes, 1);
     assert_next(file, port);
     assert_false(readable(file));
-    assert_int_equal(put(file, &port, sizeof(port)), sizeof(port));
+    assert_int_equal(fake_write(file, &port, sizeof(port)), sizeof(port));
     assert_true(readable(file));
     assert_next(file, port);
-    assert_int_equal(put(file, &port, sizeof(port)), sizeof(port));
+    assert_int_equal(fake_write(file, &port, sizeof(port)), sizeof(port));
     assert_false(readable(file));
     file_put(file);
     assert_false(fake_event_open(port));
@@ -192,14 +176,14 @@ static void test_order_and_sizes(void **state)
     fake_event_fire(ports[0]);
     fake_event_fire(ports[1]);
     assert_int_equal(changes, 1); /* one wake-up is enough for all of them */
-    assert_int_equal(get(file, odd, 3), 0);
-    assert_int_equal(get(file, odd, sizeof(odd)), 4);
-    assert_int_equal(get(file, got, sizeof(got)), 8);
+    assert_int_equal(fake_read(file, odd, 3), 0);
+    assert_int_equal(fake_read(file, odd, sizeof(odd)), 4);
+    assert_int_equal(fake_read(file, got, sizeof(got)), 8);
     assert_int_equal(got[0], ports[0]);
     assert_int_equal(got[1], ports[1]);
     memcpy(got, odd, 4);
     assert_int_equal(got[0], ports[2]);
-    assert_int_equal(put(file, ports, 3), 0);
+    assert_int_equal(fake_write(file, ports, 3), 0);
     file_put(file);
 }
 
@@ -212,11 +196,11 @@ static void test_bad_memory(void **state)
 
     fake_event_fire(a);
     fake_event_fire(b);
-    assert_int_equal(get(file, (void *)FAKE_USER_BAD, 8), -PV_EFAULT);
+    assert_int_equal(fake_read(file, (void *)FAKE_USER_BAD, 8), -PV_EFAULT);
     assert_int_equal(file->ops->read(file, &iter, 0), 4);
     assert_int_equal(got[0], a);
     assert_next(file, b); /* the other event was not lost */
-    assert_int_equal(put(file, (void *)FAKE_USER_BAD, 4), -PV_EFAULT);
+    assert_int_equal(fake_write(file, (void *)FAKE_USER_BAD, 4), -PV_EFAULT);
     for (size_t i = 0; i < 7; i++)
         assert_int_equal(control(file, _IOC(_IOC_NONE, 'E', i, i == 5 ? 0 : i == 1 ? 8 : i == 6 ? 2 : 4),
                                  (void *)FAKE_USER_BAD), i == 5 ? 0 : -PV_EFAULT);
@@ -236,7 +220,7 @@ static void test_write_is_bounded(void **state)
     for (size_t i = 0; i < ARRAY_LEN(ports); i++)
         ports[i] = i % 2 ? theirs : UINT32_MAX - (uint32_t)i;
     ports[5] = mine;
-    assert_int_equal(put(file, ports, sizeof(ports)), PV_PAGE);
+    assert_int_equal(fake_write(file, ports, sizeof(ports)), PV_PAGE);
     assert_false(readable(other));
     file_put(file);
     file_put(other);
@@ -327,7 +311,7 @@ static void test_reset(void **state)
     assert_false(readable(file));
     fake_event_fire(port);
     assert_false(readable(file));
-    put(file, &port, sizeof(port));
+    fake_write(file, &port, sizeof(port));
     assert_next(file, port);
     file_put(file);
 }
@@ -445,7 +429,7 @@ static void model_step(struct file *file, unsigned int i, unsigned int op)
     } else if (op < 7) {
         bool again = model[i].masked && model[i].pending;
 
-        assert_int_equal(put(file, &model[i].port, 4), 4);
+        assert_int_equal(fake_write(file, &model[i].port, 4), 4);
         model[i].masked = false;
         if (again)
             model_fire(i);

@@ -76,22 +76,6 @@ void file_changed(struct file *changed)
     changes++;
 }
 
-static long read_file(void *to, size_t size)
-{
-    struct user_iter iter;
-    struct user_vec vec;
-
-    return file->ops->read(file, fake_iter(&iter, &vec, to, size), 0);
-}
-
-static long write_file(const void *from, size_t size)
-{
-    struct user_iter iter;
-    struct user_vec vec;
-
-    return file->ops->write(file, fake_iter(&iter, &vec, (void *)from, size), 0);
-}
-
 static unsigned int poll_file(void) { return file->ops->poll(file); }
 
 static int setup(void **state)
@@ -142,7 +126,7 @@ static void test_requests_in_pieces(void **state)
         for (size_t at = 0; at < size; at += piece) {
             size_t n = piece < size - at ? piece : size - at;
 
-            assert_int_equal(write_file(bytes + at, n), n);
+            assert_int_equal(fake_write(file, bytes + at, n), n);
         }
         assert_int_equal(sends, 3);
         assert_int_equal(sent[0].header.type, XS_WRITE);
@@ -166,7 +150,7 @@ static void test_answers_in_pieces(void **state)
 
     for (size_t piece = 1; piece <= 60; piece++) {
         setup(NULL);
-        assert_int_equal(read_file(bytes, piece), -EAGAIN);
+        assert_int_equal(fake_read(file, bytes, piece), -EAGAIN);
         assert_int_equal(poll_file(), POLLOUT);
         tell(XS_WATCH_EVENT, 0, "path\0token", 11);
         tell(XS_WATCH_EVENT, 0, "", 0);
@@ -179,12 +163,12 @@ static void test_answers_in_pieces(void **state)
             long n;
 
             assert_int_equal(poll_file(), POLLIN | POLLOUT);
-            n = read_file(bytes + at, piece);
+            n = fake_read(file, bytes + at, piece);
             assert_int_equal(n, piece < size - at ? piece : size - at);
             at += (size_t)n;
         }
         assert_memory_equal(bytes, expected, size);
-        assert_int_equal(read_file(bytes, piece), -EAGAIN);
+        assert_int_equal(fake_read(file, bytes, piece), -EAGAIN);
         teardown(NULL);
     }
     setup(NULL);
@@ -198,16 +182,16 @@ static void test_longest_and_longer(void **state)
 
     memset(body, 'b', sizeof(body));
     size = request(bytes, 1, body, sizeof(body));
-    assert_int_equal(write_file(bytes, size), size);
+    assert_int_equal(fake_write(file, bytes, size), size);
     assert_int_equal(sends, 1);
     assert_memory_equal(sent[0].body, body, sizeof(body));
 
-    assert_int_equal(write_file(&header, sizeof(header)), -EINVAL);
+    assert_int_equal(fake_write(file, &header, sizeof(header)), -EINVAL);
     header.len = UINT32_MAX;
-    assert_int_equal(write_file(&header, sizeof(header)), -EINVAL);
+    assert_int_equal(fake_write(file, &header, sizeof(header)), -EINVAL);
     /* The bad request is forgotten, and the next one works. */
     size = request(bytes, 2, "x", 1);
-    assert_int_equal(write_file(bytes, size), size);
+    assert_int_equal(fake_write(file, bytes, size), size);
     assert_int_equal(sends, 2);
 }
 
@@ -219,11 +203,11 @@ static void test_nonsense_in_the_middle(void **state)
     size_t size = request(bytes, 1, "x", 1);
 
     memcpy(bytes + size, &header, sizeof(header));
-    assert_int_equal(write_file(bytes, size + sizeof(header)), size);
+    assert_int_equal(fake_write(file, bytes, size + sizeof(header)), size);
     assert_int_equal(sends, 1);
     assert_false(the_client.open);
-    assert_int_equal(write_file(bytes, size), -EIO);
-    assert_int_equal(read_file(bytes, 10), -EIO);
+    assert_int_equal(fake_write(file, bytes, size), -EIO);
+    assert_int_equal(fake_read(file, bytes, 10), -EIO);
     assert_int_equal(poll_file(), POLLIN | POLLOUT | POLLERR | POLLHUP);
 }
 
@@ -234,13 +218,13 @@ static void test_errors_of_the_layer(void **state)
 
     send_says = -PV_EIO;
     for (int i = 0; i < 20; i++) /* requests that were not sent do not count as under way */
-        assert_int_equal(write_file(bytes, sizeof(struct xsd_sockmsg)), sizeof(struct xsd_sockmsg)),
-        assert_int_equal(write_file(bytes + sizeof(struct xsd_sockmsg), 1), -EIO);
+        assert_int_equal(fake_write(file, bytes, sizeof(struct xsd_sockmsg)), sizeof(struct xsd_sockmsg)),
+        assert_int_equal(fake_write(file, bytes + sizeof(struct xsd_sockmsg), 1), -EIO);
     send_says = 0;
-    assert_int_equal(write_file(bytes, size), size);
+    assert_int_equal(fake_write(file, bytes, size), size);
     fake_alloc_fails = 0;
-    assert_int_equal(write_file(bytes, size), -ENOMEM);
-    assert_int_equal(write_file(bytes, size), size);
+    assert_int_equal(fake_write(file, bytes, size), -ENOMEM);
+    assert_int_equal(fake_write(file, bytes, size), size);
     assert_int_equal(sends, 2);
 }
 
@@ -249,15 +233,15 @@ static void test_bad_memory(void **state)
     char bytes[100];
     size_t size = request(bytes, 1, "xyz", 3);
 
-    assert_int_equal(write_file((void *)FAKE_USER_BAD, 5), -EFAULT);
-    assert_int_equal(write_file(bytes, 10), 10);
-    assert_int_equal(write_file((void *)FAKE_USER_BAD, 5), -EFAULT);
-    assert_int_equal(write_file(bytes + 10, size - 10), size - 10); /* the part before the bad address stays */
+    assert_int_equal(fake_write(file, (void *)FAKE_USER_BAD, 5), -EFAULT);
+    assert_int_equal(fake_write(file, bytes, 10), 10);
+    assert_int_equal(fake_write(file, (void *)FAKE_USER_BAD, 5), -EFAULT);
+    assert_int_equal(fake_write(file, bytes + 10, size - 10), size - 10); /* the part before the bad address stays */
     assert_int_equal(sends, 1);
     assert_memory_equal(sent[0].body, "xyz", 3);
     tell(XS_WRITE, 1, "OK", 3);
-    assert_int_equal(read_file((void *)FAKE_USER_BAD, 5), -EFAULT);
-    assert_int_equal(read_file(bytes, sizeof(bytes)), 19); /* nothing is lost */
+    assert_int_equal(fake_read(file, (void *)FAKE_USER_BAD, 5), -EFAULT);
+    assert_int_equal(fake_read(file, bytes, sizeof(bytes)), 19); /* nothing is lost */
 }
 
 static void test_pauses_with_many_under_way(void **state)
@@ -266,8 +250,8 @@ static void test_pauses_with_many_under_way(void **state)
     size_t size = request(bytes, 1, "x", 1);
 
     for (int i = 0; i < 8; i++)
-        assert_int_equal(write_file(bytes, size), size);
-    assert_int_equal(write_file(bytes, size), -EAGAIN);
+        assert_int_equal(fake_write(file, bytes, size), size);
+    assert_int_equal(fake_write(file, bytes, size), -EAGAIN);
     assert_int_equal(poll_file(), 0);
     tell(XS_WATCH_EVENT, 0, "p\0t", 4); /* an event is no answer */
     assert_int_equal(poll_file(), POLLIN);
@@ -275,15 +259,15 @@ static void test_pauses_with_many_under_way(void **state)
     tell(XS_WRITE, 1, "OK", 3);
     assert_int_equal(changes, 1);
     assert_int_equal(poll_file(), POLLIN | POLLOUT);
-    assert_int_equal(write_file(bytes, size), size);
+    assert_int_equal(fake_write(file, bytes, size), size);
     assert_int_equal(sends, 9);
-    assert_int_equal(write_file(bytes, size), -EAGAIN);
-    assert_int_equal(read_file(got_bytes, sizeof(got_bytes)), 20 + 19);
+    assert_int_equal(fake_write(file, bytes, size), -EAGAIN);
+    assert_int_equal(fake_read(file, got_bytes, sizeof(got_bytes)), 20 + 19);
 
     /* Two requests in one call, but only one may be under way: the second waits. */
     tell(XS_WRITE, 1, "OK", 3);
     memcpy(bytes + size, bytes, size);
-    assert_int_equal(write_file(bytes, 2 * size), size);
+    assert_int_equal(fake_write(file, bytes, 2 * size), size);
 }
 
 /* Unread answers hold back requests. Reading lets them go on. */
@@ -293,13 +277,13 @@ static void test_pauses_with_much_unread(void **state)
     size_t size = request(bytes, 1, "x", 1);
 
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(write_file(bytes, size), size);
+        assert_int_equal(fake_write(file, bytes, size), size);
         tell(XS_READ, 1, body, sizeof(body));
     }
     assert_int_equal(poll_file(), POLLIN);
-    assert_int_equal(write_file(bytes, size), -EAGAIN);
+    assert_int_equal(fake_write(file, bytes, size), -EAGAIN);
     changes = 0;
-    assert_int_equal(read_file(bytes, sizeof(bytes)), sizeof(bytes));
+    assert_int_equal(fake_read(file, bytes, sizeof(bytes)), sizeof(bytes));
     assert_true(changes);
     assert_int_equal(poll_file(), POLLIN | POLLOUT);
 }
@@ -318,9 +302,9 @@ static void test_events_that_nobody_reads(void **state)
     assert_non_null(strstr(fake_log, "closed"));
     /* Earlier answers can be read, then comes the error. */
     assert_int_equal(poll_file(), POLLIN | POLLOUT | POLLERR | POLLHUP);
-    n = read_file(all, sizeof(all));
+    n = fake_read(file, all, sizeof(all));
     assert_int_equal(n, (told - 1) * (sizeof(struct xsd_sockmsg) + sizeof(body)));
-    assert_int_equal(read_file(all, sizeof(all)), -EIO);
+    assert_int_equal(fake_read(file, all, sizeof(all)), -EIO);
 }
 
 static void test_no_memory(void **state)
@@ -330,7 +314,7 @@ static void test_no_memory(void **state)
     fake_alloc_fails = 0;
     tell(XS_WATCH_EVENT, 0, "p\0t", 4);
     assert_false(the_client.open);
-    assert_int_equal(read_file(bytes, 10), -EIO);
+    assert_int_equal(fake_read(file, bytes, 10), -EIO);
     file_put(file);
     for (long i = 0; i < 3; i++) {
         fake_alloc_fails = i;
@@ -351,15 +335,15 @@ static void test_answers_from_within(void **state)
 
     refusal = "EACCES";
     for (int i = 0; i < 20; i++)
-        assert_int_equal(write_file(bytes, size), size);
+        assert_int_equal(fake_write(file, bytes, size), size);
     assert_int_equal(poll_file(), POLLIN | POLLOUT);
-    while (read_file(body, sizeof(body)) > 0)
+    while (fake_read(file, body, sizeof(body)) > 0)
         ;
     memcpy(bytes + size, bytes, size);
     fake_alloc_fails = 1; /* the allocation for the answer, after the one for the body */
-    assert_int_equal(write_file(bytes, 2 * size), size);
+    assert_int_equal(fake_write(file, bytes, 2 * size), size);
     assert_false(the_client.open);
-    assert_int_equal(write_file(bytes, size), -EIO);
+    assert_int_equal(fake_write(file, bytes, size), -EIO);
 }
 
 /* Closed while requests and answers are incomplete. */
@@ -368,9 +352,9 @@ static void test_close(void **state)
     char bytes[100];
 
     request(bytes, 1, "xyz", 3);
-    assert_int_equal(write_file(bytes, 18), 18);
+    assert_int_equal(fake_write(file, bytes, 18), 18);
     tell(XS_WATCH_EVENT, 0, "p\0t", 4);
-    assert_int_equal(read_file(bytes, 3), 3);
+    assert_int_equal(fake_read(file, bytes, 3), 3);
     file_put(file);
     file = NULL;
     assert_int_equal(fake_heap_used, 0);

@@ -21,6 +21,9 @@
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
+/* In a function that returns a child process's exit status: the failed line modulo 127, plus 1, which is never 0. */
+#define EXPECT(condition) do { if (!(condition)) return __LINE__ % 127 + 1; } while (0)
+
 /* The setup of tests that need root, for namespaces for example: skips them without it. */
 static inline int root_only(void **state)
 {
