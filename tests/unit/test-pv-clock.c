@@ -55,8 +55,8 @@ static void test_scale(void **state)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (scale(rows[i].ticks, rows[i].mul, rows[i].shift) != rows[i].ns)
-            fail_msg("row %zu: %lu", i, scale(rows[i].ticks, rows[i].mul, rows[i].shift));
+        if (xen_time_scale(rows[i].ticks, rows[i].mul, rows[i].shift) != rows[i].ns)
+            fail_msg("row %zu: %lu", i, xen_time_scale(rows[i].ticks, rows[i].mul, rows[i].shift));
 }
 
 static void test_from_the_start_on(void **state)
@@ -111,7 +111,7 @@ static void test_while_it_changes(void **state)
     info()->version = 7;
     info()->system_time = 77777 * PV_SECOND;
     assert_int_equal(pthread_create(&xen, NULL, change, NULL), 0);
-    assert_int_equal(xen_time(), 2000 * PV_SECOND);
+    assert_int_equal(xen_time(&shared), 2000 * PV_SECOND);
     pthread_join(xen, NULL);
 
     shared.wc_version = 7;
