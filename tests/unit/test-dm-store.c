@@ -212,6 +212,25 @@ static void test_three_answers(void **state)
     assert_int_equal(store_check(&store), -EPIPE);
 }
 
+/* Only that there is no such node means that it serves no guest: with any other error nobody knows. */
+static void test_whose_it_is(void **state)
+{
+    static const int errors[] = { EIO, ENOMEM, EACCES, EAGAIN, EINVAL };
+
+    assert_int_equal(store.target, 6);
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+        broken = errors[i];
+        assert_int_equal(store_open(&store, 7), -errors[i]);
+        assert_null(store.xs);
+    }
+    broken = 0;
+    set("/local/domain/7/target", "6x");
+    assert_int_equal(store_open(&store, 7), -EINVAL);
+    node_count = 0;
+    assert_int_equal(store_open(&store, 7), 0);
+    assert_int_equal(store.target, -1);
+}
+
 static void test_consoles_as_libxl_writes_them(void **state)
 {
     set(BACKEND "/3", "");
@@ -707,6 +726,7 @@ int main(void)
         TEST(test_dm_argv),
         TEST(test_boot_files),
         TEST(test_three_answers),
+        TEST(test_whose_it_is),
         TEST(test_watches),
         TEST(test_rules),
         TEST(test_pci_devices),

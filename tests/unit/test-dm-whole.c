@@ -49,6 +49,8 @@
 
 static struct shared {
     int running, mapped, gone;
+    int failing;  /* xenstore does not say whose the guest is */
+    int nobodys;  /* it was asked about no guest's */
 } *shared;
 
 /* -------- Xen -------- */
@@ -121,7 +123,10 @@ static void answer(int fd, const struct xsd_sockmsg *header, const char *payload
 {
     bool is_folder = !strcmp(payload, "/local/domain/0/device-model/7");
 
-    if (header->type == XS_READ && (!strcmp(payload, "/local/domain/7/target") || (is_folder && !shared->gone) ||
+    shared->nobodys += strstr(payload, "/-1/") != NULL;
+    if (header->type == XS_READ && !strcmp(payload, "/local/domain/7/target") && shared->failing)
+        xenstored_say(fd, header, XS_ERROR, "EIO", 4);
+    else if (header->type == XS_READ && (!strcmp(payload, "/local/domain/7/target") || (is_folder && !shared->gone) ||
                                     !strcmp(payload, "/local/domain/7/console/port")))
         xenstored_say(fd, header, XS_READ, "6", 1);
     else if (header->type == XS_READ && !strcmp(payload, "/local/domain/7/image/device-model-pid"))
@@ -287,15 +292,24 @@ static void test_each_is_replaced(void **state)
     for (int i = 0; i < 300 && stat(LOG, &st); i++)
         poll(NULL, 0, 10);
     assert_int_equal(stat(LOG, &st), 0);
-    /* No process ends because of that, nor because of a stray signal. */
+    /*
+     * No process ends because of that, nor because of a stray signal while xenstore fails; and the next keeper has the
+     * guest's channel.
+     */
     keeper = child_of(daemon, 1);
+    shared->failing = 1;
     assert_int_equal(kill(daemon, SIGTERM), 0);
     poll(NULL, 0, 300);
     assert_int_equal(child_of(daemon, 1), keeper);
     assert_int_equal(shared->running, 3);
+    shared->failing = 0;
+    assert_int_equal(kill(keeper, SIGKILL), 0);
+    assert_true(wait_for_running(4));
+    assert_int_equal(shared->nobodys, 0);
+    poll(NULL, 0, 300);
     assert_int_equal(kill(daemon, SIGKILL), 0);
     assert_int_equal(waitpid(daemon, NULL, 0), daemon);
-    assert_true(wait_for_running(4));
+    assert_true(wait_for_running(5));
     shared->gone = 1;
     assert_int_equal(kill(heir, SIGHUP), 0);
     assert_int_equal(waitpid(heir, &status, 0), heir);

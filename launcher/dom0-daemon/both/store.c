@@ -144,18 +144,25 @@ int store_open(struct store *store, int domid)
 {
     char path[STORE_PATH];
     unsigned int target;
+    int rc;
 
     *store = (struct store){ .domid = domid, .target = -1, .xs = xs_open(0) };
     if (!store->xs) {
-        int rc = -errno;
-
+        rc = -errno;
         log_error("cannot connect to xenstore: %s", strerror(-rc));
         return rc;
     }
-    /* Written by libxl; the stub domain can only read it. */
+    /* Written by libxl, which removes it at the end; the stub domain can only read it. */
     target_path(store, path);
-    if (read_number(store, path, 0x7fef, &target) == 0)
-        store->target = target;
+    rc = read_number(store, path, 0x7fef, &target);
+    if (rc == -ENOENT)
+        return 0;
+    if (rc) {
+        log_error("%s: cannot read which guest it serves: %s", path, strerror(-rc));
+        store_close(store);
+        return rc;
+    }
+    store->target = target;
     return 0;
 }
 

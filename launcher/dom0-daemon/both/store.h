@@ -24,7 +24,7 @@
 struct store {
     struct xs_handle *xs;
     int domid;  /* the stub domain */
-    int target; /* the guest that it serves; -1: not known */
+    int target; /* the guest that it serves; -1: none (libxl is removing the stub domain) */
 };
 
 /* One console, as libxl described it before the stub domain ran. */

@@ -400,13 +400,19 @@ static void given_up(void *data)
     guard_crash(&setup->guard, "nobody serves the stub domain any more", setup->signal_fd);
 }
 
-/* libxl removes the stub domain's folder before anything else of it: 1, 0, or -errno. */
-static int is_wanted(struct setup *setup)
-{
-    int rc = store_open(&setup->store, setup->options.domid);
+/*
+ * What root asks xenstore for while the guest runs is asked by way of a store of its own: setup->store still says whose
+ * the guest is, for the next keeper, when xenstore fails, or libxl has removed that already.
+ */
 
-    rc = rc ?: store_is_wanted(&setup->store);
-    store_close(&setup->store);
+/* libxl removes the stub domain's folder before anything else of it: 1, 0, or -errno. */
+static int is_wanted(const struct setup *setup)
+{
+    struct store store;
+    int rc = store_open(&store, setup->options.domid);
+
+    rc = rc ?: store_is_wanted(&store);
+    store_close(&store);
     return rc;
 }
 
@@ -439,21 +445,24 @@ static bool is_over(void *data)
 static void inherit(void *data)
 {
     struct setup *setup = data;
-    int rc = store_open(&setup->store, setup->options.domid);
+    struct store store;
+    int rc = store_open(&store, setup->options.domid);
 
-    rc = rc ?: store_write_own_pid(&setup->store, getpid());
+    rc = rc ?: store_write_own_pid(&store, getpid());
     if (!rc && qmp_relay_listens(&setup->worker.relay))
-        rc = store_write_proxy_pid(&setup->store, getpid());
+        rc = store_write_proxy_pid(&store, getpid());
     if (rc)
         log_warning("xenstore does not take our number: %s", strerror(-rc));
-    store_close(&setup->store);
+    store_close(&store);
 }
 
-static void forget_devices(struct setup *setup)
+static void forget_devices(const struct setup *setup)
 {
-    if (store_open(&setup->store, setup->options.domid) == 0)
-        store_forget_pci(&setup->store);
-    store_close(&setup->store);
+    struct store store;
+
+    if (store_open(&store, setup->options.domid) == 0)
+        store_forget_pci(&store);
+    store_close(&store);
 }
 
 static int limit_disk(const struct setup *setup, const struct stat *file)
