@@ -1,6 +1,7 @@
 // sources: launcher/dom0-daemon/confined/vchan-stream.c launcher/dom0-daemon/confined/throttle.c
 // sources: launcher/dom0-daemon/confined/vnc-server.c launcher/dom0-daemon/confined/vchan-client.c
 // sources: launcher/dom0-daemon/confined/xen-handles.c tests/unit/fake-xen.c
+// sources: launcher/dom0-daemon/both/vnc-port.c
 // cflags: -I../unit
 /*
  * Viewers connect, write, read and leave while the stub domain offers any slots and writes anything to their pages. A

@@ -1,6 +1,7 @@
 // sources: launcher/dom0-daemon/confined/vchan-stream.c launcher/dom0-daemon/confined/throttle.c
 // sources: launcher/dom0-daemon/confined/vnc-server.c launcher/dom0-daemon/confined/vchan-client.c
 // sources: launcher/dom0-daemon/confined/xen-handles.c tests/unit/fake-xen.c
+// sources: launcher/dom0-daemon/both/vnc-port.c
 /*
  * VNC viewers over vchan: bytes in both directions, for every ring size and across the wrap; slots that are used,
  * offered again, or stale; a server that lies.

@@ -1,20 +1,19 @@
 // sources: launcher/dom0-daemon/root/supervisor.c launcher/dom0-daemon/root/fork-alone.c
-// sources: launcher/dom0-daemon/root/store-filter.c
-// sources: launcher/dom0-daemon/root/grant-broker.c launcher/dom0-daemon/root/options.c
-// sources: launcher/dom0-daemon/confined/keeper.c launcher/dom0-daemon/confined/worker.c
-// sources: launcher/dom0-daemon/confined/pv-console.c launcher/dom0-daemon/confined/console-ring.c
-// sources: launcher/dom0-daemon/confined/grants.c launcher/dom0-daemon/confined/xen-handles.c
-// sources: launcher/dom0-daemon/confined/throttle.c launcher/dom0-daemon/confined/vchan-client.c
-// sources: launcher/dom0-daemon/confined/vchan-stream.c launcher/dom0-daemon/confined/vnc-server.c
-// sources: launcher/dom0-daemon/confined/file-server.c launcher/dom0-daemon/confined/qmp-server.c
-// sources: launcher/dom0-daemon/confined/qmp-session.c launcher/dom0-daemon/confined/qmp-relay.c
-// sources: launcher/dom0-daemon/outputs/output.c launcher/dom0-daemon/outputs/output-pty.c
-// sources: launcher/dom0-daemon/outputs/output-peer.c launcher/dom0-daemon/outputs/output-state.c
-// sources: launcher/dom0-daemon/outputs/output-spec.c launcher/dom0-daemon/outputs/log-file.c
-// sources: launcher/dom0-daemon/both/message.c launcher/dom0-daemon/both/signals.c
-// sources: launcher/dom0-daemon/both/stderr-sink.c launcher/dom0-daemon/both/store.c
-// sources: launcher/dom0-daemon/both/save-opener.c launcher/dom0-daemon/both/log-rotation.c
-// sources: tests/unit/fake-xenstored.c
+// sources: launcher/dom0-daemon/root/store-filter.c launcher/dom0-daemon/root/grant-broker.c
+// sources: launcher/dom0-daemon/root/options.c launcher/dom0-daemon/confined/keeper.c
+// sources: launcher/dom0-daemon/confined/worker.c launcher/dom0-daemon/confined/pv-console.c
+// sources: launcher/dom0-daemon/confined/console-ring.c launcher/dom0-daemon/confined/grants.c
+// sources: launcher/dom0-daemon/confined/xen-handles.c launcher/dom0-daemon/confined/throttle.c
+// sources: launcher/dom0-daemon/confined/vchan-client.c launcher/dom0-daemon/confined/vchan-stream.c
+// sources: launcher/dom0-daemon/confined/vnc-server.c launcher/dom0-daemon/confined/file-server.c
+// sources: launcher/dom0-daemon/confined/qmp-server.c launcher/dom0-daemon/confined/qmp-session.c
+// sources: launcher/dom0-daemon/confined/qmp-relay.c launcher/dom0-daemon/outputs/output.c
+// sources: launcher/dom0-daemon/outputs/output-pty.c launcher/dom0-daemon/outputs/output-peer.c
+// sources: launcher/dom0-daemon/outputs/output-state.c launcher/dom0-daemon/outputs/output-spec.c
+// sources: launcher/dom0-daemon/outputs/log-file.c launcher/dom0-daemon/both/message.c
+// sources: launcher/dom0-daemon/both/signals.c launcher/dom0-daemon/both/stderr-sink.c
+// sources: launcher/dom0-daemon/both/store.c launcher/dom0-daemon/both/save-opener.c
+// sources: launcher/dom0-daemon/both/log-rotation.c tests/unit/fake-xenstored.c launcher/dom0-daemon/both/vnc-port.c
 // libs: json-c xenstore
 // wrap: ioctl
 // cflags: -DGNTDEV="\"/tmp/dm-whole-gntdev\"" -DSTORE_FILTER_FOLDER="\"/tmp/dm-whole-XXXXXX\""

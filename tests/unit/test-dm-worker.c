@@ -10,6 +10,7 @@
 // sources: launcher/dom0-daemon/confined/file-server.c launcher/dom0-daemon/confined/vnc-server.c
 // sources: launcher/dom0-daemon/confined/vchan-client.c launcher/dom0-daemon/both/stderr-sink.c
 // sources: launcher/dom0-daemon/outputs/output-state.c launcher/dom0-daemon/both/save-opener.c
+// sources: launcher/dom0-daemon/both/vnc-port.c
 // libs: json-c
 // cflags: -DPROBE_MS=3000
 /*

@@ -8,6 +8,7 @@
 #include "keep-alive.h"
 #include "log.h"
 #include "util.h"
+#include "vnc-port.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -17,7 +18,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define VNC_BASE_PORT 5900
 #define VNC_BACKLOG 8
 
 /* In 10 ms: 100 MB/s for each viewer. */
@@ -36,38 +36,6 @@
 /* Of the places, one address has so many, and so many in which nobody has said enough. */
 #define MAX_EACH (MESSAGE_MAX_SLOTS - 2)
 #define MAX_SILENT_EACH (MESSAGE_MAX_SLOTS / 2)
-
-static int listen_at(const struct addrinfo *address)
-{
-    cleanup_close int fd = socket(address->ai_family,
-                                  SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int on = 1;
-
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
-        bind(fd, address->ai_addr, address->ai_addrlen) || listen(fd, VNC_BACKLOG))
-        return -errno;
-    /* Who connects there has what is set here; once confined, we set nothing. */
-    keep_alive(fd);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    return steal_fd(&fd);
-}
-
-static int listen_at_port(const char *host, unsigned int port)
-{
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
-    struct addrinfo *list = NULL;
-    char service[16];
-    int fd = -EADDRNOTAVAIL;
-
-    snprintf(service, sizeof(service), "%u", port);
-    if (getaddrinfo(host[0] ? host : NULL, service, &hints, &list))
-        return -EADDRNOTAVAIL;
-    for (struct addrinfo *a = list; a && fd < 0; a = a->ai_next)
-        fd = listen_at(a);
-    freeaddrinfo(list);
-    return fd;
-}
 
 /* What query-vnc says is where the socket really is. */
 static int find_own_address(struct vnc_server *server)
@@ -294,8 +262,8 @@ static void viewer_arrived(void *data, short revents)
 
 int vnc_server_open(struct vnc_server *server, struct loop *loop, const struct options_vnc *vnc)
 {
-    unsigned int first = VNC_BASE_PORT + vnc->display, last = MIN(first + vnc->to, 65535u);
-    int fd = -EADDRINUSE, rc;
+    char place[128];
+    int on = 1, fd, rc;
 
     *server = (struct vnc_server){ .loop = loop, .io.fd = -1 };
     for (unsigned int i = 0; i < MESSAGE_MAX_SLOTS; i++) {
@@ -308,13 +276,15 @@ int vnc_server_open(struct vnc_server *server, struct loop *loop, const struct o
     server->handshake = HANDSHAKE + (vnc->password ? CHALLENGE : 0);
     if (!vnc->enabled)
         return 0;
-    for (unsigned int port = first; port <= last && fd == -EADDRINUSE; port++)
-        fd = listen_at_port(vnc->host, port);
+    fd = vnc_port_open(vnc, VNC_BACKLOG);
     if (fd < 0) {
-        log_error("VNC: cannot listen at %s, ports %u to %u: %s",
-                  vnc->host[0] ? vnc->host : "any address", first, last, strerror(-fd));
+        vnc_port_describe(vnc, place, sizeof(place));
+        log_error("VNC: cannot listen at %s: %s", place, strerror(-fd));
         return fd;
     }
+    /* Who connects there has what is set here; once confined, we set nothing. */
+    keep_alive(fd);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     server->io = (struct loop_fd){ .fd = fd, .events = POLLIN, .ready = viewer_arrived,
                                    .data = server };
     rc = find_own_address(server);
