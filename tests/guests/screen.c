@@ -7,11 +7,15 @@
  *   screen blits COUNT                    on a cirrus: begins COUNT blits from the CPU and aborts
  *                                         each; prints how long a blit took, and how long a write
  *                                         to the screen takes after them
+ *   screen cover                          turns the adapter's memory off, and puts the first memory
+ *                                         BAR of a NIC (e1000) in its place for a moment; prints
+ *                                         whose it was then, and what is in it afterwards
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include <fcntl.h>
 #include <glob.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,26 +29,36 @@
 enum { VGA_ATTRIBUTE = 0x3c0 - 0x3c0, VGA_STATUS = 0x3da - 0x3c0 };
 enum { XRES = 1, YRES = 2, BPP = 3, ENABLE = 4, ENABLED_LINEAR = 0x41 };
 
-/* Maps a memory BAR of the display adapter. */
-static void *map_area(int area, size_t size)
+enum { DISPLAY = 0x0300, NIC = 0x0200 };
+
+/* A file of the first PCI device of that class. */
+static int open_file(int class, const char *name)
 {
     char line[16] = "", path[128];
-    void *memory = MAP_FAILED;
     glob_t list;
 
     glob("/sys/bus/pci/devices/*", 0, NULL, &list);
-    for (size_t i = 0; i < list.gl_pathc && memory == MAP_FAILED; i++) {
+    for (size_t i = 0; i < list.gl_pathc; i++) {
         FILE *f;
-        int fd;
 
         snprintf(path, sizeof(path), "%s/class", list.gl_pathv[i]);
         f = fopen(path, "r");
-        if (!f || !fgets(line, sizeof(line), f) || strncmp(line, "0x0300", 6))
-            continue;
-        snprintf(path, sizeof(path), "%s/resource%d", list.gl_pathv[i], area);
-        fd = open(path, O_RDWR);
-        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (f && fgets(line, sizeof(line), f) && strtol(line, NULL, 16) >> 8 == class) {
+            snprintf(path, sizeof(path), "%s/%s", list.gl_pathv[i], name);
+            return open(path, O_RDWR);
+        }
     }
+    return -1;
+}
+
+/* A memory area of such a device. */
+static void *map(int class, int area, size_t size)
+{
+    char name[16];
+    void *memory;
+
+    snprintf(name, sizeof(name), "resource%d", area);
+    memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, open_file(class, name), 0);
     return memory == MAP_FAILED ? NULL : memory;
 }
 
@@ -62,8 +76,8 @@ static double microseconds(void)
 
 static int begin_blits(int count)
 {
-    volatile uint32_t *screen = map_area(0, 4096);
-    volatile uint8_t *cirrus = map_area(1, 4096);
+    volatile uint32_t *screen = map(DISPLAY, 0, 4096);
+    volatile uint8_t *cirrus = map(DISPLAY, 1, 4096);
     double start, blits;
 
     if (!screen || !cirrus || count < 1) {
@@ -89,6 +103,57 @@ static int begin_blits(int count)
     return 0;
 }
 
+/* PCI's: the command, and the place of the first memory area. */
+enum { COMMAND = 0x04, PLACE = 0x10 };
+enum { MEMORY_ON = 0x02, E1000_STATUS = 2, WORDS = 256 };
+
+static void set_memory(int config, bool on)
+{
+    uint16_t command = 0;
+
+    pread(config, &command, sizeof(command), COMMAND);
+    command = on ? command | MEMORY_ON : command & ~MEMORY_ON;
+    pwrite(config, &command, sizeof(command), COMMAND);
+}
+
+static void put(int config, uint32_t place)
+{
+    set_memory(config, false);
+    pwrite(config, &place, sizeof(place), PLACE);
+    set_memory(config, true);
+}
+
+static int cover(void)
+{
+    int adapter = open_file(DISPLAY, "config"), nic = open_file(NIC, "config"), kept = 0;
+    volatile uint32_t *screen = map(DISPLAY, 0, 4096), *registers = map(NIC, 0, 4096);
+    uint32_t place = 0, home = 0, status, seen;
+    double start;
+
+    if (adapter < 0 || nic < 0 || !screen || !registers) {
+        fprintf(stderr, "screen: no adapter, or no NIC\n");
+        return 1;
+    }
+    status = registers[E1000_STATUS];
+    for (int i = 0; i < WORDS; i++)
+        screen[i] = ~i;
+    pread(adapter, &place, sizeof(place), PLACE);
+    pread(nic, &home, sizeof(home), PLACE);
+    set_memory(adapter, false);
+    put(nic, place & ~15);
+    seen = screen[E1000_STATUS];
+    put(nic, home);
+    set_memory(adapter, true);
+    for (int i = 0; i < WORDS; i++)
+        kept += screen[i] == (uint32_t)~i;
+    start = microseconds();
+    for (int i = 0; i < WORDS; i++)
+        screen[i] = i;
+    printf("%s's, %d of %d words kept, write %.2f us\n", seen == status ? "the NIC" : "not the NIC", kept, WORDS,
+           (microseconds() - start) / WORDS);
+    return 0;
+}
+
 static void paint_noise(uint32_t *screen, size_t pixels, uint32_t n)
 {
     for (size_t i = 0; i < pixels; i++) {
@@ -109,12 +174,14 @@ int main(int argc, char **argv)
 
     if (argc == 3 && !strcmp(argv[1], "blits"))
         return begin_blits(atoi(argv[2]));
+    if (argc == 2 && !strcmp(argv[1], "cover"))
+        return cover();
     if (!pixels) {
-        fprintf(stderr, "usage: screen WIDTH HEIGHT RRGGBB | noise SECONDS | blits COUNT\n");
+        fprintf(stderr, "usage: screen WIDTH HEIGHT RRGGBB | noise SECONDS | blits COUNT | cover\n");
         return 100;
     }
-    screen = map_area(0, pixels * 4);
-    registers = map_area(2, 4096);
+    screen = map(DISPLAY, 0, pixels * 4);
+    registers = map(DISPLAY, 2, 4096);
     if (!screen || !registers) {
         perror("screen");
         return 1;
