@@ -510,7 +510,7 @@ static bool destroy_remains(struct job *job, struct stub_watch *watch)
     /* The stub domain goes with its guest, unless libxl had not yet tied them together. */
     if (sight.guest >= 0)
         sight = stub_watch_look(watch);
-    destroy_domain(job, sight.stub);
+    destroy_domain(job, sight.stub >= 0 ? sight.stub : stub_watch_find_untied(watch));
     if (stub_watch_end_nameless(watch, &job->fault))
         fault_print(&job->fault, stderr);
     return true;

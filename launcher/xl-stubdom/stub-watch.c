@@ -23,8 +23,8 @@
 #define DOMID_MAX (STUB_WATCH_DOMIDS - 1)
 #define AT_ONCE 64
 #define MAX_NAMELESS 4 /* one xl leaves one */
-#ifndef NAMELESS_GRACE_MS
-#define NAMELESS_GRACE_MS 5000
+#ifndef GRACE_MS
+#define GRACE_MS 5000
 #endif
 
 static int32_t parse_domid(const char *text)
@@ -226,6 +226,24 @@ bool stub_watch_never_ran(struct stub_watch *watch, int32_t domid)
            (info.flags & XEN_DOMINF_paused) && !info.cpu_time;
 }
 
+/* New, it has not run, and libxl has not said whose it is. */
+static bool is_untied(struct stub_watch *watch, int32_t stub)
+{
+    cleanup_free char *target = xs_get(watch->xs, "/local/domain/%d/target", stub);
+
+    return !target && stub_watch_never_ran(watch, stub);
+}
+
+int32_t stub_watch_find_untied(struct stub_watch *watch)
+{
+    int32_t stub = watch->xs ? find_domain(watch, watch->stub, is_untied) : -1;
+
+    if (stub < 0)
+        return -1;
+    poll(NULL, 0, GRACE_MS);
+    return find_domain(watch, watch->stub, is_untied) == stub ? stub : -1;
+}
+
 static bool has_handle(const xc_domaininfo_t *info, const char *uuid)
 {
     char text[2 * sizeof(info->handle) + 5], *at = text;
@@ -272,7 +290,7 @@ int stub_watch_end_nameless(struct stub_watch *watch, struct fault *fault)
         return 0;
     each_domain(watch, note_nameless, &found);
     if (found.count)
-        poll(NULL, 0, NAMELESS_GRACE_MS);
+        poll(NULL, 0, GRACE_MS);
     for (unsigned int i = 0; i < found.count; i++) {
         uint32_t domid = found.domids[i];
 

@@ -70,6 +70,13 @@ bool stub_watch_never_ran(struct stub_watch *watch, int32_t domid);
  */
 int stub_watch_end_nameless(struct stub_watch *watch, struct fault *fault);
 
+/*
+ * libxl names a stub domain first and says later whose it is, and forgets it when it fails between the two. The domid
+ * of one that is so, and still is five seconds later, since another xl may be making it; or -1. Without one does not
+ * block.
+ */
+int32_t stub_watch_find_untied(struct stub_watch *watch);
+
 /* "powered off", "crashed"…: for messages. */
 const char *stub_reason_text(unsigned int reason);
 

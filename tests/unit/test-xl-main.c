@@ -115,6 +115,14 @@ void remains_remove(struct xs_handle *xs, struct xc_interface_core *xc)
     fclose(fopen("removed", "w"));
 }
 
+static bool leaves_untied;
+
+int32_t stub_watch_find_untied(struct stub_watch *watch)
+{
+    (void)watch;
+    return leaves_untied ? 9 : -1;
+}
+
 int stub_watch_end_nameless(struct stub_watch *watch, struct fault *fault)
 {
     FILE *f = fopen("ended", "w");
@@ -449,6 +457,12 @@ static void test_failed_create(void **state)
     sight = (struct stub_sight){.state = STUB_STARTING, .guest = 4, .stub = 5};
     assert_int_equal(RUN("create", "g.cfg"), 3);
     assert_string_equal(get("args"), "create\nFILE\n" SETTINGS "destroy\n4\ndestroy\n5\n");
+
+    leaves_untied = true;
+    sight = (struct stub_sight){.state = STUB_ABSENT, .guest = -1, .stub = -1};
+    assert_int_equal(RUN("create", "g.cfg"), 3);
+    assert_string_equal(get("args"), "create\nFILE\n" SETTINGS "destroy\n9\n");
+    leaves_untied = false;
 
     /* a running guest stays, whatever happens to xl */
     unlink("removed");

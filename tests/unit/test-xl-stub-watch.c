@@ -1,5 +1,5 @@
 // sources: launcher/xl-stubdom/stub-watch.c launcher/xl-stubdom/xs-get.c launcher/xl-stubdom/fault.c
-// cflags: -DNAMELESS_GRACE_MS=20
+// cflags: -DGRACE_MS=20
 // wrap: xs_open xs_close xs_watch xs_fileno xs_read xs_directory xs_check_watch
 // wrap: xc_interface_open xc_interface_close xc_domain_getinfo_single xc_domain_getinfolist xc_domain_destroy poll
 // libs: xenstore xenctrl
@@ -133,7 +133,7 @@ int __wrap_xc_domain_destroy(xc_interface *xc, uint32_t domid)
 
 int __wrap_poll(struct pollfd *fds, nfds_t count, int ms)
 {
-    assert_int_equal(ms, NAMELESS_GRACE_MS);
+    assert_int_equal(ms, GRACE_MS);
     assert_null(fds);
     assert_int_equal(count, 0);
     store = named ? named : store;
@@ -323,6 +323,55 @@ static void test_nameless(void **state)
     made.domain = 0;
 }
 
+/* libxl failed between the stub domain's name and its target, and its guest is gone. */
+static void test_untied(void **state)
+{
+    static const char *const alone[] = {"/local/domain/5/name", "g-dm", "/local/domain/5/vm", "/vm/x", NULL};
+    static const char *const another[] = {"/local/domain/5/name", "h-dm", "/local/domain/5/vm", "/vm/x", NULL};
+    static const char *const tied[] = {"/local/domain/5/name", "g-dm", "/local/domain/5/target", "4", NULL};
+    static const struct {
+        const char *const *before, *const *after;
+        uint32_t flags;
+        uint64_t time;
+        int32_t found;
+    } rows[] = {
+        {alone, NULL, XEN_DOMINF_paused, 0, 5}, {alone, NULL, 0, 0, -1}, {alone, NULL, XEN_DOMINF_paused, 1, -1},
+        {another, NULL, XEN_DOMINF_paused, 0, -1}, {tied, NULL, XEN_DOMINF_paused, 0, -1},
+        {alone, tied, XEN_DOMINF_paused, 0, -1}, {alone, nothing, XEN_DOMINF_paused, 0, -1},
+        {nothing, alone, XEN_DOMINF_paused, 0, -1},
+    };
+    struct stub_watch watch;
+
+    (void)state;
+    have_xen = stub_exists = true;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        store = nothing;
+        made.domain = 0;
+        assert_int_equal(stub_watch_init(&watch, "g", "11111111-1111-1111-1111-111111111111"), 0);
+        store = rows[i].before;
+        named = rows[i].after;
+        stub_flags = rows[i].flags;
+        stub_time = rows[i].time;
+        assert_int_equal(stub_watch_find_untied(&watch), rows[i].found);
+        stub_watch_dispose(&watch);
+    }
+    /* It was there before: by its name, or nameless. */
+    stub_flags = XEN_DOMINF_paused;
+    stub_time = 0;
+    named = NULL;
+    for (size_t i = 0; i < 2; i++) {
+        store = i ? alone : nothing;
+        made.domain = i ? 0 : 5;
+        assert_int_equal(stub_watch_init(&watch, "g", "11111111-1111-1111-1111-111111111111"), 0);
+        store = alone;
+        assert_int_equal(stub_watch_find_untied(&watch), -1);
+        stub_watch_dispose(&watch);
+    }
+    made.domain = 0;
+    stub_exists = false;
+    stub_flags = 0;
+}
+
 static void test_reason(void **state)
 {
     struct stub_watch watch;
@@ -373,6 +422,7 @@ static void test_without_xen(void **state)
     assert_int_equal(stub_watch_fd(&watch), -1);
     assert_int_equal(stub_watch_look(&watch).state, STUB_ABSENT);
     assert_int_equal(stub_watch_end_nameless(&watch, NULL), 0);
+    assert_int_equal(stub_watch_find_untied(&watch), -1);
     stub_watch_dispose(&watch);
 }
 
@@ -383,6 +433,7 @@ int main(void)
         cmocka_unit_test(test_older_guest),
         cmocka_unit_test(test_whose_guest),
         cmocka_unit_test(test_nameless),
+        cmocka_unit_test(test_untied),
         cmocka_unit_test(test_reason),
         cmocka_unit_test(test_never_ran),
         cmocka_unit_test(test_without_xen),
