@@ -11,9 +11,6 @@
 
 #include "util.h"
 
-#ifndef XEN_SCRIPT_DIR
-#define XEN_SCRIPT_DIR "/etc/xen/scripts"
-#endif
 #ifndef HOTPLUG_LOG
 #define HOTPLUG_LOG "/var/log/xen/xen-hotplug.log"
 #endif

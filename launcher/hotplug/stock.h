@@ -13,6 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Where libxl looks for a script that is given by its name alone. */
+#ifndef XEN_SCRIPT_DIR
+#define XEN_SCRIPT_DIR "/etc/xen/scripts"
+#endif
+
 /* A file that decides what a script does, and its FNV-1a sum. */
 struct stock_file {
     const char *name;

@@ -19,6 +19,7 @@
 #include "channels.h"
 #include "cleanup.h"
 #include "disks.h"
+#include "firmware.h"
 #include "keys.h"
 #include "nics.h"
 #include "serials.h"
@@ -447,35 +448,6 @@ static int check_usb(const struct reader *r)
                      r->source);
 }
 
-/*
- * What libxl loads into the guest, and would miss when that is half made. firmware_override= without a path is in Xen's
- * boot directory, the others where xl runs. xl goes on without a list.
- */
-static int check_firmware(const struct reader *r)
-{
-    static const char *const files[] = {
-        "firmware_override", "bios_path_override", "acpi_firmware", "smbios_firmware",
-    };
-    const char *name;
-
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        cleanup_free char *path = NULL;
-        bool relative;
-
-        if (xlu_cfg_get_string(r->xlu, files[i], &name, 1))
-            continue;
-        relative = !i && *name != '/';
-        if (asprintf(&path, "%s%s%s", relative ? r->host->firmware : "", relative ? "/" : "", name) < 0) {
-            path = NULL;
-            return fault_set(r->fault, -ENOMEM, "%s: out of memory", r->source);
-        }
-        if (access(path, R_OK))
-            return fault_set(r->fault, -EINVAL, "%s: %s = \"%s\": %s%s%s", r->source, files[i], name,
-                             relative ? path : "", relative ? ": " : "", strerror(errno));
-    }
-    return 0;
-}
-
 static int read_keyboard(struct config *config, const struct reader *r)
 {
     const char *device;
@@ -540,7 +512,8 @@ static int read_keys(struct config *config, const struct reader *r)
         (rc = keys_check(r->xlu, r->source, r->host ? r->host->xen_minor : 0, r->fault)) ||
         (rc = read_paging(config, r)) || (rc = read_video(config, r)) || (rc = read_image(config, r)) ||
         (rc = read_memory(config, r)) || (rc = read_disks(config, r)) || (rc = check_usb(r)) ||
-        (r->host && r->host->afresh && (rc = check_firmware(r))) ||
+        (r->host && r->host->afresh &&
+         (rc = firmware_check(r->xlu, r->source, r->host->firmware, r->fault))) ||
         (rc = serials_check(r->xlu, r->source, r->host && r->host->here, r->fault)) ||
         (rc = channels_check(r->xlu, r->source, r->host && r->host->here, r->fault)) || (rc = read_boot(config, r)))
         return rc;

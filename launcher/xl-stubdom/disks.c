@@ -16,6 +16,7 @@
 
 #include "cleanup.h"
 #include "config.h"
+#include "host-file.h"
 #include "nics.h"
 
 #define LETTERS 26 /* libxl names the first 26 disks to QEMU, /dev/xvda to /dev/xvdz */
@@ -198,40 +199,25 @@ static bool has_own_script(const struct list *list, const libxl_device_disk *dis
     return disk->script && (!list->helper || strcmp(disk->script, list->helper) != 0);
 }
 
-/* libxl runs it, by its name alone from Xen's folder of scripts. What the target means is the script's to say. */
-static int check_script(const struct list *list, const libxl_device_disk *disk)
-{
-    bool relative = *disk->script != '/';
-    cleanup_free char *file = NULL;
-
-    if (asprintf(&file, "%s%s%s", relative ? list->host->nics.folder : "", relative ? "/" : "", disk->script) < 0) {
-        file = NULL;
-        return out_of_memory(list);
-    }
-    if (!access(file, X_OK))
-        return 0;
-    return fault_set(list->fault, -EINVAL, "%s: disk %s: script=%s%s%s: %s", list->source, disk->vdev, disk->script,
-                     relative ? ": " : "", relative ? file : "", strerror(errno));
-}
-
 /* What the host lacks, as libxl would find out when the guest is half made. A path is relative to where xl runs. */
 static int check_host(const struct list *list, const libxl_device_disk *disk)
 {
     const char *backend = disk->backend_domname;
-    struct stat st;
 
     if (!list->host || !list->host->afresh)
         return 0;
     if (backend && nic_backend_is_elsewhere(backend))
-        return !list->host->lacks_domain(backend) ? 0 :
+        return !list->host->nics.lacks_domain(backend) ? 0 :
                fault_set(list->fault, -EINVAL, "%s: disk %s: backend=%s: there is no such domain", list->source,
                          disk->vdev, backend);
+    /* What the target means is the script's to say. */
     if (has_own_script(list, disk))
-        return check_script(list, disk);
-    if (disk->format == LIBXL_DISK_FORMAT_EMPTY || !stat(disk->pdev_path, &st))
+        return host_file_check(list->host->nics.folder, disk->script, HOST_FILE_RUNS, list->fault,
+                               "%s: disk %s: script=%s", list->source, disk->vdev, disk->script);
+    if (disk->format == LIBXL_DISK_FORMAT_EMPTY)
         return 0;
-    return fault_set(list->fault, -EINVAL, "%s: disk %s: %s: %s", list->source, disk->vdev, disk->pdev_path,
-                     strerror(errno));
+    return host_file_check(NULL, disk->pdev_path, HOST_FILE_EXISTS, list->fault, "%s: disk %s: %s", list->source,
+                           disk->vdev, disk->pdev_path);
 }
 
 /*

@@ -17,13 +17,12 @@ struct host_config {
     bool here;                     /* the guest is made on it now, says the caller: what it needs must be there */
     bool afresh;                   /* and is not restored: its disks and firmware must be there */
     const char *firmware;          /* Xen's boot directory, then: where firmware without a path is */
-    bool (*lacks_domain)(const char *name); /* a driver domain, then: domains_lacks() */
     bool (*is_snapshot)(const char *disk); /* disk_is_snapshot(), where it matters what is written to; else NULL */
     const struct flavour *flavour; /* of HVM guests whose config names none; NULL: none */
     bool require;                  /* an HVM guest without a stub domain is not started */
     long max_grant_frames;         /* of each guest whose config does not say, in xl.conf; 0: that says nothing */
     const char *disk_helper;       /* what dom0 runs for a disk, stubdom-block; NULL: Xen's script */
-    struct nic_scripts nics;       /* the caller says which is the helper; disks' scripts are in the same folder */
+    struct nic_scripts nics;       /* all but `standard` and `elsewhere` the caller's; disks' are looked for likewise */
 };
 
 /*

@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <xenctrl.h>
 
+#include "../hotplug/stock.h"
 #include "audit.h"
 #include "cleanup.h"
 #include "command-line.h"
@@ -61,9 +62,6 @@
 #endif
 #ifndef HOST_CONFIG
 #define HOST_CONFIG "/etc/xen/xl-stubdom.conf"
-#endif
-#ifndef XEN_SCRIPT_DIR
-#define XEN_SCRIPT_DIR "/etc/xen/scripts"
 #endif
 #ifndef LOCK_DIR
 #define LOCK_DIR "/run/xen-stubdom"
@@ -199,7 +197,7 @@ static int prepare_config(struct job *job, const char *config, const char *extra
     job->host.here = job->line.makes_guest;
     job->host.afresh = job->host.here && job->line.use != CONFIG_FILE;
     job->host.firmware = places.firmware;
-    job->host.lacks_domain = domains_lacks;
+    job->host.nics.lacks_domain = job->host.afresh ? domains_lacks : NULL;
     job->host.nics.interfaces = job->host.here ? "/sys/class/net" : NULL;
     job->host.nics.folder = XEN_SCRIPT_DIR;
     job->host.disk_helper = STUBDOM_BLOCK;

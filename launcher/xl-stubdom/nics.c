@@ -17,6 +17,7 @@
 #include "cleanup.h"
 #include "config.h"
 #include "frame-filter.h"
+#include "host-file.h"
 #include "util.h"
 
 #define NAME_LENGTH_MAX (IFNAMSIZ - 1 - (int)strlen("-emu"))
@@ -176,20 +177,24 @@ static int check_dom0(const char *source, int n, const struct nic *nic, const st
                       struct fault *fault)
 {
     const char *script = script_of(nic, scripts);
-    bool relative = script && *script != '/';
-    cleanup_free char *file = NULL;
 
     if (!scripts->interfaces || !is_helped(nic, scripts))
         return 0;
-    if (asprintf(&file, "%s%s%s", relative ? scripts->folder : "", relative ? "/" : "", script ? script : "") < 0)
-        return fault_set(fault, -ENOMEM, "%s: out of memory", source);
     if (nic->bridge && (!script || !strcmp(script, "vif-bridge")) && !has_bridge(scripts->interfaces, nic->bridge))
         return fault_set(fault, -EINVAL, "%s: vif %d: bridge=%s: dom0 has no interface of this name", source, n,
                          nic->bridge);
-    if (script && access(file, X_OK))
-        return fault_set(fault, -EINVAL, "%s: vif %d: script=%s%s%s: %s", source, n, script, relative ? ": " : "",
-                         relative ? file : "", strerror(errno));
-    return 0;
+    if (!script)
+        return 0;
+    return host_file_check(scripts->folder, script, HOST_FILE_RUNS, fault, "%s: vif %d: script=%s", source, n, script);
+}
+
+static int check_backend(const char *source, int n, const struct nic *nic, const struct nic_scripts *scripts,
+                         struct fault *fault)
+{
+    if (!nic->backend || !nic_backend_is_elsewhere(nic->backend) || !scripts->lacks_domain ||
+        !scripts->lacks_domain(nic->backend))
+        return 0;
+    return fault_set(fault, -EINVAL, "%s: vif %d: backend=%s: there is no such domain", source, n, nic->backend);
 }
 
 int nic_script(const char *fields, const struct nic_scripts *scripts, char **more)
@@ -256,7 +261,10 @@ static int read_one(const char *source, int n, const char *entry, bool firewall,
     nics->all++;
     nics->emulated += !is_vif_alone(&nic);
     rc = check(source, n, &nic, firewall, fault);
-    return rc || !scripts ? rc : check_dom0(source, n, &nic, scripts, fault);
+    if (rc || !scripts)
+        return rc;
+    rc = check_backend(source, n, &nic, scripts, fault);
+    return rc ? rc : check_dom0(source, n, &nic, scripts, fault);
 }
 
 int nics_read(XLU_Config *xlu, const char *source, bool firewall, const struct nic_scripts *scripts,

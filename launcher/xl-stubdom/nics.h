@@ -20,6 +20,8 @@ struct nic_scripts {
     bool elsewhere;     /* vif.default.backend: a driver domain has the vifs, and we are not there */
     /* Where dom0 has its interfaces, and scripts that come without a path; NULL: nobody looks. */
     const char *interfaces, *folder;
+    /* Whether a driver domain is not there: domains_lacks(); NULL: nobody looks. */
+    bool (*lacks_domain)(const char *name);
 };
 
 struct nic_count {
@@ -29,11 +31,11 @@ struct nic_count {
 
 /*
  * Counts them, and refuses what would be found out when the guest is half made: a model that the stub domain's QEMU
- * lacks, an ip= of which no firewall can be made (`firewall`: there is one), a bridge or a script that dom0 lacks; and
- * what xl would only say that it does not understand: a MAC, a type. *line is "vif=[...]" that must replace the
- * config's list, so that the helper runs for each (malloc'd), or NULL. The user's own script goes along as
- * forwarddev=, a word of COLO's that libxl otherwise only stores. Returns 0, or a negative errno with the fault
- * described.
+ * lacks, an ip= of which no firewall can be made (`firewall`: there is one), a bridge or a script that dom0 lacks, a
+ * driver domain that is not there; and what xl would only say that it does not understand: a MAC, a type. *line is
+ * "vif=[...]" that must replace the config's list, so that the helper runs for each (malloc'd), or NULL. The user's own
+ * script goes along as forwarddev=, a word of COLO's that libxl otherwise only stores. Returns 0, or a negative errno
+ * with the fault described.
  */
 int nics_read(XLU_Config *xlu, const char *source, bool firewall, const struct nic_scripts *scripts,
               struct nic_count *nics, char **line, struct fault *fault);

@@ -3,6 +3,7 @@
 // sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/host-config.c launcher/xl-stubdom/nics.c
 // sources: launcher/xl-stubdom/devices.c launcher/xl-stubdom/channels.c launcher/xl-stubdom/serials.c
 // sources: launcher/dom0-daemon/outputs/output-spec.c
+// sources: launcher/xl-stubdom/host-file.c launcher/xl-stubdom/firmware.c
 // libs: xlutil xenlight
 /*
  * What xl-stubdom makes of a guest's config: the settings for libxl, or a line that says what is wrong. The parser is
@@ -643,17 +644,26 @@ static void test_least_memory(void **state)
 static void test_firmware(void **state)
 {
     static const struct { const char *line, *fault; } cases[] = {
-        {"firmware_override = 'run'", ""}, {"firmware_override = '/etc/hosts'", ""},
+        {"firmware_override = '/proc/self/exe'", ""},
+        {"firmware_override = 'run'", "firmware_override = \"run\": tests/unit/run: no ELF program, as hvmloader is"},
+        {"firmware_override = '/proc/version'", "firmware_override = \"/proc/version\": it is empty"},
         {"firmware_override = 'none'", "firmware_override = \"none\": tests/unit/none: No such file or directory"},
         {"firmware_override = '/none'", "firmware_override = \"/none\": No such file or directory"},
-        {"bios_path_override = '/etc/hosts'", ""}, {"bios_path_override = 'tests/unit/run'", ""},
+        {"bios_path_override = '/etc/passwd'", ""}, {"bios_path_override = 'tests/unit/run'", ""},
         {"bios_path_override = 'run'", "bios_path_override = \"run\": No such file or directory"},
-        {"acpi_firmware = '/etc/hosts'", ""}, {"acpi_firmware = '/proc/self/exe'", ""},
+        {"acpi_firmware = '/etc/passwd'", ""}, {"acpi_firmware = '/proc/self/exe'", ""},
         {"acpi_firmware = '/none'", "acpi_firmware = \"/none\": No such file or directory"},
         {"acpi_firmware = ''", "acpi_firmware = \"\": No such file or directory"},
-        {"smbios_firmware = '/etc/hosts'", ""}, {"smbios_firmware = [ '/none' ]", ""},
-        {"smbios_firmware = '/etc/hosts/x'", "smbios_firmware = \"/etc/hosts/x\": Not a directory"},
-        {"bios = 'ovmf'", ""}, {"firmware = 'uefi'", ""},
+        {"acpi_firmware = '/usr'", "acpi_firmware = \"/usr\": not a plain file"},
+        {"acpi_firmware = '/proc/version'", "acpi_firmware = \"/proc/version\": it is empty"},
+        {"smbios_firmware = '/etc/passwd'", ""}, {"smbios_firmware = [ '/none' ]", ""},
+        {"smbios_firmware = '/etc/passwd/x'", "smbios_firmware = \"/etc/passwd/x\": Not a directory"},
+        {"bios = 'ovmf'", ""},
+        /* A kind of firmware, as xl reads it, or another hvmloader. */
+        {"firmware = 'uefi'", ""}, {"firmware = 'ue'", ""}, {"firmware = 'bios'", ""}, {"firmware = 'SeaBIOS'", ""},
+        {"firmware = '/proc/self/exe'", ""}, {"firmware = '/none'", "firmware = \"/none\": No such file or directory"},
+        {"firmware = '/etc/passwd'", "firmware = \"/etc/passwd\": no ELF program, as hvmloader is"},
+        {"firmware = 'none'", "firmware = \"none\": tests/unit/none: No such file or directory"},
     };
     struct host_config with = {.here = true, .firmware = "tests/unit"};
     struct settings settings;
@@ -703,7 +713,12 @@ static void test_serials_of_dom0(void **state)
     }
 }
 
-/* Bridges that dom0 lacks are reported, before the hotplug script finds out when the guest is half made. */
+static bool lacks_domain(const char *name)
+{
+    return strcmp(name, "net") != 0;
+}
+
+/* What dom0 lacks is reported before the hotplug script finds out, when the guest is half made. */
 static void test_nics_of_dom0(void **state)
 {
     static const char *const folders[] = {"/tests", "/eth7", "/eth7/bridge", "/eth8"};
@@ -720,19 +735,23 @@ static void test_nics_of_dom0(void **state)
         /* What bridge= means to another script is not checked. */
         {"run", false, "bridge=b", ""}, {NULL, false, "script=run,bridge=b.5", ""},
         {NULL, false, "script=/bin/true,bridge=b", ""},
+        {NULL, false, "script=/usr", "g.cfg: vif 0: script=/usr: not a plain file"},
         {NULL, false, "script=nosuch", "g.cfg: vif 0: script=nosuch: tests/unit/nosuch: No such file or directory"},
         {NULL, false, "script=/bin/nosuch", "g.cfg: vif 0: script=/bin/nosuch: No such file or directory"},
         {NULL, false, "script=unit.h", "g.cfg: vif 0: script=unit.h: tests/unit/unit.h: Permission denied"},
         {"nosuch", false, "", "g.cfg: vif 0: script=nosuch: tests/unit/nosuch: No such file or directory"},
-        /* A driver domain's bridges are not checked. */
-        {NULL, false, "backend=net,bridge=b,script=nosuch", ""}, {NULL, true, "bridge=b", ""},
+        /* Of a driver domain only its name is checked. */
+        {NULL, false, "backend=net,bridge=b,script=nosuch", ""}, {NULL, false, "backend=,script=run", ""},
+        {NULL, false, "backend=nosuch", "g.cfg: vif 0: backend=nosuch: there is no such domain"},
+        {NULL, true, "bridge=b", ""},
         {NULL, true, "backend=0,bridge=b", "g.cfg: vif 0: bridge=b: dom0 has no interface of this name"},
         /* Other names that vif-bridge accepts: an old name of a bridge, and a port of one. */
         {NULL, false, "bridge=xenbr7", ""}, {NULL, false, "bridge=lo", ""},
         {NULL, false, "bridge=xenbr8", "g.cfg: vif 0: bridge=xenbr8: dom0 has no interface of this name"},
     };
     char interfaces[] = "/tmp/xl-interfaces-XXXXXX", folder[64];
-    struct host_config with = {.nics = {.helper = "/vif", .interfaces = interfaces, .folder = "tests/unit"}};
+    struct host_config with = {.nics = {.helper = "/vif", .interfaces = interfaces, .folder = "tests/unit",
+                                        .lacks_domain = lacks_domain}};
     struct settings settings;
 
     (void)state;

@@ -3,6 +3,7 @@
 // sources: launcher/xl-stubdom/devices.c launcher/xl-stubdom/flavour.c
 // sources: launcher/xl-stubdom/channels.c launcher/xl-stubdom/serials.c
 // sources: launcher/dom0-daemon/outputs/output-spec.c
+// sources: launcher/xl-stubdom/host-file.c launcher/xl-stubdom/firmware.c
 // libs: xlutil xenlight
 /*
  * What xl-stubdom makes of a guest's disks. The parser is the real libxlutil.
@@ -175,12 +176,13 @@ static void test_dom0(void **state)
           "g.cfg: disk hdc: script=block-x: tests/unit/block-x: No such file or directory" },
         { "'script=README.md, vdev=hda, target=/etc/hosts'",
           "g.cfg: disk hda: script=README.md: tests/unit/README.md: Permission denied" },
+        { "'script=/usr, vdev=hda, target=/etc/hosts'", "g.cfg: disk hda: script=/usr: not a plain file" },
         { "'nbd:/x,hda,w'", "g.cfg: disk hda: script=block-nbd: tests/unit/block-nbd: No such file or directory" },
         { "'backend=storage, vdev=hda, script=block-x, target=/nothing'", "" },
         { "'script=/h,/nothing,raw,hda,rw'", "g.cfg: disk hda: /nothing: No such file or directory" },
     };
-    struct host_config host = {.disk_helper = "/h", .here = true, .lacks_domain = lacks_domain,
-                               .nics.folder = "tests/unit"};
+    struct host_config host = {.disk_helper = "/h", .here = true,
+                               .nics = {.folder = "tests/unit", .lacks_domain = lacks_domain}};
 
     for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
         const char *list = cases[i / 2].list, *expected = cases[i / 2].fault;

@@ -3,6 +3,7 @@
 // sources: launcher/xl-stubdom/devices.c launcher/xl-stubdom/flavour.c launcher/xl-stubdom/host-config.c
 // sources: launcher/xl-stubdom/channels.c launcher/xl-stubdom/serials.c
 // sources: launcher/dom0-daemon/outputs/output-spec.c
+// sources: launcher/xl-stubdom/host-file.c launcher/xl-stubdom/firmware.c
 // libs: xlutil xenlight
 /*
  * The table of xl.cfg(5)'s keys: each row does what it says, and docs/limits.md agrees with it.

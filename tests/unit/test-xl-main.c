@@ -14,7 +14,7 @@
 // sources: launcher/xl-stubdom/screen-change.c launcher/xl-stubdom/disk-snapshot.c
 // sources: launcher/xl-stubdom/serials.c launcher/dom0-daemon/outputs/output-spec.c
 // cflags: -DGUEST_LOCK_SECONDS=2
-// sources: launcher/xl-stubdom/channels.c
+// sources: launcher/xl-stubdom/host-file.c launcher/xl-stubdom/firmware.c launcher/xl-stubdom/channels.c
 // libs: xlutil xenlight xenstore xenctrl xentoollog json-c
 /*
  * The complete xl-stubdom, run as a process, with a script in place of xl, and a fake view of the stub domain in place
