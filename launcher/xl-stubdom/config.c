@@ -23,12 +23,19 @@
 #include "keys.h"
 #include "nics.h"
 #include "serials.h"
+#include "usb.h"
+#include "vnc.h"
 
 /* Of /var/log/xen/qemu-dm-NAME--incoming.log, as much as dom0's daemon takes (output-spec.h). */
 #define NAME_LENGTH_MAX 220
 
 /* The first xl that takes a NIC's vlan=. */
 #define XEN_MINOR_VLAN 19
+
+/* MiB that a guest has beside its video memory, at least: with one less libxl has no room for hvmloader. */
+#define MEMORY_OTHERS 2
+/* Of a guest's event channels: xenstore's, the console's, and one of QEMU's; it has one more for each vCPU. */
+#define EVENT_CHANNELS_OTHERS 3
 
 TABLE_BEGINS(libxl_key_names);
 const char *const libxl_key_names[KEY_COUNT] = {
@@ -122,6 +129,12 @@ int config_load(const char *path, const char *extra, char **text, size_t *len, s
     *text = steal(buffer);
     *len = size;
     return 0;
+}
+
+/* A guest that is restored, or goes to another host, has what it has. */
+static bool is_afresh(const struct reader *r)
+{
+    return r->host && r->host->afresh;
 }
 
 /*
@@ -291,13 +304,27 @@ static int check_hvm(struct config *config, const struct reader *r)
 }
 
 /*
+ * Of the adapter that has this much video memory by default: libxl refuses less, and QEMU ends when it is another one
+ * than these (vga.c takes the next power of two, which libxl has not given to the guest).
+ */
+static int check_videoram(const struct reader *r, long standard, long videoram)
+{
+    bool cirrus = standard == 8;
+
+    if (cirrus ? videoram == 8 || videoram == 16 : videoram >= 16 && videoram <= 512 && !(videoram & (videoram - 1)))
+        return 0;
+    return fault_set(r->fault, -EINVAL, "%s: videoram = %ld: QEMU's %s has %s MiB", r->source, videoram,
+                     cirrus ? "cirrus" : "stdvga", cirrus ? "8 or 16" : "16, 32, 64, 128, 256 or 512");
+}
+
+/*
  * The guest's video memory as libxl will decide it (libxl_create.c,
- * libxl__domain_build_info_setdefault, upstream QEMU). A value that libxl refuses is left to libxl.
+ * libxl__domain_build_info_setdefault, upstream QEMU).
  */
 static int read_video(struct config *config, const struct reader *r)
 {
     const char *vga = NULL;
-    long stdvga = 0;
+    long stdvga = 0, standard;
     int rc;
 
     rc = reader_string(r, "vga", &vga);
@@ -308,15 +335,18 @@ static int read_video(struct config *config, const struct reader *r)
         return rc;
 
     if (vga && !strcmp(vga, "none"))
-        config->video = 0;
+        standard = 0;
     else if (vga && !strcmp(vga, "qxl"))
-        config->video = 128;
+        standard = 128;
     else if (vga ? !strcmp(vga, "stdvga") : stdvga)
-        config->video = 16;
+        standard = 16;
     else
-        config->video = 8;
+        standard = 8;
 
+    config->video = standard;
     rc = reader_long(r, "videoram", 0, STUBDOM_MEMORY_MAX, &config->video);
+    if (rc > 0 && standard && is_afresh(r))
+        return check_videoram(r, standard, config->video);
     return rc < 0 ? rc : 0;
 }
 
@@ -327,6 +357,50 @@ static int read_paging(struct config *config, const struct reader *r)
 
     config->shadow = !hap;
     return rc < 0 ? rc : 0;
+}
+
+/* As xl reads them; what is no number is refused elsewhere, or for xl to ignore. */
+static void read_needs(struct config *config, const struct reader *r)
+{
+    struct memory_needs *needs = &config->needs;
+
+    *needs = (struct memory_needs){.guest = 32, .shadow = -1};
+    if (xlu_cfg_get_long(r->xlu, "memory", &needs->guest, 1))
+        xlu_cfg_get_long(r->xlu, "maxmem", &needs->guest, 1);
+    needs->maxmem = needs->guest;
+    xlu_cfg_get_long(r->xlu, "maxmem", &needs->maxmem, 1);
+    xlu_cfg_get_long(r->xlu, "vcpus", &needs->vcpus, 1);
+    xlu_cfg_get_long(r->xlu, "maxvcpus", &needs->vcpus, 1);
+    config->vcpus_given = needs->vcpus > 0;
+    if (!config->vcpus_given)
+        needs->vcpus = 1;
+    xlu_cfg_get_long(r->xlu, "shadow_memory", &needs->shadow, 1);
+    config->devices.vcpus = MIN(needs->vcpus, VCPUS_MAX);
+}
+
+/* What libxl does not look at: the guest or its QEMU ends when it is short. */
+static int check_needs(const struct config *config, const struct reader *r)
+{
+    const struct memory_needs *needs = &config->needs;
+    long channels, least = config->devices.vcpus + EVENT_CHANNELS_OTHERS;
+
+    if (needs->maxmem < needs->guest)
+        return fault_set(r->fault, -EINVAL, "%s: maxmem = %ld is less than memory = %ld", r->source, needs->maxmem,
+                         needs->guest);
+    if (needs->guest < config->video + MEMORY_OTHERS)
+        return fault_set(r->fault, -EINVAL, "%s: memory = %ld is too small: %ld MiB of it are video memory, and the "
+                         "firmware takes %d", r->source, needs->guest, config->video, MEMORY_OTHERS);
+    if (!xlu_cfg_get_long(r->xlu, "max_event_channels", &channels, 1) && channels && channels < least)
+        return fault_set(r->fault, -EINVAL,
+                         "%s: max_event_channels = %ld is too small: with %d vCPUs Xen and QEMU take %ld", r->source,
+                         channels, config->devices.vcpus, least);
+    return 0;
+}
+
+static int check_new_guest(const struct config *config, const struct reader *r)
+{
+    return check_needs(config, r) ?: firmware_check(r->xlu, r->source, r->host->firmware, r->fault) ?:
+           vnc_check(r->xlu, r->source, r->fault);
 }
 
 /* VNC is on unless it is turned off, as in libxl. */
@@ -421,7 +495,7 @@ static int read_boot(struct config *config, const struct reader *r)
     return 0;
 }
 
-/* A list of the config's has an entry with this text in it; NULL: an entry at all. */
+/* A list of the config's has an entry with this text in it. */
 static bool list_mentions(const struct reader *r, const char *key, const char *text)
 {
     XLU_ConfigList *list;
@@ -432,20 +506,10 @@ static bool list_mentions(const struct reader *r, const char *key, const char *t
     for (int i = 0; i < count; i++) {
         const char *entry = xlu_cfg_get_listitem(list, i);
 
-        if (entry && (!text || strstr(entry, text)))
+        if (entry && strstr(entry, text))
             return true;
     }
     return false;
-}
-
-/* Xen's own USB, type=pv, does not go through QEMU. */
-static int check_usb(const struct reader *r)
-{
-    if (!list_mentions(r, "usbdev", NULL) || list_mentions(r, "usbctrl", "type=pv"))
-        return 0;
-    return fault_set(r->fault, -EINVAL,
-                     "%s: usbdev: a USB device of dom0's, which QEMU in a stub domain cannot reach",
-                     r->source);
 }
 
 static int read_keyboard(struct config *config, const struct reader *r)
@@ -509,11 +573,10 @@ static int read_keys(struct config *config, const struct reader *r)
     if (rc < 0)
         return rc;
     if ((rc = check_name(config, r)) || (rc = check_hvm(config, r)) ||
-        (rc = keys_check(r->xlu, r->source, r->host ? r->host->xen_minor : 0, r->fault)) ||
+        (rc = keys_check(r->xlu, r->source, r->host ? r->host->xen_minor : 0, is_afresh(r), r->fault)) ||
         (rc = read_paging(config, r)) || (rc = read_video(config, r)) || (rc = read_image(config, r)) ||
-        (rc = read_memory(config, r)) || (rc = read_disks(config, r)) || (rc = check_usb(r)) ||
-        (r->host && r->host->afresh &&
-         (rc = firmware_check(r->xlu, r->source, r->host->firmware, r->fault))) ||
+        (rc = read_memory(config, r)) || (rc = read_disks(config, r)) ||
+        (rc = usb_check(r->xlu, r->source, is_afresh(r), r->fault)) ||
         (rc = serials_check(r->xlu, r->source, r->host && r->host->here, r->fault)) ||
         (rc = channels_check(r->xlu, r->source, r->host && r->host->here, r->fault)) || (rc = read_boot(config, r)))
         return rc;
@@ -522,7 +585,8 @@ static int read_keys(struct config *config, const struct reader *r)
     if (rc < 0)
         return rc;
     config->firewall = firewall;
-    if ((rc = read_keyboard(config, r)) || (rc = check_vlan(r)))
+    read_needs(config, r);
+    if ((is_afresh(r) && (rc = check_new_guest(config, r))) || (rc = read_keyboard(config, r)) || (rc = check_vlan(r)))
         return rc;
     rc = nics_read(r->xlu, r->source, firewall, r->host ? &r->host->nics : NULL, &config->devices.nics,
                    &config->vifs, r->fault);

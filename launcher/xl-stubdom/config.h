@@ -16,6 +16,7 @@
 #include "fault.h"
 #include "flavour.h"
 #include "host-config.h"
+#include "host-memory.h"
 #include "pci.h"
 
 /* The most that stubdom_memory may say, in MiB. The least is the flavour's and the guest's (settings.c). */
@@ -55,6 +56,7 @@ struct config {
     bool memory_given;
     char *guest_kernel, *guest_ramdisk; /* of a direct kernel boot, or NULL */
     char **args[ARGS_COUNT]; /* NULL-terminated; NULL where the config has no such key */
+    struct memory_needs needs; /* the guest's: without the stub domain's */
     long files;  /* MiB more that QEMU takes for these; the caller finds out */
     struct devices devices;
     struct pci_devices pci;
@@ -64,6 +66,7 @@ struct config {
     char *cmdline; /* more kernel arguments for the stub domain, or NULL */
     char *disks; /* "disk=[…]" that must replace the config's list, or NULL (disks.h) */
     char *vifs;  /* "vif=[…]", likewise (nics.h) */
+    bool vcpus_given; /* the config says how many */
     bool vkb_given; /* the config says itself whether the guest has Xen's keyboard */
     char *unknown; /* keys that nobody knows, "a, b", or "" (keys.h) */
     char *libxl[KEY_COUNT]; /* NULL where the config has no such key */

@@ -17,6 +17,7 @@ struct devices {
     struct disk_count disks;
     struct nic_count nics;
     int pci; /* of dom0's, passed through */
+    int vcpus; /* QEMU has a thread for each */
 };
 
 /* MiB that they take of this flavour beyond so many NICs and disks. */

@@ -134,6 +134,17 @@ static int take_script(struct host_config *host, XLU_Config *xlu)
     return 0;
 }
 
+/* Another word means as much as none, says xl. */
+static enum autoballoon read_autoballoon(XLU_Config *xlu)
+{
+    const char *word = "";
+
+    xlu_cfg_get_string(xlu, "autoballoon", &word, 1);
+    if (!strcmp(word, "on") || !strcmp(word, "1"))
+        return AUTOBALLOON_ON;
+    return !strcmp(word, "off") || !strcmp(word, "0") ? AUTOBALLOON_OFF : AUTOBALLOON_AUTO;
+}
+
 int host_config_read_xl(struct host_config *host, const char *path)
 {
     struct fault ignored;
@@ -147,6 +158,7 @@ int host_config_read_xl(struct host_config *host, const char *path)
     if (out && !parse(path, out, &xlu, &text, &len, &ignored) && xlu) {
         host->nics.elsewhere = !xlu_cfg_get_string(xlu, "vif.default.backend", &backend, 1) &&
                                nic_backend_is_elsewhere(backend);
+        host->autoballoon = read_autoballoon(xlu);
         xlu_cfg_get_long(xlu, "max_grant_frames", &host->max_grant_frames, 1);
         rc = take_script(host, xlu);
     }

@@ -10,6 +10,7 @@
 
 #include "fault.h"
 #include "flavour.h"
+#include "host-memory.h"
 #include "nics.h"
 
 struct host_config {
@@ -20,6 +21,7 @@ struct host_config {
     bool (*is_snapshot)(const char *disk); /* disk_is_snapshot(), where it matters what is written to; else NULL */
     const struct flavour *flavour; /* of HVM guests whose config names none; NULL: none */
     bool require;                  /* an HVM guest without a stub domain is not started */
+    enum autoballoon autoballoon;  /* of xl.conf */
     long max_grant_frames;         /* of each guest whose config does not say, in xl.conf; 0: that says nothing */
     const char *disk_helper;       /* what dom0 runs for a disk, stubdom-block; NULL: Xen's script */
     struct nic_scripts nics;       /* all but `standard` and `elsewhere` the caller's; disks' are looked for likewise */
@@ -32,8 +34,8 @@ struct host_config {
 int host_config_read(struct host_config *host, const char *path, struct fault *fault);
 
 /*
- * Reads what xl.conf(5), at this path, says of NICs and grant frames; a file that is not there, or does not parse,
- * says nothing (xl itself refuses the latter). 0 or -ENOMEM.
+ * Reads what xl.conf(5), at this path, says of NICs, grant frames and dom0's memory; a file that is not there, or does
+ * not parse, says nothing (xl itself refuses the latter). 0 or -ENOMEM.
  */
 int host_config_read_xl(struct host_config *host, const char *path);
 

@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <libxl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,28 @@ static bool is_none_of(const struct key *key, const char *value)
     return value[0] && !is_one_of(key, value);
 }
 
+/* QEMU's part ends without one. */
+static bool is_no_device(const struct key *key, const char *value)
+{
+    return !is_one_of(key, value);
+}
+
+/* libxl's own parser: of "host,word=value,…", or of an entry of a list. xl goes on without what it does not take. */
+static bool is_bad_cpuid(const struct key *key, const char *value)
+{
+    libxl_cpuid_policy_list policies = NULL;
+    cleanup_free char *copy = strdup(value);
+    char *save = NULL, *word = copy ? strtok_r(copy, ",", &save) : NULL;
+    int rc = 0;
+
+    if (word && strcmp(word, "host"))
+        rc = libxl_cpuid_parse_config_xend(&policies, value);
+    while (!rc && word && !strncmp(value, "host", 4) && (word = strtok_r(NULL, ",", &save)))
+        rc = libxl_cpuid_parse_config(&policies, word);
+    libxl_cpuid_dispose(&policies);
+    return rc != 0;
+}
+
 /* What may follow the order of boot devices, of QEMU's -boot: a file for splash= is dom0's. */
 static bool is_boot_option(const char *text, size_t len)
 {
@@ -78,7 +101,7 @@ static bool is_bad_order(const struct key *key, const char *value)
 /* An entry of vkb= that leaves the backend to libxl gets QEMU's. */
 static bool is_for_qemu(const struct key *key, const char *value)
 {
-    return !strstr(value, key->words);
+    return value[0] && !strstr(value, key->words);
 }
 
 #define WITH_PCI "only with pci="
@@ -90,13 +113,17 @@ static bool is_for_qemu(const struct key *key, const char *value)
 #define IN_DOM0 "its backend is a QEMU in dom0, and a guest with a stub domain has none"
 #define NO_SPICE "SPICE needs a network, and a stub domain has none; VNC is served"
 #define ROMBIOS "QEMU in a stub domain has SeaBIOS and OVMF"
+#define MEMORY_MAX (16 << 20) /* 16 TiB */
+#define FRAMES_MAX 16384      /* Linux has arrays for so many from the start, and more were not seen to fit */
 #define SET "set by xl-stubdom; another value is refused"
 
-/* The second kind has values that are refused. */
-#define ROW(key, verdict, note) {key, KEY_##verdict, note, NULL, NULL, NULL, 0}
-#define ROW_SINCE(key, since, verdict, note) {key, KEY_##verdict, note, NULL, NULL, NULL, since}
-#define ROW_BUT(key, verdict, note, refuses, words, reason) \
-    {key, KEY_##verdict, note, refuses, words, reason, 0}
+#define ROW(key, judged, text, ...) {.name = key, .verdict = KEY_##judged, .note = text, __VA_ARGS__}
+#define ROW_SINCE(key, minor, judged, text) ROW(key, judged, text, .since = minor)
+/* With values that are refused. */
+#define ROW_BUT(key, judged, text, function, list, why) \
+    ROW(key, judged, text, .refuses = function, .words = list, .reason = why)
+#define NUMBER .number = true
+#define FROM_TO(least, most) .number = true, .min = least, .max = most
 
 const struct key keys[] = {
     /* The guest. */
@@ -104,10 +131,10 @@ const struct key keys[] = {
     ROW("type", SERVED, "`\"hvm\"`"),
     ROW("builder", SERVED, "`\"hvm\"`"),
     ROW("uuid", SERVED, NULL),
-    ROW("memory", SERVED, NULL),
-    ROW("maxmem", SERVED, NULL),
-    ROW("vcpus", SERVED, NULL),
-    ROW("maxvcpus", SERVED, NULL),
+    ROW("memory", SERVED, NULL, FROM_TO(1, MEMORY_MAX)),
+    ROW("maxmem", SERVED, NULL, FROM_TO(1, MEMORY_MAX)),
+    ROW("vcpus", SERVED, NULL, FROM_TO(0, VCPUS_MAX)),
+    ROW("maxvcpus", SERVED, NULL, FROM_TO(0, VCPUS_MAX)),
     ROW("on_poweroff", SERVED, NULL),
     ROW("on_reboot", SERVED, NULL),
     ROW("on_watchdog", SERVED, NULL),
@@ -116,27 +143,27 @@ const struct key keys[] = {
     ROW("seclabel", HARMLESS, "not tried"),
     ROW("init_seclabel", HARMLESS, "not tried"),
     ROW("device_model_stubdomain_seclabel", HARMLESS, "not tried"),
-    ROW("max_grant_frames", SERVED, "the stub domain gets as many"),
-    ROW("max_maptrack_frames", SERVED, "the stub domain gets as many, and needs none"),
-    ROW("max_grant_version", SERVED, "the stub domain's, too"),
-    ROW("max_event_channels", HARMLESS, OF_XEN),
-    ROW_SINCE("xenstore_feature_mask", 21, HARMLESS, "the guest's"),
+    ROW("max_grant_frames", SERVED, "the stub domain gets as many", FROM_TO(1, FRAMES_MAX)),
+    ROW("max_maptrack_frames", SERVED, "the stub domain gets as many, and needs none", FROM_TO(0, FRAMES_MAX)),
+    ROW("max_grant_version", SERVED, "the stub domain's, too", FROM_TO(1, 2)),
+    ROW("max_event_channels", HARMLESS, OF_XEN, NUMBER),
+    ROW("xenstore_feature_mask", HARMLESS, "the guest's", NUMBER, .since = 21),
     ROW_SINCE("xenstore_quota", 22, HARMLESS, "the guest's"),
-    ROW("nomigrate", HARMLESS, OF_XEN),
-    ROW("driver_domain", HARMLESS, OF_XEN),
-    ROW("xend_suspend_evtchn_compat", HARMLESS, OF_XEN),
-    ROW("vmtrace_buf_kb", HARMLESS, OF_XEN),
-    ROW("vpmu", HARMLESS, OF_XEN),
+    ROW("nomigrate", HARMLESS, OF_XEN, NUMBER),
+    ROW("driver_domain", HARMLESS, OF_XEN, NUMBER),
+    ROW("xend_suspend_evtchn_compat", HARMLESS, OF_XEN, NUMBER),
+    ROW("vmtrace_buf_kb", HARMLESS, OF_XEN, NUMBER),
+    ROW("vpmu", HARMLESS, OF_XEN, NUMBER),
     ROW("vnuma", HARMLESS, OF_XEN),
     ROW("pool", HARMLESS, "the stub domain stays in the first pool"),
     ROW("cpus", HARMLESS, "the stub domain is not pinned"),
     ROW("cpus_soft", HARMLESS, "the stub domain is not pinned"),
-    ROW("cpu_weight", HARMLESS, "the guest's; `xl sched-credit2` for the stub domain"),
-    ROW("cap", HARMLESS, "the guest's; `xl sched-credit2` for the stub domain"),
-    ROW("period", HARMLESS, OF_XEN),
-    ROW("slice", HARMLESS, OF_XEN),
-    ROW("latency", HARMLESS, OF_XEN),
-    ROW("extratime", HARMLESS, OF_XEN),
+    ROW("cpu_weight", HARMLESS, "the guest's; `xl sched-credit2` for the stub domain", NUMBER),
+    ROW("cap", HARMLESS, "the guest's; `xl sched-credit2` for the stub domain", NUMBER),
+    ROW("period", HARMLESS, OF_XEN, NUMBER),
+    ROW("slice", HARMLESS, OF_XEN, NUMBER),
+    ROW("latency", HARMLESS, OF_XEN, NUMBER),
+    ROW("extratime", HARMLESS, OF_XEN, NUMBER),
     /* Boot and firmware. */
     ROW("kernel", SERVED, "a file of dom0"),
     ROW("ramdisk", SERVED, "a file of dom0"),
@@ -154,35 +181,36 @@ const struct key keys[] = {
     ROW("smbios_firmware", SERVED, "hvmloader reads it, not QEMU"),
     ROW_SINCE("smbios", 18, SERVED, "hvmloader reads it, not QEMU"),
     ROW("ms_vm_genid", SERVED, NULL),
-    ROW("acpi", SERVED, NULL),
-    ROW("acpi_s3", SERVED, NULL),
-    ROW("acpi_s4", SERVED, NULL),
-    ROW("acpi_laptop_slate", SERVED, NULL),
-    ROW("mmio_hole", SERVED, NULL),
-    ROW("rdm_mem_boundary", HARMLESS, WITH_PCI),
+    ROW("acpi", SERVED, NULL, NUMBER),
+    ROW("acpi_s3", SERVED, NULL, NUMBER),
+    ROW("acpi_s4", SERVED, NULL, NUMBER),
+    ROW("acpi_laptop_slate", SERVED, NULL, NUMBER),
+    ROW("mmio_hole", SERVED, NULL, NUMBER),
+    ROW("rdm_mem_boundary", HARMLESS, WITH_PCI, NUMBER),
     /* Processor and clock: Xen emulates them. */
-    ROW("hap", HARMLESS, "0 is refused where Xen has no shadow paging, as Debian builds it"),
-    ROW("oos", HARMLESS, OF_XEN),
-    ROW("shadow_memory", HARMLESS, OF_XEN),
-    ROW("pae", HARMLESS, OF_XEN),
-    ROW("apic", HARMLESS, OF_XEN),
-    ROW("nx", HARMLESS, OF_XEN),
-    ROW("hpet", HARMLESS, OF_XEN),
+    ROW("hap", HARMLESS, "0 is refused where Xen has no shadow paging, as Debian builds it", NUMBER),
+    ROW("oos", HARMLESS, OF_XEN, NUMBER),
+    ROW("shadow_memory", HARMLESS, OF_XEN, NUMBER),
+    ROW("pae", HARMLESS, OF_XEN, NUMBER),
+    ROW("apic", HARMLESS, OF_XEN, NUMBER),
+    ROW("nx", HARMLESS, OF_XEN, NUMBER),
+    ROW("hpet", HARMLESS, OF_XEN, NUMBER),
     ROW("altp2m", HARMLESS, OF_XEN),
-    ROW("altp2mhvm", HARMLESS, OF_XEN),
-    ROW_SINCE("altp2m_count", 21, HARMLESS, OF_XEN),
+    ROW("altp2mhvm", HARMLESS, OF_XEN, NUMBER),
+    ROW("altp2m_count", HARMLESS, OF_XEN, NUMBER, .since = 21),
     ROW_BUT("nestedhvm", REFUSED, NULL, is_on, NULL,
             "a hypervisor in the guest was never seen to work with a stub domain"),
-    ROW("cpuid", HARMLESS, OF_XEN),
+    ROW("cpuid", HARMLESS, OF_XEN, .refuses = is_bad_cpuid, .new_only = true,
+        .reason = "no such feature or value: xl would make the guest without"),
     ROW("mca_caps", HARMLESS, OF_XEN),
-    ROW("msr_relaxed", HARMLESS, OF_XEN),
-    ROW("viridian", HARMLESS, OF_XEN),
-    ROW_SINCE("hvm_pirq", 19, HARMLESS, OF_XEN),
+    ROW("msr_relaxed", HARMLESS, OF_XEN, NUMBER),
+    ROW("viridian", HARMLESS, OF_XEN, NUMBER, .or_list = true),
+    ROW("hvm_pirq", HARMLESS, OF_XEN, NUMBER, .since = 19),
     ROW_BUT("tsc_mode", HARMLESS, OF_XEN, is_one_of, "native_paravirt 3", "Xen has this mode no more"),
     ROW("timer_mode", HARMLESS, OF_XEN),
-    ROW("vpt_align", HARMLESS, OF_XEN),
-    ROW("localtime", HARMLESS, OF_XEN),
-    ROW("rtc_timeoffset", HARMLESS, OF_XEN),
+    ROW("vpt_align", HARMLESS, OF_XEN, NUMBER),
+    ROW("localtime", HARMLESS, OF_XEN, NUMBER),
+    ROW("rtc_timeoffset", HARMLESS, OF_XEN, NUMBER),
     ROW("llc_colors", HARMLESS, FOR_ARM),
     /* Disks, NICs, ports. */
     ROW("disk", SERVED, "see `xl-stubdom.cfg(5)`"),
@@ -191,53 +219,54 @@ const struct key keys[] = {
     ROW("vif2", HARMLESS, "xl ignores it"),
     ROW("serial", SERVED, "see `stubdom-dm(8)`"),
     ROW("channel", SERVED, "by dom0's daemon, up to 8; see `xl-stubdom.cfg(5)`"),
-    ROW("usb", SERVED, NULL),
+    ROW("usb", SERVED, NULL, NUMBER),
     ROW_BUT("usbversion", SERVED, NULL, is_none_of, "0 1 2 3", "USB is version 1, 2 or 3"),
-    ROW_BUT("usbdevice", SERVED, NULL, is_none_of, "tablet mouse keyboard",
+    ROW_BUT("usbdevice", SERVED, NULL, is_no_device, "tablet mouse keyboard",
             "QEMU in the stub domain can emulate \"tablet\", \"mouse\" and \"keyboard\" only"),
     ROW("usbctrl", SERVED, NULL),
     ROW("usbdev", SERVED, "of dom0's devices with `type=pv` in `usbctrl` only"),
-    ROW_BUT("soundhw", SERVED, "VNC viewers hear it", is_none_of,
+    ROW_BUT("soundhw", SERVED, "VNC viewers hear it", is_no_device,
             "ac97 adlib cs4231a es1370 gus hda sb16", "no such sound card"),
     /* Screen, keyboard, mouse. */
     ROW_BUT("vga", SERVED, NULL, is_one_of, "qxl", "QEMU in the stub domain has stdvga and cirrus"),
-    ROW("stdvga", SERVED, NULL),
-    ROW("videoram", SERVED, NULL),
-    ROW("vnc", SERVED, NULL),
+    ROW("stdvga", SERVED, NULL, NUMBER),
+    ROW("videoram", SERVED, NULL, NUMBER),
+    ROW("vnc", SERVED, NULL, NUMBER),
     ROW("vnclisten", SERVED, NULL),
-    ROW("vncdisplay", SERVED, NULL),
-    ROW("vncunused", SERVED, NULL),
+    ROW("vncdisplay", SERVED, NULL, NUMBER),
+    ROW("vncunused", SERVED, NULL, NUMBER),
     ROW("vncpasswd", SERVED, NULL),
-    ROW("vncviewer", SERVED, NULL),
+    ROW("vncviewer", SERVED, NULL, NUMBER),
     ROW_BUT("keymap", SERVED, NULL, is_none_of,
             "ar bepo cz da de de-ch en-gb en-us es et fi fo fr fr-be fr-ca fr-ch hr hu is it ja lt lv mk nl "
             "no pl pt pt-br ru sl sv th tr",
             "QEMU in the stub domain has no such keymap"),
-    ROW("nographic", HARMLESS, "QEMU in the stub domain never has a window"),
+    ROW("nographic", HARMLESS, "QEMU in the stub domain never has a window", NUMBER),
     ROW_BUT("sdl", REFUSED, NULL, is_on, NULL, "a stub domain has no screen; vnc= is served"),
-    ROW("opengl", HARMLESS, "only with sdl="),
+    ROW("opengl", HARMLESS, "only with sdl=", NUMBER),
     ROW("display", HARMLESS, "only with sdl="),
     ROW("xauthority", HARMLESS, "only with sdl="),
     ROW_BUT("spice", REFUSED, NULL, is_on, NULL, NO_SPICE),
     ROW("spicehost", HARMLESS, "only with spice="),
-    ROW("spiceport", HARMLESS, "only with spice="),
-    ROW("spicetls_port", HARMLESS, "only with spice="),
-    ROW("spicedisable_ticketing", HARMLESS, "only with spice="),
+    ROW("spiceport", HARMLESS, "only with spice=", NUMBER),
+    ROW("spicetls_port", HARMLESS, "only with spice=", NUMBER),
+    ROW("spicedisable_ticketing", HARMLESS, "only with spice=", NUMBER),
     ROW("spicepasswd", HARMLESS, "only with spice="),
-    ROW("spiceagent_mouse", HARMLESS, "only with spice="),
-    ROW("spicevdagent", HARMLESS, "only with spice="),
-    ROW("spice_clipboard_sharing", HARMLESS, "only with spice="),
+    ROW("spiceagent_mouse", HARMLESS, "only with spice=", NUMBER),
+    ROW("spicevdagent", HARMLESS, "only with spice=", NUMBER),
+    ROW("spice_clipboard_sharing", HARMLESS, "only with spice=", NUMBER),
     ROW_BUT("spiceusbredirection", REFUSED, NULL, is_on, NULL, NO_SPICE),
     ROW("spice_image_compression", HARMLESS, "only with spice="),
     ROW("spice_streaming_video", HARMLESS, "only with spice="),
     /* Devices for the guest's Xen drivers. */
-    ROW("xen_platform_pci", SERVED, NULL),
-    ROW_SINCE("xen_platform_pci_bar_uc", 21, SERVED, "hvmloader's"),
+    ROW("xen_platform_pci", SERVED, NULL, NUMBER),
+    ROW("xen_platform_pci_bar_uc", SERVED, "hvmloader's", NUMBER, .since = 21),
     ROW("vendor_device", SERVED, NULL),
     ROW("vkb_device", HARMLESS,
         "0 unless it is given: nobody serves that keyboard, and a Linux guest with its driver built in, as "
-        "Debian's kernel has it, waits 25 s for it when it boots; PS/2 and USB are served"),
-    {"vkb", KEY_SERVED, "`backend-type=linux` only", is_for_qemu, "backend-type=linux", IN_DOM0, 19},
+        "Debian's kernel has it, waits 25 s for it when it boots; PS/2 and USB are served", NUMBER),
+    ROW("vkb", SERVED, "`backend-type=linux` only", .refuses = is_for_qemu, .words = "backend-type=linux",
+        .reason = IN_DOM0, .since = 19),
     ROW_BUT("vfb", REFUSED, NULL, is_any, NULL, IN_DOM0 "; vnc= is served"),
     ROW_BUT("vtpm", REFUSED, NULL, is_any, NULL, "a TPM for a guest with a stub domain is not there yet"),
     ROW_BUT("p9", REFUSED, NULL, is_any, NULL, IN_DOM0),
@@ -247,10 +276,10 @@ const struct key keys[] = {
     ROW_BUT("virtio", REFUSED, NULL, is_any, NULL, "such devices are for Arm guests"),
     /* Devices of dom0's. */
     ROW("pci", SERVED, "see `xl-stubdom.cfg(5)` and `pci.md`; with `stubdom_flavor = \"linux\"` only"),
-    ROW("pci_permissive", SERVED, NULL),
+    ROW("pci_permissive", SERVED, NULL, NUMBER),
     ROW_BUT("pci_msitranslate", REFUSED, NULL, is_on, NULL, "QEMU in the stub domain has no such thing"),
-    ROW("pci_seize", SERVED, NULL),
-    ROW("pci_power_mgmt", HARMLESS, WITH_PCI),
+    ROW("pci_seize", SERVED, NULL, NUMBER),
+    ROW("pci_power_mgmt", HARMLESS, WITH_PCI, NUMBER),
     ROW_BUT("gfx_passthru", REFUSED, NULL, is_on, NULL, NO_GFX),
     ROW_BUT("rdm", REFUSED, NULL, is_any, NULL, NO_RDM),
     ROW("passthrough", HARMLESS, WITH_PCI),
@@ -262,16 +291,16 @@ const struct key keys[] = {
     ROW("device_model", HARMLESS, "xl ignores it"),
     ROW("device_model_version", SERVED, SET),
     ROW("device_model_override", SERVED, SET),
-    ROW("device_model_stubdomain_override", SERVED, SET),
+    ROW("device_model_stubdomain_override", SERVED, SET, NUMBER),
     ROW("stubdomain_kernel", SERVED, SET),
     ROW("stubdomain_ramdisk", SERVED, SET),
     ROW("stubdomain_cmdline", SERVED, SET),
-    ROW("stubdomain_memory", SERVED, SET),
+    ROW("stubdomain_memory", SERVED, SET, NUMBER),
     ROW("device_model_args", SERVED, "see `xl-stubdom.cfg(5)`"),
     ROW("device_model_args_hvm", SERVED, "see `xl-stubdom.cfg(5)`"),
     ROW_BUT("device_model_args_pv", REFUSED, NULL, is_any, NULL, "dom0's daemon would get them, which is no QEMU"),
     ROW("device_model_user", HARMLESS, "QEMU is no process of dom0's"),
-    ROW("dm_restrict", HARMLESS, "QEMU is always confined here"),
+    ROW("dm_restrict", HARMLESS, "QEMU is always confined here", NUMBER),
     /* For other guests. */
     ROW("bootloader", HARMLESS, NOT_HVM),
     ROW("bootloader_args", HARMLESS, NOT_HVM),
@@ -297,11 +326,15 @@ const size_t key_count = sizeof(keys) / sizeof(keys[0]);
 
 void key_describe(const struct key *key, char *text, size_t size)
 {
-    if (!key->refuses)
+    if (!key->refuses && !key->max)
         text[0] = '\0';
+    else if (!key->refuses && key->min)
+        snprintf(text, size, "below `%ld`, above `%ld`", key->min, key->max);
+    else if (!key->refuses)
+        snprintf(text, size, "above `%ld`", key->max);
     else if (key->refuses == is_one_of)
         snprintf(text, size, "`%s`", key->words);
-    else if (key->refuses == is_none_of)
+    else if (key->refuses == is_none_of || key->refuses == is_no_device)
         snprintf(text, size, "other than `%s`", key->words);
     else if (key->refuses == is_for_qemu)
         snprintf(text, size, "without `%s`", key->words);
@@ -342,7 +375,25 @@ static int check_since(const struct key *key, XLU_Config *xlu, const char *sourc
                      key->name, xen_minor, key->since);
 }
 
-int keys_check(XLU_Config *xlu, const char *source, int xen_minor, struct fault *fault)
+static int check_number(const struct key *key, XLU_Config *xlu, const char *source, struct fault *fault)
+{
+    XLU_ConfigList *list;
+    const char *value = "(a list)";
+    long number;
+    int e = xlu_cfg_get_long(xlu, key->name, &number, 1);
+
+    if (e == ESRCH || (key->or_list && !xlu_cfg_get_list(xlu, key->name, &list, NULL, 1)))
+        return 0;
+    xlu_cfg_get_string(xlu, key->name, &value, 1);
+    if (e)
+        return fault_set(fault, -EINVAL, "%s: %s = \"%s\" is not a number", source, key->name, value);
+    if ((!key->min && !key->max) || (number >= key->min && number <= key->max))
+        return 0;
+    return fault_set(fault, -EINVAL, "%s: %s = %s must be from %ld to %ld", source, key->name, value, key->min,
+                     key->max);
+}
+
+int keys_check(XLU_Config *xlu, const char *source, int xen_minor, bool afresh, struct fault *fault)
 {
     for (size_t i = 0; i < key_count; i++) {
         const struct key *key = &keys[i];
@@ -350,13 +401,15 @@ int keys_check(XLU_Config *xlu, const char *source, int xen_minor, struct fault 
         const char *value;
         int count, rc = check_since(key, xlu, source, xen_minor, fault);
 
+        if (!rc && afresh && key->number)
+            rc = check_number(key, xlu, source, fault);
         if (rc)
             return rc;
-        if (!key->refuses)
+        if (!key->refuses || (key->new_only && !afresh))
             continue;
         if (!xlu_cfg_get_list(xlu, key->name, &list, &count, 1))
             rc = check_list(key, list, count, source, fault);
-        else if (!xlu_cfg_get_string(xlu, key->name, &value, 1) && value[0] && key->refuses(key, value))
+        else if (!xlu_cfg_get_string(xlu, key->name, &value, 1) && key->refuses(key, value))
             rc = refuse(key, source, value, fault);
         if (rc)
             return rc;

@@ -15,6 +15,8 @@
 
 #include "fault.h"
 
+#define VCPUS_MAX 128 /* Xen's HVM_MAX_VCPUS */
+
 enum key_verdict {
     KEY_SERVED,   /* it does what xl.cfg(5) says */
     KEY_HARMLESS, /* it concerns Xen, the guest's Xen drivers or another kind of guest, not QEMU */
@@ -29,20 +31,25 @@ struct key {
     bool (*refuses)(const struct key *key, const char *value);
     const char *words; /* for `refuses`: separated by blanks */
     const char *reason;
+    bool new_only; /* a guest that is restored may have it */
     int since; /* Xen 4.this: an older xl ignores it for an HVM guest, so it is refused there; 0: 4.17's does not */
+    /* It is a number: of anything else xl says that it is none, and makes the guest without. */
+    bool number;
+    long min, max; /* both 0: any */
+    bool or_list;  /* of words, which xl knows */
 };
 
 extern const struct key keys[];
 extern const size_t key_count;
 
-/* xl.cfg(5)'s word for what a row refuses, for docs/limits.md: "1", "qxl", "other than …". */
+/* xl.cfg(5)'s word for what a row refuses, for docs/limits.md: "1", "qxl", "other than …", "above …". */
 void key_describe(const struct key *key, char *text, size_t size);
 
 /*
- * Returns 0, or -EINVAL with the fault described: a value that cannot be had, or a key that the host's Xen,
- * 4.XEN_MINOR, does not know (0: it knows all).
+ * Returns 0, or -EINVAL with the fault described: a value that cannot be had; a key that the host's Xen,
+ * 4.XEN_MINOR, does not know (0: it knows all); if the guest is made AFRESH, what is no number or is out of its bounds.
  */
-int keys_check(XLU_Config *xlu, const char *source, int xen_minor, struct fault *fault);
+int keys_check(XLU_Config *xlu, const char *source, int xen_minor, bool afresh, struct fault *fault);
 
 /* Whether the LEN characters at NAME are one of the list. */
 bool key_is_among(const char *const list[], size_t count, const char *name, size_t len);

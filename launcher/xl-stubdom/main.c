@@ -33,6 +33,7 @@
 #include "guest-files.h"
 #include "guest-lock.h"
 #include "host-config.h"
+#include "host-memory.h"
 #include "image.h"
 #include "log-tail.h"
 #include "physinfo.h"
@@ -224,6 +225,18 @@ static int check_paging(const struct config *config, struct fault *fault)
                      config->source);
 }
 
+/* What Xen does not say is for xl to find out. */
+static int check_memory(struct job *job)
+{
+    struct memory_needs needs = job->config.needs;
+    struct memory_supply supply;
+
+    needs.stub = job->settings.memory;
+    if (host_memory_read(job->host.autoballoon, &supply))
+        return 0;
+    return host_memory_check(&needs, &supply, job->config.source, &job->fault);
+}
+
 /* Everything that can be wrong is found here, before there is a domain. */
 static int prepare(struct job *job, const char *config, const char *extra)
 {
@@ -234,6 +247,8 @@ static int prepare(struct job *job, const char *config, const char *extra)
     rc = check_files(job);
     if (!rc && job->line.makes_guest)
         rc = check_paging(&job->config, &job->fault);
+    if (!rc && job->host.afresh)
+        rc = check_memory(job);
     if (!rc && job->line.makes_guest)
         rc = pci_check_host(&job->config.pci, job->config.source, &job->fault);
     if (!rc) {

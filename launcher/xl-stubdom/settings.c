@@ -51,8 +51,8 @@ static int check_memory(const struct config *config, struct needs needs, struct 
                      config->source, config->memory, flavour->name, needed, list);
 }
 
-/* stubdomain_memory comes without the video memory, which libxl adds to it (libxl_dm.c). */
-static int work_out_memory(const struct config *config, long *memory, struct fault *fault)
+/* stubdomain_memory, *memory, comes without the video memory, which libxl adds to it (libxl_dm.c). */
+static int work_out_memory(const struct config *config, long *memory, long *sum, struct fault *fault)
 {
     const struct flavour *flavour = config->flavour;
     struct needs needs = {
@@ -71,6 +71,7 @@ static int work_out_memory(const struct config *config, long *memory, struct fau
                          "%ld MiB of the guest's video memory already",
                          config->source, total, config->video);
     *memory = total < config->video ? 0 : total - config->video;
+    *sum = *memory + config->video;
     return 0;
 }
 
@@ -171,7 +172,7 @@ int settings_init(struct settings *settings, const struct config *config,
     int rc;
 
     memset(settings, 0, sizeof(*settings));
-    rc = work_out_memory(config, &memory, fault);
+    rc = work_out_memory(config, &memory, &settings->memory, fault);
     if (rc)
         return rc;
     snprintf(memory_text, sizeof(memory_text), "%ld", memory);

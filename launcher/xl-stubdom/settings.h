@@ -22,6 +22,7 @@ struct settings {
     char *ramdisk;
     char *line[SETTINGS_MAX]; /* key=value, as in a guest's config: the first `count` of them */
     size_t count;
+    long memory; /* MiB that the stub domain will have */
 };
 
 /*

@@ -2,7 +2,8 @@
 // sources: launcher/xl-stubdom/pci.c launcher/xl-stubdom/keys.c launcher/xl-stubdom/nics.c
 // sources: launcher/xl-stubdom/serials.c launcher/dom0-daemon/outputs/output-spec.c
 // sources: launcher/xl-stubdom/disks.c launcher/xl-stubdom/devices.c launcher/xl-stubdom/flavour.c
-// sources: launcher/xl-stubdom/host-file.c launcher/xl-stubdom/firmware.c
+// sources: launcher/xl-stubdom/host-file.c launcher/xl-stubdom/firmware.c launcher/xl-stubdom/vnc.c
+// sources: launcher/xl-stubdom/usb.c launcher/dom0-daemon/root/options.c launcher/dom0-daemon/both/vnc-port.c
 // libs: xlutil xenlight
 /*
  * channel= of a guest's config: values that would fail later, or be ignored, are refused. The parser is the real

@@ -3,8 +3,10 @@
 // sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/host-config.c launcher/xl-stubdom/nics.c
 // sources: launcher/xl-stubdom/devices.c launcher/xl-stubdom/channels.c launcher/xl-stubdom/serials.c
 // sources: launcher/dom0-daemon/outputs/output-spec.c
-// sources: launcher/xl-stubdom/host-file.c launcher/xl-stubdom/firmware.c
+// sources: launcher/xl-stubdom/host-file.c launcher/xl-stubdom/firmware.c launcher/xl-stubdom/vnc.c
+// sources: launcher/xl-stubdom/usb.c launcher/dom0-daemon/root/options.c launcher/dom0-daemon/both/vnc-port.c
 // libs: xlutil xenlight
+// cflags: -DUSBBACK="\"/tmp/xl-config-usbback\""
 /*
  * What xl-stubdom makes of a guest's config: the settings for libxl, or a line that says what is wrong. The parser is
  * the real libxlutil.
@@ -14,12 +16,16 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "config.h"
 #include "settings.h"
 
 #define GUEST "name = \"g\"\ntype = \"hvm\"\nstubdom_flavor = \"linux\"\n"
+#define BUSY "4307" /* a display, and its port */
+#define BUSY_PORT 10207
 #define TEN(x) x x x x x x x x x x
 #define NAME_220 TEN("twenty-two-characters.")
 #define GUEST_32 GUEST "stubdom_memory = 32\n"
@@ -683,6 +689,104 @@ static void test_firmware(void **state)
     host = NULL;
 }
 
+/* Sizes that do not fit together, for libxl or for QEMU, and where VNC cannot be. */
+static void test_new_guest(void **state)
+{
+    static const struct { const char *lines, *why; } cases[] = {
+        {"memory = 64\nmaxmem = 64", NULL}, {"maxmem = 64", NULL}, {"memory = 64\nmaxmem = 65", NULL},
+        {"memory = 64\nmaxmem = 63", "maxmem = 63 is less than memory = 64"},
+        {"memory = 10", NULL}, {"memory = 18\nstdvga = 1", NULL}, {"memory = 2\nvga = 'none'", NULL},
+        {"memory = 9", "memory = 9 is too small: 8 MiB of it are video memory, and the firmware takes 2"},
+        {"memory = 17\nvga = 'stdvga'",
+         "memory = 17 is too small: 16 MiB of it are video memory, and the firmware takes 2"},
+        {"memory = 64\nstdvga = 1\nvideoram = 64",
+         "memory = 64 is too small: 64 MiB of it are video memory, and the firmware takes 2"},
+        {"max_event_channels = 4", NULL}, {"max_event_channels = 0", NULL},
+        {"vcpus = 8\nmax_event_channels = 11", NULL},
+        {"max_event_channels = 3", "max_event_channels = 3 is too small: with 1 vCPUs Xen and QEMU take 4"},
+        {"vcpus = 2\nmaxvcpus = 8\nmax_event_channels = 10",
+         "max_event_channels = 10 is too small: with 8 vCPUs Xen and QEMU take 11"},
+        {"videoram = 8", NULL}, {"videoram = 16", NULL}, {"vga = 'none'\nvideoram = 3", NULL},
+        {"videoram = 9", "videoram = 9: QEMU's cirrus has 8 or 16 MiB"},
+        {"vga = 'cirrus'\nvideoram = 32", "videoram = 32: QEMU's cirrus has 8 or 16 MiB"},
+        {"stdvga = 1\nvideoram = 512\nmemory = 514", NULL}, {"vga = 'stdvga'\nvideoram = 64\nmemory = 96", NULL},
+        {"vga = 'stdvga'\nvideoram = 8", "videoram = 8: QEMU's stdvga has 16, 32, 64, 128, 256 or 512 MiB"},
+        {"vga = 'stdvga'\nvideoram = 17", "videoram = 17: QEMU's stdvga has 16, 32, 64, 128, 256 or 512 MiB"},
+        {"vga = 'stdvga'\nvideoram = 1024", "videoram = 1024: QEMU's stdvga has 16, 32, 64, 128, 256 or 512 MiB"},
+        {"vnclisten = '127.0.0.1:7'", NULL}, {"vnclisten = ''", NULL}, {"vncdisplay = 59635", NULL},
+        {"vnc = 0\nvnclisten = '10.99.99.99'", NULL}, {"vnclisten = '127.0.0.1:7'\nvncdisplay = 3", NULL},
+        {"vnclisten = '10.99.99.99'",
+         "vnc: nobody can listen at 10.99.99.99, ports 5900 to 5999: Cannot assign requested address"},
+        {"vncdisplay = 59636", "vnclisten, vncdisplay: -vnc: not ADDRESS:DISPLAY: '127.0.0.1:59636,to=99'"},
+        {"vnclisten = '[::1]'\nvncunused = 0", "vnclisten, vncdisplay: -vnc: not ADDRESS:DISPLAY: '[::1]'"},
+        {"vncdisplay = " BUSY "\nvncunused = 0",
+         "vnc: nobody can listen at 127.0.0.1, ports 10207 to 10207: Address already in use"},
+        {"vncdisplay = " BUSY, NULL},
+    };
+    struct sockaddr_in busy = {.sin_family = AF_INET, .sin_port = htons(BUSY_PORT),
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    struct host_config with = {.here = true, .firmware = "/"};
+    struct settings settings;
+
+    (void)state;
+    assert_int_equal(bind(listener, (struct sockaddr *)&busy, sizeof(busy)), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    host = &with;
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        const char *why = cases[i / 2].why;
+        char text[512], expected[512] = "";
+
+        with.afresh = i % 2;
+        snprintf(text, sizeof(text), GUEST "%s\n", cases[i / 2].lines);
+        if (with.afresh && why)
+            snprintf(expected, sizeof(expected), "g.cfg: %s", why);
+        assert_string_equal(work_out(text, &settings), expected);
+        settings_dispose(&settings);
+    }
+    host = NULL;
+    close(listener);
+}
+
+/* What libxl refuses when QEMU runs already, or waits for in vain. */
+static void test_usb_controllers(void **state)
+{
+    static const struct { const char *entry, *why; } cases[] = {
+        {"", NULL}, {"type=auto", NULL}, {"version=1", NULL}, {"version=1,ports=2", NULL},
+        {"type=devicemodel, version=2,ports=6", NULL}, {"version=3,ports=15", NULL}, {"version=3", NULL},
+        {"ports=4", "version=2 has 6 ports"}, {"version=1,ports=6", "version=1 has 2 ports"},
+        {"version=3,ports=16", "version=3 has up to 15 ports"}, {"version=4", "USB is version 1, 2 or 3"},
+        {"type=devicemodel,version=-1", "USB is version 1, 2 or 3"},
+        {"type=pv", NULL}, {"type=pv,version=1,ports=31", NULL}, {"type=pv,version=3", "type=pv is version 1 or 2"},
+        {"type=pv,ports=32", "type=pv has up to 31 ports"},
+        {"type=qusb", "type=qusb: its backend is a QEMU in dom0, and a guest with a stub domain has none"},
+        /* xl says so. */
+        {"type=x,version=9", NULL}, {"version=9,x=y", NULL},
+    };
+    struct host_config with = {.here = true, .firmware = "/"};
+    struct settings settings;
+
+    (void)state;
+    assert_int_equal(close(open(USBBACK, O_WRONLY | O_CREAT, 0600)), 0);
+    host = &with;
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        const char *why = cases[i / 2].why;
+        char text[512], expected[512] = "";
+
+        with.afresh = i % 2;
+        snprintf(text, sizeof(text), GUEST "usbctrl = [ '%s' ]\n", cases[i / 2].entry);
+        if (with.afresh && why)
+            snprintf(expected, sizeof(expected), "g.cfg: usbctrl = \"%s\": %s", cases[i / 2].entry, why);
+        assert_string_equal(work_out(text, &settings), expected);
+        settings_dispose(&settings);
+    }
+    assert_int_equal(unlink(USBBACK), 0);
+    assert_string_equal(work_out(GUEST "usbctrl = [ 'type=pv' ]\n", &settings),
+                        "g.cfg: usbctrl = \"type=pv\": type=pv: dom0 has no driver for it, usbback");
+    settings_dispose(&settings);
+    host = NULL;
+}
+
 /*
  * Serial ports' files of dom0 must exist for a guest that is made here; for one that is made elsewhere they are not
  * checked.
@@ -946,6 +1050,8 @@ int main(void)
         cmocka_unit_test(test_least_memory),
         cmocka_unit_test(test_serials_of_dom0),
         cmocka_unit_test(test_firmware),
+        cmocka_unit_test(test_new_guest),
+        cmocka_unit_test(test_usb_controllers),
         cmocka_unit_test(test_nics_of_dom0),
         cmocka_unit_test(test_nic_scripts),
         cmocka_unit_test(test_room_for_nics),

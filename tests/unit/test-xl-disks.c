@@ -2,8 +2,9 @@
 // sources: launcher/xl-stubdom/pci.c launcher/xl-stubdom/keys.c launcher/xl-stubdom/nics.c
 // sources: launcher/xl-stubdom/devices.c launcher/xl-stubdom/flavour.c
 // sources: launcher/xl-stubdom/channels.c launcher/xl-stubdom/serials.c
+// sources: launcher/xl-stubdom/host-file.c launcher/xl-stubdom/firmware.c launcher/xl-stubdom/vnc.c
+// sources: launcher/xl-stubdom/usb.c launcher/dom0-daemon/root/options.c launcher/dom0-daemon/both/vnc-port.c
 // sources: launcher/dom0-daemon/outputs/output-spec.c
-// sources: launcher/xl-stubdom/host-file.c launcher/xl-stubdom/firmware.c
 // libs: xlutil xenlight
 /*
  * What xl-stubdom makes of a guest's disks. The parser is the real libxlutil.

@@ -3,7 +3,8 @@
 // sources: launcher/xl-stubdom/devices.c launcher/xl-stubdom/flavour.c launcher/xl-stubdom/host-config.c
 // sources: launcher/xl-stubdom/channels.c launcher/xl-stubdom/serials.c
 // sources: launcher/dom0-daemon/outputs/output-spec.c
-// sources: launcher/xl-stubdom/host-file.c launcher/xl-stubdom/firmware.c
+// sources: launcher/xl-stubdom/host-file.c launcher/xl-stubdom/firmware.c launcher/xl-stubdom/vnc.c
+// sources: launcher/xl-stubdom/usb.c launcher/dom0-daemon/root/options.c launcher/dom0-daemon/both/vnc-port.c
 // libs: xlutil xenlight
 /*
  * The table of xl.cfg(5)'s keys: each row does what it says, and docs/limits.md agrees with it.
@@ -62,7 +63,7 @@ static void test_rows(void **state)
         for (size_t j = 0; j < i; j++)
             assert_string_not_equal(key->name, keys[j].name);
         key_describe(key, what, sizeof(what));
-        assert_true(!key->refuses == !key->reason && !key->refuses == !what[0]);
+        assert_true(!key->refuses == !key->reason && (!key->refuses && !key->max) == !what[0]);
         if (!key->refuses) {
             assert_int_not_equal(key->verdict, KEY_REFUSED);
             continue;
@@ -130,6 +131,108 @@ static void test_since(void **state)
     }
 }
 
+/* Of a new guest; what one that is restored has stays as it is. */
+static int read_new_guest(bool afresh, const char *key, const char *value)
+{
+    struct host_config host = {.here = true, .afresh = afresh, .firmware = "/"};
+    struct config config;
+    char text[512];
+    int rc;
+
+    snprintf(text, sizeof(text), GUEST "%s %s\n", key, value);
+    fault.text[0] = '\0';
+    rc = config_init_text(&config, "g.cfg", text, strlen(text), &host, &fault);
+    config_dispose(&config);
+    return rc;
+}
+
+static void assert_no_number(const struct key *key, const char *value, const char *shown)
+{
+    char expected[256];
+
+    assert_int_equal(read_new_guest(true, key->name, value), -EINVAL);
+    snprintf(expected, sizeof(expected), "g.cfg: %s = \"%s\" is not a number", key->name, shown);
+    assert_string_equal(fault.text, expected);
+}
+
+static void assert_bounds(const struct key *key, long number, bool fits)
+{
+    char value[64], expected[256];
+
+    snprintf(value, sizeof(value), "= \"%ld\"", number);
+    if (fits) {
+        assert_int_equal(read_new_guest(true, key->name, value), 0);
+        return;
+    }
+    assert_int_equal(read_new_guest(true, key->name, value), -EINVAL);
+    snprintf(expected, sizeof(expected), "g.cfg: %s = %ld must be from %ld to %ld", key->name, number, key->min,
+             key->max);
+    assert_string_equal(fault.text, expected);
+}
+
+/* What xl would pass over with a warning, or without one. */
+static void test_numbers(void **state)
+{
+    static const char *const read_in_any_case[] = {
+        "hap", "stdvga", "videoram", "vnc", "device_model_stubdomain_override",
+    };
+    size_t numbers = 0;
+
+    for (size_t i = 0; i < key_count; i++) {
+        const struct key *key = &keys[i];
+
+        if (!key->number)
+            continue;
+        numbers++;
+        assert_no_number(key, "= 'x'", "x");
+        assert_no_number(key, "= '1x'", "1x");
+        assert_no_number(key, "= ''", "");
+        assert_no_number(key, "+= '1'", "1");
+        if (key->or_list)
+            assert_int_equal(read_new_guest(true, key->name, "= [ 'base' ]"), 0);
+        else
+            assert_no_number(key, "= [ '1' ]", "(a list)");
+        if (key->min || key->max) {
+            assert_bounds(key, key->min - 1, false);
+            assert_bounds(key, key->max + 1, false);
+        }
+        if (!key_is_among(read_in_any_case, ARRAY_LEN(read_in_any_case), key->name, strlen(key->name)))
+            assert_int_equal(read_new_guest(false, key->name, "= 'x'"), 0);
+    }
+    assert_true(numbers > 60);
+    assert_int_equal(read_new_guest(true, "name2 = 'x'\nacpi", "= 0x1"), 0);
+}
+
+/* Of a new guest alone: xl would make it all the same. */
+static void test_cpuid(void **state)
+{
+    static const char *const good[] = {
+        "'host'", "'host,htt=0,rdtscp=x'", "[ '1:ecx=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx0' ]", "[ ]", "''",
+        "[ '0x80000001,0:edx=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' ]",
+    };
+    static const char *const bad[] = {
+        "'x'", "'host,nosuch=1'", "'host,htt'", "'host,htt=z'", "[ 'x' ]", "[ '1:exx=1' ]", "'htt=0'",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        assert_int_equal(read_guest("cpuid = %s\n", good[i]), 0);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        char value[128];
+
+        snprintf(value, sizeof(value), "= %s", bad[i]);
+        assert_int_equal(read_new_guest(false, "cpuid", value), 0);
+        assert_int_equal(read_new_guest(true, "cpuid", value), -EINVAL);
+        assert_non_null(strstr(fault.text, "\": no such feature or value: xl would make the guest without"));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        char value[128];
+
+        snprintf(value, sizeof(value), "= %s", good[i]);
+        if (read_new_guest(true, "cpuid", value))
+            fail_msg("%s: %s", good[i], fault.text);
+    }
+}
+
 static void test_boot_order(void **state)
 {
     static const char *const good[] = { "", "c", "cd", "dcn", "n", "c,menu=on", "ac",
@@ -152,7 +255,8 @@ static void test_asked_for_in_vain(void **state)
         "vtpm = [ 'backend=0' ]", "gfx_passthru = 1", "gfx_passthru = 'igd'", "nestedhvm = 1",
         "pci_msitranslate = 1", "sdl = 1", "vfb = [ 'type=vnc' ]", "vkb = [ 'unique-id=a' ]",
         "usbdevice = 'host:1.2'", "usbdevice = [ 'tablet', 'host:1.2' ]", "soundhw = 'all'",
-        "usbversion = 4", "bios = 'rombios'", "rdm = 'strategy=host'", "spiceusbredirection = 2",
+        "usbversion = 4", "usbdevice = ''", "soundhw = ''", "bios = 'rombios'", "rdm = 'strategy=host'",
+        "spiceusbredirection = 2",
         "tsc_mode = 'native_paravirt'", "tsc_mode = 3",
     };
 
@@ -264,6 +368,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_since),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_cpuid),
         cmocka_unit_test(test_boot_order),
         cmocka_unit_test(test_asked_for_in_vain),
         cmocka_unit_test(test_unknown),

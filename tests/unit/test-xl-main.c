@@ -4,17 +4,19 @@
 // sources: launcher/xl-stubdom/run-xl.c launcher/xl-stubdom/settings.c launcher/xl-stubdom/saved-guest.c
 // sources: launcher/xl-stubdom/keys.c launcher/xl-stubdom/nics.c launcher/xl-stubdom/devices.c
 // sources: launcher/xl-stubdom/screenshot.c launcher/xl-stubdom/viewer.c launcher/xl-stubdom/flavour.c
-// sources: launcher/xl-stubdom/guest-lock.c
-// sources: launcher/xl-stubdom/uuid.c launcher/xl-stubdom/host-config.c launcher/xl-stubdom/audit.c
-// sources: launcher/xl-stubdom/xs-get.c launcher/xl-stubdom/compare.c launcher/xl-stubdom/compare-guest.c
-// sources: launcher/xl-stubdom/compare-exec.c launcher/xl-stubdom/compare-options.c
-// sources: launcher/xl-stubdom/compare-report.c launcher/xl-stubdom/compare-json.c launcher/xl-stubdom/compare-plot.c
-// sources: launcher/xl-stubdom/child.c launcher/xl-stubdom/figures.c launcher/xl-stubdom/made-guest.c
-// sources: launcher/xl-stubdom/marked.c launcher/xl-stubdom/serial-line.c launcher/dom0-daemon/root/fork-alone.c
-// sources: launcher/xl-stubdom/screen-change.c launcher/xl-stubdom/disk-snapshot.c
-// sources: launcher/xl-stubdom/serials.c launcher/dom0-daemon/outputs/output-spec.c
+// sources: launcher/xl-stubdom/guest-lock.c launcher/xl-stubdom/uuid.c launcher/xl-stubdom/host-config.c
+// sources: launcher/xl-stubdom/audit.c launcher/xl-stubdom/xs-get.c launcher/xl-stubdom/compare.c
+// sources: launcher/xl-stubdom/compare-guest.c launcher/xl-stubdom/compare-exec.c
+// sources: launcher/xl-stubdom/compare-options.c launcher/xl-stubdom/compare-report.c
+// sources: launcher/xl-stubdom/compare-json.c launcher/xl-stubdom/compare-plot.c launcher/xl-stubdom/child.c
+// sources: launcher/xl-stubdom/figures.c launcher/xl-stubdom/made-guest.c launcher/xl-stubdom/marked.c
+// sources: launcher/xl-stubdom/serial-line.c launcher/dom0-daemon/root/fork-alone.c
+// sources: launcher/xl-stubdom/screen-change.c launcher/xl-stubdom/disk-snapshot.c launcher/xl-stubdom/serials.c
+// sources: launcher/dom0-daemon/outputs/output-spec.c launcher/xl-stubdom/host-file.c launcher/xl-stubdom/firmware.c
+// sources: launcher/xl-stubdom/vnc.c launcher/xl-stubdom/usb.c launcher/dom0-daemon/root/options.c
+// sources: launcher/dom0-daemon/both/vnc-port.c launcher/xl-stubdom/host-memory.c launcher/xl-stubdom/channels.c
+// wrap: host_memory_read
 // cflags: -DGUEST_LOCK_SECONDS=2
-// sources: launcher/xl-stubdom/host-file.c launcher/xl-stubdom/firmware.c launcher/xl-stubdom/channels.c
 // libs: xlutil xenlight xenstore xenctrl xentoollog json-c
 /*
  * The complete xl-stubdom, run as a process, with a script in place of xl, and a fake view of the stub domain in place
@@ -171,6 +173,17 @@ int physinfo_has(uint32_t capability)
     return has_shadow;
 }
 
+static struct memory_supply supply = {1 << 20, 0};
+static enum autoballoon autoballoon;
+static int no_supply;
+
+int __wrap_host_memory_read(enum autoballoon setting, struct memory_supply *result)
+{
+    assert_int_equal(setting, autoballoon);
+    *result = supply;
+    return no_supply;
+}
+
 static bool only_a_pin;
 
 bool pci_note_pin(const struct pci_devices *devices, const char *source, struct fault *note)
@@ -285,8 +298,8 @@ static void test_everything_else_is_xl(void **state)
     assert_string_equal(get("err"), "err\n");
 
     put("plain.cfg", "name = \"p\"\n", 0600);
-    assert_int_equal(RUN("create", "-c", "plain.cfg", "memory=3"), 7);
-    assert_string_equal(get("args"), "create\n-c\nplain.cfg\nmemory=3\n");
+    assert_int_equal(RUN("create", "-c", "plain.cfg", "memory=30"), 7);
+    assert_string_equal(get("args"), "create\n-c\nplain.cfg\nmemory=30\n");
     assert_string_equal(get("err"), "err\n");
 
     assert_int_equal(RUN("--help"), 7);
@@ -301,7 +314,7 @@ static void test_create(void **state)
 {
     (void)state;
     xl_does("exit 0");
-    assert_int_equal(RUN("-v", "create", "g.cfg", "memory=3"), 0);
+    assert_int_equal(RUN("-v", "create", "g.cfg", "memory=30"), 0);
     assert_string_equal(get("args"), "-v\ncreate\nFILE\n" SETTINGS);
     assert_string_equal(get("err"), "");
     assert_int_equal(RUN("create", "-n", "g.cfg"), 0);
@@ -331,11 +344,11 @@ static void test_nothing_on_the_command_line(void **state)
     put("password", "", 0755);
     put("secret.cfg", GUEST "disk = [ \"/etc/hosts,raw,hda,rw\", \"vdev=hdc,cdrom,script=password\" ]\n", 0600);
     xl_does("rm -f secret.cfg; tr '\\0' '\\n' </proc/$$/cmdline >seen");
-    assert_int_equal(RUN("create", "secret.cfg", "vnclisten=\"also-secret\""), 0);
+    assert_int_equal(RUN("create", "secret.cfg", "vncpasswd=\"also-secret\""), 0);
     assert_null(strstr(get("seen"), "password"));
     assert_null(strstr(get("seen"), "secret"));
     assert_non_null(strstr(get("given"), "password"));
-    assert_non_null(strstr(get("given"), "\nvnclisten=\"also-secret\"\n"));
+    assert_non_null(strstr(get("given"), "\nvncpasswd=\"also-secret\"\n"));
     uuid = strstr(get("given"), "\nuuid=\"");
     assert_non_null(uuid);
     assert_int_equal(strspn(uuid + 7, "0123456789abcdef-"), 36);
@@ -694,6 +707,36 @@ static void test_paging(void **state)
     assert_int_equal(RUN("create", "g.cfg"), 0);
     has_shadow = -EIO;
     assert_int_equal(RUN("create", "g.cfg"), 0);
+}
+
+/* What a new guest and its stub domain need beyond what the host has; one that is restored is xl's to try. */
+static void test_memory(void **state)
+{
+    (void)state;
+    xl_does("exit 0");
+    put("g.cfg", GUEST "memory = 100\nmaxmem = 512\nvcpus = 1\nmaxvcpus = 2\n", 0600);
+    supply = (struct memory_supply){130, 5};
+    assert_int_equal(RUN("create", "g.cfg"), 1);
+    assert_string_equal(get("err"), "xl-stubdom: g.cfg: not enough memory: the guest takes 100 MiB, its stub domain "
+                                    "32, Xen for them 4, and this host has 130 free, and 5 that dom0 can give\n");
+    assert_int_equal(RUN("--print-config", "g.cfg"), 0);
+    assert_int_equal(RUN("restore", "g.cfg", "state"), 0);
+    put("xl.conf", "autoballoon = \"off\"\n", 0600);
+    autoballoon = AUTOBALLOON_OFF;
+    no_supply = -EIO;
+    assert_int_equal(RUN("create", "g.cfg"), 0);
+    no_supply = 0;
+    put("xl.conf", "autoballoon = \"1\"\n", 0600);
+    autoballoon = AUTOBALLOON_ON;
+    supply.dom0 = 6;
+    assert_int_equal(RUN("create", "g.cfg"), 0);
+    put("xl.conf", "autoballoon = \"auto\"\n", 0600);
+    autoballoon = AUTOBALLOON_AUTO;
+    put("g.cfg", GUEST "maxmem = 1000\nshadow_memory = 1\n", 0600);
+    assert_int_equal(RUN("create", "g.cfg"), 1);
+    assert_non_null(strstr(get("err"), "the guest takes 1000 MiB, its stub domain 32, Xen for them 1, and"));
+    unlink("xl.conf");
+    supply = (struct memory_supply){1 << 20, 0};
 }
 
 /* Passthrough needs another kernel. Devices that this host lacks are refused only for a new guest. */
@@ -1097,6 +1140,7 @@ int main(void)
         cmocka_unit_test(test_early_death),
         cmocka_unit_test(test_config_by_file),
         cmocka_unit_test(test_paging),
+        cmocka_unit_test(test_memory),
         cmocka_unit_test(test_pci),
         cmocka_unit_test(test_saved_guest),
         cmocka_unit_test(test_required),
