@@ -24,6 +24,9 @@
 #   disk_of GUEST                    prints the file of its first disk
 #   disk_copy IMAGE [NAME]           makes a writable copy of a disk image, prints its name
 #   add_disk SPEC                    adds a disk to $cfg
+#   find_disk NAME                   $dev is the Linux guest's name of the disk that has the size of $scratch/NAME
+#   loop_device FILE [OPTION...]     $loop is a loop device of FILE (options of losetup), until the scenario ends
+#   mapped NAME <TABLE               a device /dev/mapper/NAME with that table, until the scenario ends
 #   disc NAME KIB                    makes $scratch/NAME.iso of that size, with random data
 #   is_xen RELEASE                   true: dom0 has this release of Xen
 #   has_cd_drives                    true: this Xen's libxl can give a guest with a stub domain CD drives
@@ -40,6 +43,20 @@ disk_copy() {
     echo "$scratch/${2:-$1}"
 }
 add_disk() { sed -i "s|^disk = \[ \(.*\) \]\$|disk = [ \1, \"$1\" ]|" "$cfg"; }
+find_disk() {
+    guest_run "grep -lx $(($(stat -c %s "$scratch/$1") / 512)) /sys/block/s*/size"
+    dev=$(cut -d/ -f4 <<<"$guest_output")
+    [[ $dev =~ ^s[dr][a-z0-9]*$ ]] || fail "the guest has no disk $1: $guest_output"
+}
+loop_device() {
+    loop=$(losetup -f --show "${@:2}" "$1")
+    on_exit losetup -d "$loop"
+}
+mapped() {
+    dmsetup create --noudevsync "$1"
+    on_exit dmsetup remove --deferred --noudevsync "$1"
+    dmsetup mknodes "$1" # dom0 has no udev that would do so
+}
 disc() { head -c "$2k" /dev/urandom >"$scratch/$1.iso"; }
 
 hvm_config() {
