@@ -10,7 +10,7 @@
 #include "micro.h"
 #include "trap.h"
 
-#define TASKS_MAX 64     /* of a process */
+#define TASKS_MAX 192    /* of a process: QEMU has one for each vCPU of the guest's, of which there are up to 128 */
 #define SIGNALS 64
 #define SIGNAL_BIT(n) (1UL << ((n) - 1))
 

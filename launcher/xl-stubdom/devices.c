@@ -1,5 +1,5 @@
 /*
- * devices: what a guest's disks and NICs take. See devices.h.
+ * devices: what a guest's vCPUs, disks and NICs take. See devices.h.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -23,11 +23,16 @@
 #define GRANTS_A_DISK 34
 #define GRANTS_OTHERS 600
 
-long devices_memory(const struct devices *devices, const struct flavour *flavour, int nics, int disks)
+static long more(int have, int covered, long kib)
 {
-    int more_nics = devices->nics.all - nics, more_disks = devices->disks.all - disks;
-    long kib = (more_nics > 0 ? more_nics * flavour->memory.nic_kib : 0) +
-               (more_disks > 0 ? more_disks * flavour->memory.disk_kib : 0);
+    return have > covered ? (have - covered) * kib : 0;
+}
+
+long devices_memory(const struct devices *devices, const struct flavour *flavour, int nics, int disks, int vcpus)
+{
+    long kib = more(devices->nics.all, nics, flavour->memory.nic_kib) +
+               more(devices->disks.all, disks, flavour->memory.disk_kib) +
+               more(devices->vcpus, vcpus, flavour->memory.vcpu_kib);
 
     return (kib + 1023) / 1024;
 }

@@ -1,5 +1,5 @@
 /*
- * devices: what a guest's disks and NICs take of the stub domain and of QEMU.
+ * devices: what a guest's vCPUs, disks and NICs take of the stub domain and of QEMU.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -20,8 +20,8 @@ struct devices {
     int vcpus; /* QEMU has a thread for each */
 };
 
-/* MiB that they take of this flavour beyond so many NICs and disks. */
-long devices_memory(const struct devices *devices, const struct flavour *flavour, int nics, int disks);
+/* MiB that they take of this flavour beyond so many NICs, disks and vCPUs. */
+long devices_memory(const struct devices *devices, const struct flavour *flavour, int nics, int disks, int vcpus);
 
 /*
  * Refuses more NICs than QEMU's PCI bus has room for, and a max_grant_frames, which libxl gives the

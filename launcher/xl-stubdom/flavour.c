@@ -15,8 +15,11 @@
 
 #define NO_PCI_FRONTEND "its kernel has no PCI frontend"
 
-/* Of Linux: rings, their buffers, and what QEMU has for each; rounded up, and taken for all. */
-#define A_DEVICE .nics = 2, .disks = 4, .nic_kib = 1536, .disk_kib = 384
+/*
+ * Of Linux: rings, their buffers, and what QEMU has for each; rounded up, and taken for all. For a vCPU QEMU has a
+ * thread, and Linux lets a user have one for each 256 KiB.
+ */
+#define A_DEVICE .nics = 2, .disks = 4, .vcpus = 64, .nic_kib = 1536, .disk_kib = 384, .vcpu_kib = 256
 
 const struct flavour flavours[] = {
     {

@@ -31,9 +31,12 @@ struct flavour {
         long without_vnc, with_vnc, debug; /* defaults */
         long least; /* stubdom-wire.h */
         long least_debug; /* the same with the debug image */
-        /* The defaults are for so many NICs and disks, least is for one of each; one more takes so many KiB. */
-        int nics, disks;
-        long nic_kib, disk_kib;
+        /*
+         * The defaults are for so many NICs, disks and vCPUs, least is for one NIC and disk and half the vCPUs; one
+         * more takes so many KiB.
+         */
+        int nics, disks, vcpus;
+        long nic_kib, disk_kib, vcpu_kib;
         long pci; /* more with pci= */
     } memory;
 };

@@ -9,7 +9,8 @@
 #include "config.h"
 #include "fault.h"
 
-#define SETTINGS_MAX (KEY_COUNT + 4) /* and no keyboard of Xen's, the lists of disks and NICs, what pci= needs */
+/* And a vCPU, no keyboard of Xen's, the lists of disks and NICs, what pci= needs. */
+#define SETTINGS_MAX (KEY_COUNT + 5)
 
 /* Where the parts of a stub domain are on this host. */
 struct places {

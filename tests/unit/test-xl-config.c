@@ -95,6 +95,29 @@ static void test_settings_survive_the_parser(void **state)
     settings_dispose(&settings);
 }
 
+/* xl does not count a vCPU that the config does not name. */
+static void test_one_vcpu(void **state)
+{
+    static const char *const given[] = {"vcpus = 1", "maxvcpus = 3", "vcpus = 2\nmaxvcpus = 3"};
+    static const char *const not_given[] = {GUEST, GUEST "vcpus = 0\n", GUEST "vcpus = 'x'\n"};
+    struct settings settings;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(not_given); i++) {
+        assert_string_equal(work_out(not_given[i], &settings), "");
+        assert_string_equal(settings.line[KEY_COUNT], "vcpus=1");
+        settings_dispose(&settings);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(given); i++) {
+        char text[256];
+
+        snprintf(text, sizeof(text), GUEST "%s\n", given[i]);
+        assert_string_equal(work_out(text, &settings), "");
+        assert_string_equal(settings.line[KEY_COUNT], "vkb_device=0");
+        settings_dispose(&settings);
+    }
+}
+
 /* The PV keyboard, which nobody serves, is switched off unless the config asks for it. */
 static void test_keyboard(void **state)
 {
@@ -103,15 +126,15 @@ static void test_keyboard(void **state)
 
     (void)state;
     assert_string_equal(work_out(GUEST, &settings), "");
-    assert_int_equal(settings.count, KEY_COUNT + 1);
-    assert_string_equal(settings.line[KEY_COUNT], "vkb_device=0");
+    assert_int_equal(settings.count, KEY_COUNT + 2);
+    assert_string_equal(settings.line[KEY_COUNT + 1], "vkb_device=0");
     settings_dispose(&settings);
     for (size_t i = 0; i < ARRAY_LEN(given); i++) {
         char text[256];
 
         snprintf(text, sizeof(text), GUEST "%s\n", given[i]);
         assert_string_equal(work_out(text, &settings), "");
-        assert_int_equal(settings.count, KEY_COUNT);
+        assert_int_equal(settings.count, KEY_COUNT + 1);
         settings_dispose(&settings);
     }
     assert_string_equal(work_out(GUEST "vkb_device = [ '1' ]\n", &settings),
@@ -463,7 +486,7 @@ static void test_every_flavour(void **state)
         snprintf(text, sizeof(text), GUEST "vnc = 0\nvga = \"none\"\nstubdom_flavor = \"%s\"\n",
                  flavour->name);
         assert_string_equal(work_out(text, &settings), "");
-        assert_int_equal(settings.count, KEY_COUNT + 1); /* and the keyboard */
+        assert_int_equal(settings.count, KEY_COUNT + 2); /* and the vCPU, the keyboard */
         snprintf(expected, sizeof(expected), "stubdomain_kernel=\"/fw/%s\"", flavour->kernel);
         assert_string_equal(settings.line[KEY_KERNEL], expected);
         assert_ptr_equal(flavour_of_kernel(settings.kernel), flavour);
@@ -594,6 +617,12 @@ static void test_many_devices(void **state)
     snprintf(expected, sizeof(expected), "stubdomain_memory=%ld", 32 + most);
     assert_string_equal(settings.line[KEY_MEMORY], expected);
     settings_dispose(&settings);
+    assert_string_equal(work_out(GUEST "vcpus = 64\nvnc = 0", &settings), "");
+    assert_string_equal(settings.line[KEY_MEMORY], "stubdomain_memory=24");
+    settings_dispose(&settings);
+    assert_string_equal(work_out(GUEST "vcpus = 128\nvnc = 0", &settings), "");
+    assert_string_equal(settings.line[KEY_MEMORY], "stubdomain_memory=40");
+    settings_dispose(&settings);
     assert_string_equal(work_out(many(nics + 1, 0, ""), &settings), "");
     snprintf(expected, sizeof(expected), "stubdomain_memory=%ld", 32 + (nic + 1023) / 1024);
     assert_string_equal(settings.line[KEY_MEMORY], expected);
@@ -617,13 +646,16 @@ static void test_least_memory(void **state)
         {"linux", "stubdom_image = 'debug'", 1, 1, 0, 48, "QEMU takes 48"},
         {"rump", "", 1, 1, 0, 24, "QEMU takes 24"},
         {"linux", "", 0, 0, 0, 22, "QEMU takes 22"},
-        {"linux", "", 2, 4, 0, 22 + 3, "QEMU takes 22, the guest's NICs and disks 3 more"},
-        {"linux", "", 16, 26, 0, 22 + 32, "QEMU takes 22, the guest's NICs and disks 32 more"},
-        {"rump", "", 2, 1, 0, 24 + 2, "QEMU takes 24, the guest's NICs and disks 2 more"},
+        {"linux", "", 2, 4, 0, 22 + 3, "QEMU takes 22, the guest's NICs, disks and vCPUs 3 more"},
+        {"linux", "", 16, 26, 0, 22 + 32, "QEMU takes 22, the guest's NICs, disks and vCPUs 32 more"},
+        {"linux", "vcpus = 32", 1, 1, 0, 22, "QEMU takes 22"},
+        {"linux", "vcpus = 2\nmaxvcpus = 128", 1, 1, 0, 22 + 24,
+         "QEMU takes 22, the guest's NICs, disks and vCPUs 24 more"},
+        {"rump", "", 2, 1, 0, 24 + 2, "QEMU takes 24, the guest's NICs, disks and vCPUs 2 more"},
         {"linux", "pci = [ ]", 1, 1, 0, 22 + 4, "QEMU takes 22, PCI devices 4 more"},
         {"micro", "", 1, 1, 44, 16 + 44, "QEMU takes 16, kernel and ramdisk while it starts 44 more"},
         {"linux", "pci = [ ]", 2, 1, 44, 22 + 4 + 2 + 44,
-         "QEMU takes 22, the guest's NICs and disks 2 more, PCI devices 4 more, kernel and ramdisk while it "
+         "QEMU takes 22, the guest's NICs, disks and vCPUs 2 more, PCI devices 4 more, kernel and ramdisk while it "
          "starts 44 more"},
     };
 
@@ -930,9 +962,9 @@ static void test_nic_scripts(void **state)
         snprintf(text, sizeof(text), GUEST "%s\n", cases[i].config);
         assert_string_equal(work_out(text, &settings), "");
         if (cases[i].line)
-            assert_string_equal(settings.line[KEY_COUNT + 1], cases[i].line);
+            assert_string_equal(settings.line[KEY_COUNT + 2], cases[i].line);
         else
-            assert_int_equal(settings.count, KEY_COUNT + 1); /* and the keyboard */
+            assert_int_equal(settings.count, KEY_COUNT + 2); /* and the vCPU, the keyboard */
         settings_dispose(&settings);
     }
     assert_string_equal(work_out(GUEST "vif = [ 'forwarddev=/bin/sh' ]\n", &settings),
@@ -1033,6 +1065,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_settings_survive_the_parser),
+        cmocka_unit_test(test_one_vcpu),
         cmocka_unit_test(test_keyboard),
         cmocka_unit_test(test_own_settings_do_not_conflict),
         cmocka_unit_test(test_variants),

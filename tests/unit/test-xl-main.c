@@ -61,6 +61,7 @@
     "stubdomain_ramdisk=\"fw/qemu-stubdom-linux-rootfs\"\n"       \
     "stubdomain_cmdline=\"console=hvc0 xen_privcmd.unrestricted=1\"\n" \
     "stubdomain_memory=24\n" \
+    "vcpus=1\n" \
     "vkb_device=0\n"
 
 static char dir[] = "/tmp/test-xl-main-XXXXXX";
