@@ -350,12 +350,15 @@ static int read_video(struct config *config, const struct reader *r)
     return rc < 0 ? rc : 0;
 }
 
-static int read_paging(struct config *config, const struct reader *r)
+/* What Xen may not have. */
+static int read_xen(struct config *config, const struct reader *r)
 {
-    long hap = 1;
+    long hap = 1, vmtrace = 0;
     int rc = reader_long(r, "hap", LONG_MIN, LONG_MAX, &hap);
 
+    xlu_cfg_get_long(r->xlu, "vmtrace_buf_kb", &vmtrace, 1);
     config->shadow = !hap;
+    config->vmtrace = vmtrace;
     return rc < 0 ? rc : 0;
 }
 
@@ -574,7 +577,7 @@ static int read_keys(struct config *config, const struct reader *r)
         return rc;
     if ((rc = check_name(config, r)) || (rc = check_hvm(config, r)) ||
         (rc = keys_check(r->xlu, r->source, r->host ? r->host->xen_minor : 0, is_afresh(r), r->fault)) ||
-        (rc = read_paging(config, r)) || (rc = read_video(config, r)) || (rc = read_image(config, r)) ||
+        (rc = read_xen(config, r)) || (rc = read_video(config, r)) || (rc = read_image(config, r)) ||
         (rc = read_memory(config, r)) || (rc = read_disks(config, r)) ||
         (rc = usb_check(r->xlu, r->source, is_afresh(r), r->fault)) ||
         (rc = serials_check(r->xlu, r->source, r->host && r->host->here, r->fault)) ||

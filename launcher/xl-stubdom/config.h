@@ -52,6 +52,7 @@ struct config {
     bool in_dom0; /* stubdom_flavor = "none" */
     bool hvm;
     bool shadow; /* hap = 0: the guest asks for shadow paging */
+    bool vmtrace; /* vmtrace_buf_kb: for Intel's processor trace */
     long memory; /* MiB of the whole stub domain */
     bool memory_given;
     char *guest_kernel, *guest_ramdisk; /* of a direct kernel boot, or NULL */

@@ -153,7 +153,7 @@ const struct key keys[] = {
     ROW("nomigrate", HARMLESS, OF_XEN, NUMBER),
     ROW("driver_domain", HARMLESS, OF_XEN, NUMBER),
     ROW("xend_suspend_evtchn_compat", HARMLESS, OF_XEN, NUMBER),
-    ROW("vmtrace_buf_kb", HARMLESS, OF_XEN, NUMBER),
+    ROW("vmtrace_buf_kb", HARMLESS, "refused where the processors cannot trace", NUMBER),
     ROW("vpmu", HARMLESS, OF_XEN, NUMBER),
     ROW("vnuma", HARMLESS, OF_XEN),
     ROW("pool", HARMLESS, "the stub domain stays in the first pool"),

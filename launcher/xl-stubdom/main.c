@@ -217,12 +217,15 @@ static int prepare_config(struct job *job, const char *config, const char *extra
 }
 
 /* Xen would refuse it in two lines of libxl's that do not name the key. */
-static int check_paging(const struct config *config, struct fault *fault)
+static int check_xen(const struct config *config, bool afresh, struct fault *fault)
 {
-    if (!config->shadow || physinfo_has(XEN_SYSCTL_PHYSCAP_shadow) != 0)
-        return 0;
-    return fault_set(fault, -ENODEV, "%s: hap = 0: this host's Xen is built without shadow paging: remove it",
-                     config->source);
+    if (config->shadow && physinfo_has(XEN_SYSCTL_PHYSCAP_shadow) == 0)
+        return fault_set(fault, -ENODEV, "%s: hap = 0: this host's Xen is built without shadow paging: remove it",
+                         config->source);
+    if (afresh && config->vmtrace && physinfo_has(XEN_SYSCTL_PHYSCAP_vmtrace) == 0)
+        return fault_set(fault, -ENODEV, "%s: vmtrace_buf_kb: this host's processors cannot trace, or Xen does not let "
+                         "them: remove it", config->source);
+    return 0;
 }
 
 /* What Xen does not say is for xl to find out. */
@@ -246,7 +249,7 @@ static int prepare(struct job *job, const char *config, const char *extra)
         return rc;
     rc = check_files(job);
     if (!rc && job->line.makes_guest)
-        rc = check_paging(&job->config, &job->fault);
+        rc = check_xen(&job->config, job->host.afresh, &job->fault);
     if (!rc && job->host.afresh)
         rc = check_memory(job);
     if (!rc && job->line.makes_guest)

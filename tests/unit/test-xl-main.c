@@ -166,12 +166,12 @@ int pci_check_host(const struct pci_devices *devices, const char *source, struct
     return host_refuses && devices->count ? fault_set(fault, -ENODEV, "%s: not on this host", source) : 0;
 }
 
-static int has_shadow;
+static int has_shadow, has_vmtrace;
 
 int physinfo_has(uint32_t capability)
 {
-    assert_int_equal(capability, XEN_SYSCTL_PHYSCAP_shadow);
-    return has_shadow;
+    assert_true(capability == XEN_SYSCTL_PHYSCAP_shadow || capability == XEN_SYSCTL_PHYSCAP_vmtrace);
+    return capability == XEN_SYSCTL_PHYSCAP_shadow ? has_shadow : has_vmtrace;
 }
 
 static struct memory_supply supply = {1 << 20, 0};
@@ -710,6 +710,24 @@ static void test_paging(void **state)
     assert_int_equal(RUN("create", "g.cfg"), 0);
 }
 
+/* Likewise with processor trace; but a guest that is restored is left to xl. */
+static void test_vmtrace(void **state)
+{
+    (void)state;
+    xl_does("exit 0");
+    put("g.cfg", GUEST "vmtrace_buf_kb = 64\n", 0600);
+    has_vmtrace = 0;
+    assert_int_equal(RUN("create", "g.cfg"), 1);
+    assert_string_equal(get("err"), "xl-stubdom: g.cfg: vmtrace_buf_kb: this host's processors cannot trace, or Xen "
+                                    "does not let them: remove it\n");
+    assert_int_equal(RUN("restore", "g.cfg", "state"), 0);
+    has_vmtrace = 1;
+    assert_int_equal(RUN("create", "g.cfg"), 0);
+    has_vmtrace = 0;
+    put("g.cfg", GUEST "vmtrace_buf_kb = 0\n", 0600);
+    assert_int_equal(RUN("create", "g.cfg"), 0);
+}
+
 /* What a new guest and its stub domain need beyond what the host has; one that is restored is xl's to try. */
 static void test_memory(void **state)
 {
@@ -1141,6 +1159,7 @@ int main(void)
         cmocka_unit_test(test_early_death),
         cmocka_unit_test(test_config_by_file),
         cmocka_unit_test(test_paging),
+        cmocka_unit_test(test_vmtrace),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_pci),
         cmocka_unit_test(test_saved_guest),
