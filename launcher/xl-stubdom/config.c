@@ -372,6 +372,7 @@ static void read_needs(struct config *config, const struct reader *r)
         xlu_cfg_get_long(r->xlu, "maxmem", &needs->guest, 1);
     needs->maxmem = needs->guest;
     xlu_cfg_get_long(r->xlu, "maxmem", &needs->maxmem, 1);
+    needs->guest = MIN(needs->guest, needs->maxmem);
     xlu_cfg_get_long(r->xlu, "vcpus", &needs->vcpus, 1);
     xlu_cfg_get_long(r->xlu, "maxvcpus", &needs->vcpus, 1);
     config->vcpus_given = needs->vcpus > 0;
@@ -385,13 +386,12 @@ static void read_needs(struct config *config, const struct reader *r)
 static int check_needs(const struct config *config, const struct reader *r)
 {
     const struct memory_needs *needs = &config->needs;
-    long channels, least = config->devices.vcpus + EVENT_CHANNELS_OTHERS;
+    long given, channels, least = config->devices.vcpus + EVENT_CHANNELS_OTHERS;
+    /* With neither, vnuma= may say how much it is. */
+    bool is_given = !xlu_cfg_get_long(r->xlu, "memory", &given, 1) || !xlu_cfg_get_long(r->xlu, "maxmem", &given, 1);
 
-    if (needs->maxmem < needs->guest)
-        return fault_set(r->fault, -EINVAL, "%s: maxmem = %ld is less than memory = %ld", r->source, needs->maxmem,
-                         needs->guest);
-    if (needs->guest < config->video + MEMORY_OTHERS)
-        return fault_set(r->fault, -EINVAL, "%s: memory = %ld is too small: %ld MiB of it are video memory, and the "
+    if (is_given && needs->guest < config->video + MEMORY_OTHERS)
+        return fault_set(r->fault, -EINVAL, "%s: %ld MiB of memory are too few: %ld of them are video memory, and the "
                          "firmware takes %d", r->source, needs->guest, config->video, MEMORY_OTHERS);
     if (!xlu_cfg_get_long(r->xlu, "max_event_channels", &channels, 1) && channels && channels < least)
         return fault_set(r->fault, -EINVAL,

@@ -20,7 +20,7 @@ enum autoballoon {
 
 /* All in MiB. */
 struct memory_needs {
-    long guest; /* its memory=: of maxmem= only that is there at first */
+    long guest; /* what is there at first: its memory=, or its maxmem= if that is less */
     long maxmem, vcpus;
     long shadow; /* shadow_memory=; -1: libxl's default, of maxmem and vcpus */
     long stub; /* the stub domain's, with the guest's video memory */

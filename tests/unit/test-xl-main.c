@@ -751,6 +751,9 @@ static void test_memory(void **state)
     assert_int_equal(RUN("create", "g.cfg"), 0);
     put("xl.conf", "autoballoon = \"auto\"\n", 0600);
     autoballoon = AUTOBALLOON_AUTO;
+    put("g.cfg", GUEST "memory = 2000\nmaxmem = 1000\nshadow_memory = 1\n", 0600);
+    assert_int_equal(RUN("create", "g.cfg"), 1);
+    assert_non_null(strstr(get("err"), "the guest takes 1000 MiB, its stub domain 32, Xen for them 1, and"));
     put("g.cfg", GUEST "maxmem = 1000\nshadow_memory = 1\n", 0600);
     assert_int_equal(RUN("create", "g.cfg"), 1);
     assert_non_null(strstr(get("err"), "the guest takes 1000 MiB, its stub domain 32, Xen for them 1, and"));
