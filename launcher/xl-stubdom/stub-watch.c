@@ -234,14 +234,28 @@ static bool is_untied(struct stub_watch *watch, int32_t stub)
     return !target && stub_watch_never_ran(watch, stub);
 }
 
+/* Not only in xenstore. */
+static bool is_alive(struct stub_watch *watch, int32_t domid)
+{
+    xc_domaininfo_t info;
+
+    return !xc_domain_getinfo_single(watch->xc, domid, &info) && !(info.flags & XEN_DOMINF_dying);
+}
+
+/* Our guest is gone: one of that name is another xl's, and so is the stub domain. */
+static int32_t find_untied(struct stub_watch *watch)
+{
+    return find_domain(watch, watch->guest, is_alive) < 0 ? find_domain(watch, watch->stub, is_untied) : -1;
+}
+
 int32_t stub_watch_find_untied(struct stub_watch *watch)
 {
-    int32_t stub = watch->xs ? find_domain(watch, watch->stub, is_untied) : -1;
+    int32_t stub = watch->xs ? find_untied(watch) : -1;
 
     if (stub < 0)
         return -1;
     poll(NULL, 0, GRACE_MS);
-    return find_domain(watch, watch->stub, is_untied) == stub ? stub : -1;
+    return find_untied(watch) == stub ? stub : -1;
 }
 
 static bool has_handle(const xc_domaininfo_t *info, const char *uuid)

@@ -72,8 +72,8 @@ int stub_watch_end_nameless(struct stub_watch *watch, struct fault *fault);
 
 /*
  * libxl names a stub domain first and says later whose it is, and forgets it when it fails between the two. The domid
- * of one that is so, and still is five seconds later, since another xl may be making it; or -1. Without one does not
- * block.
+ * of one that is so, and still is five seconds later; or -1. Another xl may be making it: then it has made a guest of
+ * that name before. Our own guest must be gone. Without such a stub domain this does not block.
  */
 int32_t stub_watch_find_untied(struct stub_watch *watch);
 

@@ -147,6 +147,8 @@ int __wrap_xc_domain_getinfo_single(xc_interface *xc, uint32_t domid, xc_domaini
         *info = made;
         return 0;
     }
+    if (domid == 4)
+        return -1;
     assert_int_equal(domid, 5);
     memset(info, 0, sizeof(*info));
     info->domain = domid;
@@ -329,16 +331,22 @@ static void test_untied(void **state)
     static const char *const alone[] = {"/local/domain/5/name", "g-dm", "/local/domain/5/vm", "/vm/x", NULL};
     static const char *const another[] = {"/local/domain/5/name", "h-dm", "/local/domain/5/vm", "/vm/x", NULL};
     static const char *const tied[] = {"/local/domain/5/name", "g-dm", "/local/domain/5/target", "4", NULL};
+    static const char *const others[] = {OTHERS, "/local/domain/5/name", "g-dm", NULL};
     static const struct {
         const char *const *before, *const *after;
         uint32_t flags;
         uint64_t time;
         int32_t found;
+        uint32_t guest; /* flags of domain 4; 0: Xen has none */
     } rows[] = {
-        {alone, NULL, XEN_DOMINF_paused, 0, 5}, {alone, NULL, 0, 0, -1}, {alone, NULL, XEN_DOMINF_paused, 1, -1},
-        {another, NULL, XEN_DOMINF_paused, 0, -1}, {tied, NULL, XEN_DOMINF_paused, 0, -1},
-        {alone, tied, XEN_DOMINF_paused, 0, -1}, {alone, nothing, XEN_DOMINF_paused, 0, -1},
-        {nothing, alone, XEN_DOMINF_paused, 0, -1},
+        {alone, NULL, XEN_DOMINF_paused, 0, 5, 0}, {alone, NULL, 0, 0, -1, 0},
+        {alone, NULL, XEN_DOMINF_paused, 1, -1, 0}, {another, NULL, XEN_DOMINF_paused, 0, -1, 0},
+        {tied, NULL, XEN_DOMINF_paused, 0, -1, 0}, {alone, tied, XEN_DOMINF_paused, 0, -1, 0},
+        {alone, nothing, XEN_DOMINF_paused, 0, -1, 0}, {nothing, alone, XEN_DOMINF_paused, 0, -1, 0},
+        /* Another xl makes a guest of that name, and takes its time with the stub domain; or its nodes are left. */
+        {others, NULL, XEN_DOMINF_paused, 0, -1, XEN_DOMINF_paused},
+        {alone, others, XEN_DOMINF_paused, 0, -1, XEN_DOMINF_paused},
+        {others, NULL, XEN_DOMINF_paused, 0, 5, XEN_DOMINF_dying}, {others, NULL, XEN_DOMINF_paused, 0, 5, 0},
     };
     struct stub_watch watch;
 
@@ -348,6 +356,7 @@ static void test_untied(void **state)
         store = nothing;
         made.domain = 0;
         assert_int_equal(stub_watch_init(&watch, "g", "11111111-1111-1111-1111-111111111111"), 0);
+        made = (xc_domaininfo_t){.domain = rows[i].guest ? 4 : 0, .flags = rows[i].guest};
         store = rows[i].before;
         named = rows[i].after;
         stub_flags = rows[i].flags;
