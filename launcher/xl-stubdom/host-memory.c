@@ -14,10 +14,13 @@
 
 #define DOM0_LEAST 128 /* libxl leaves so much to dom0, MiB */
 
-/* 4.20's xl knows more forms of it than 4.17's: with those of 4.17 no xl takes anything from dom0. */
+/* By xl's own pattern, auto_autoballoon()'s. */
 static bool dom0_is_fixed(libxl_ctx *ctx)
 {
-    static const char pattern[] = "(^| )dom0_mem=((|min:|max:)[0-9]+[bBkKmMgG]?,?)+($| )";
+#define SIZE "-?[0-9]+[bBkKmMgGtT]?"
+    static const char pattern[] =
+        "(^| )dom0_mem=((|min:|max:)(" SIZE "|(" SIZE "\\+)?[0-9]{1,2}%),?)+($| )";
+#undef SIZE
     const libxl_version_info *info = libxl_get_version_info(ctx);
     regex_t regex;
     int rc;
