@@ -305,13 +305,15 @@ static int check_hvm(struct config *config, const struct reader *r)
 
 /*
  * Of the adapter that has this much video memory by default: libxl refuses less, and QEMU ends when it is another one
- * than these (vga.c takes the next power of two, which libxl has not given to the guest).
+ * than these (vga.c takes the next power of two, which libxl has not given to the guest). Of more than 512 MiB vga.c
+ * takes 512.
  */
 static int check_videoram(const struct reader *r, long standard, long videoram)
 {
     bool cirrus = standard == 8;
 
-    if (cirrus ? videoram == 8 || videoram == 16 : videoram >= 16 && videoram <= 512 && !(videoram & (videoram - 1)))
+    if (cirrus ? videoram == 8 || videoram == 16 :
+                 videoram >= 512 || (videoram >= 16 && !(videoram & (videoram - 1))))
         return 0;
     return fault_set(r->fault, -EINVAL, "%s: videoram = %ld: QEMU's %s has %s MiB", r->source, videoram,
                      cirrus ? "cirrus" : "stdvga", cirrus ? "8 or 16" : "16, 32, 64, 128, 256 or 512");
@@ -393,7 +395,7 @@ static int check_needs(const struct config *config, const struct reader *r)
     if (is_given && needs->guest < config->video + MEMORY_OTHERS)
         return fault_set(r->fault, -EINVAL, "%s: %ld MiB of memory are too few: %ld of them are video memory, and the "
                          "firmware takes %d", r->source, needs->guest, config->video, MEMORY_OTHERS);
-    if (!xlu_cfg_get_long(r->xlu, "max_event_channels", &channels, 1) && channels && channels < least)
+    if (!xlu_cfg_get_long(r->xlu, "max_event_channels", &channels, 1) && channels > 0 && channels < least)
         return fault_set(r->fault, -EINVAL,
                          "%s: max_event_channels = %ld is too small: with %d vCPUs Xen and QEMU take %ld", r->source,
                          channels, config->devices.vcpus, least);

@@ -53,7 +53,7 @@ static const char *judge(const struct controller *controller)
             return "type=pv is version 1 or 2";
         if (ports < 0 || ports > 31)
             return "type=pv has up to 31 ports";
-        return access(USBBACK, F_OK) ? "type=pv: dom0 has no driver for it, usbback" : NULL;
+        return access(USBBACK, F_OK) ? "type=pv: its driver in dom0, usbback, is not loaded" : NULL;
     }
     if (version < 1 || version > 3)
         return "USB is version 1, 2 or 3";

@@ -737,6 +737,7 @@ static void test_new_guest(void **state)
          "64 MiB of memory are too few: 64 of them are video memory, and the firmware takes 2"},
         {"stdvga = 1\nvideoram = 64\nvnuma = [ [ 'pnode=0', 'size=128', 'vcpus=0', 'vdistances=10' ] ]", NULL},
         {"max_event_channels = 4", NULL}, {"max_event_channels = 0", NULL},
+        {"max_event_channels = '-1'", NULL},
         {"vcpus = 8\nmax_event_channels = 11", NULL},
         {"max_event_channels = 3", "max_event_channels = 3 is too small: with 1 vCPUs Xen and QEMU take 4"},
         {"vcpus = 2\nmaxvcpus = 8\nmax_event_channels = 10",
@@ -747,7 +748,7 @@ static void test_new_guest(void **state)
         {"stdvga = 1\nvideoram = 512\nmemory = 514", NULL}, {"vga = 'stdvga'\nvideoram = 64\nmemory = 96", NULL},
         {"vga = 'stdvga'\nvideoram = 8", "videoram = 8: QEMU's stdvga has 16, 32, 64, 128, 256 or 512 MiB"},
         {"vga = 'stdvga'\nvideoram = 17", "videoram = 17: QEMU's stdvga has 16, 32, 64, 128, 256 or 512 MiB"},
-        {"vga = 'stdvga'\nvideoram = 1024", "videoram = 1024: QEMU's stdvga has 16, 32, 64, 128, 256 or 512 MiB"},
+        {"vga = 'stdvga'\nvideoram = 1000\nmemory = 1100", NULL},
         {"vnclisten = '127.0.0.1:7'", NULL}, {"vnclisten = ''", NULL}, {"vncdisplay = 59635", NULL},
         {"vnc = 0\nvnclisten = '10.99.99.99'", NULL}, {"vnclisten = '127.0.0.1:7'\nvncdisplay = 3", NULL},
         {"vnclisten = '10.99.99.99'",
@@ -817,7 +818,7 @@ static void test_usb_controllers(void **state)
     }
     assert_int_equal(unlink(USBBACK), 0);
     assert_string_equal(work_out(GUEST "usbctrl = [ 'type=pv' ]\n", &settings),
-                        "g.cfg: usbctrl = \"type=pv\": type=pv: dom0 has no driver for it, usbback");
+                        "g.cfg: usbctrl = \"type=pv\": type=pv: its driver in dom0, usbback, is not loaded");
     settings_dispose(&settings);
     host = NULL;
 }
