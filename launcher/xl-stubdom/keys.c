@@ -191,7 +191,7 @@ const struct key keys[] = {
     /* Processor and clock: Xen emulates them. */
     ROW("hap", HARMLESS, "0 is refused where Xen has no shadow paging, as Debian builds it", NUMBER),
     ROW("oos", HARMLESS, OF_XEN, NUMBER),
-    ROW("shadow_memory", HARMLESS, OF_XEN, NUMBER),
+    ROW("shadow_memory", HARMLESS, OF_XEN, FROM_TO(0, MEMORY_MAX)),
     ROW("pae", HARMLESS, OF_XEN, NUMBER),
     ROW("apic", HARMLESS, OF_XEN, NUMBER),
     ROW("nx", HARMLESS, OF_XEN, NUMBER),
