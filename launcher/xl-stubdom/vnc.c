@@ -1,5 +1,5 @@
 /*
- * vnc: asks dom0's daemon, so to speak, what it makes of a guest's VNC settings. See vnc.h.
+ * vnc: does with a guest's VNC settings what dom0's daemon will do, by its own code. See vnc.h.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
