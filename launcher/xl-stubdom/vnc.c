@@ -26,9 +26,9 @@ static int make_argument(XLU_Config *xlu, char **argument)
     xlu_cfg_get_long(xlu, "vncdisplay", &display, 1);
     xlu_cfg_get_long(xlu, "vncunused", &unused, 1);
     to = unused ? ",to=99" : "";
-    /* Both are given: xl says so. */
-    if (!enabled || (strchr(listen, ':') && display))
+    if (!enabled)
         return 0;
+    /* A display in both is for xl to refuse. */
     n = strchr(listen, ':') ? asprintf(argument, "%s%s", listen, to) :
                               asprintf(argument, "%s:%ld%s", listen, display, to);
     if (n >= 0)

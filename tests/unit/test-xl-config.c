@@ -26,6 +26,7 @@
 #define GUEST "name = \"g\"\ntype = \"hvm\"\nstubdom_flavor = \"linux\"\n"
 #define BUSY "4307" /* a display, and its port */
 #define BUSY_PORT 10207
+#define PACKED "/tmp/xl-config-hvmloader.gz"
 #define TEN(x) x x x x x x x x x x
 #define NAME_220 TEN("twenty-two-characters.")
 #define GUEST_32 GUEST "stubdom_memory = 32\n"
@@ -699,14 +700,18 @@ static void test_firmware(void **state)
         {"bios = 'ovmf'", ""},
         /* A kind of firmware, as xl reads it, or another hvmloader. */
         {"firmware = 'uefi'", ""}, {"firmware = 'ue'", ""}, {"firmware = 'bios'", ""}, {"firmware = 'SeaBIOS'", ""},
-        {"firmware = '/proc/self/exe'", ""}, {"firmware = '/none'", "firmware = \"/none\": No such file or directory"},
+        {"firmware = '/proc/self/exe'", ""}, {"firmware = '" PACKED "'", ""},
+        {"firmware = '/none'", "firmware = \"/none\": No such file or directory"},
         {"firmware = '/etc/passwd'", "firmware = \"/etc/passwd\": no ELF program, as hvmloader is"},
         {"firmware = 'none'", "firmware = \"none\": tests/unit/none: No such file or directory"},
     };
     struct host_config with = {.here = true, .firmware = "tests/unit"};
     struct settings settings;
+    FILE *packed = fopen(PACKED, "w");
 
     (void)state;
+    assert_true(fputs("\x1f\x8b\x08x", packed) >= 0);
+    assert_int_equal(fclose(packed), 0);
     host = &with;
     for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
         char text[512], expected[512] = "";
@@ -719,6 +724,7 @@ static void test_firmware(void **state)
         settings_dispose(&settings);
     }
     host = NULL;
+    unlink(PACKED);
 }
 
 /* Sizes that do not fit together, for libxl or for QEMU, and where VNC cannot be. */
@@ -794,7 +800,8 @@ static void test_usb_controllers(void **state)
         {"version=3,ports=16", "version=3 has up to 15 ports"}, {"version=4", "USB is version 1, 2 or 3"},
         {"type=devicemodel,version=-1", "USB is version 1, 2 or 3"},
         {"type=pv", NULL}, {"type=pv,version=1,ports=31", NULL}, {"type=pv,version=3", "type=pv is version 1 or 2"},
-        {"type=pv,ports=32", "type=pv has up to 31 ports"},
+        {"type=pv,ports=32", "type=pv has up to 31 ports"}, {"type=pv,ports=-1", "type=pv has up to 31 ports"},
+        {"type=pv,  version=3", "type=pv is version 1 or 2"},
         {"type=qusb", "type=qusb: its backend is a QEMU in dom0, and a guest with a stub domain has none"},
         /* xl says so. */
         {"type=x,version=9", NULL}, {"version=9,x=y", NULL},
