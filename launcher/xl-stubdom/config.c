@@ -31,6 +31,8 @@
 
 /* The first xl that takes a NIC's vlan=. */
 #define XEN_MINOR_VLAN 19
+/* The first one with a release that does not lose the first channel, 4.18.5. */
+#define XEN_MINOR_CHANNEL 18
 
 /* MiB that a guest has beside its video memory, at least: with one less libxl has no room for hvmloader. */
 #define MEMORY_OTHERS 2
@@ -402,10 +404,38 @@ static int check_needs(const struct config *config, const struct reader *r)
     return 0;
 }
 
+/* A list of the config's has an entry with this text in it. */
+static bool list_mentions(const struct reader *r, const char *key, const char *text)
+{
+    XLU_ConfigList *list;
+    int count;
+
+    if (xlu_cfg_get_list(r->xlu, key, &list, &count, 1))
+        return false;
+    for (int i = 0; i < count; i++) {
+        const char *entry = xlu_cfg_get_listitem(list, i);
+
+        if (entry && strstr(entry, text))
+            return true;
+    }
+    return false;
+}
+
+/* xl gives a guest's first channel the number of its console, and libxl makes the guest without that channel. */
+static int check_channels_of_xl(const struct reader *r)
+{
+    int xen_minor = r->host->xen_minor;
+
+    if (!xen_minor || xen_minor >= XEN_MINOR_CHANNEL || !list_mentions(r, "channel", ""))
+        return 0;
+    return fault_set(r->fault, -EINVAL, "%s: channel: xl of Xen 4.%d loses the first one, 4.18.5's does not: remove it",
+                     r->source, xen_minor);
+}
+
 static int check_new_guest(const struct config *config, const struct reader *r)
 {
     return check_needs(config, r) ?: firmware_check(r->xlu, r->source, r->host->firmware, r->fault) ?:
-           vnc_check(r->xlu, r->source, r->fault);
+           vnc_check(r->xlu, r->source, r->fault) ?: check_channels_of_xl(r);
 }
 
 /* VNC is on unless it is turned off, as in libxl. */
@@ -498,23 +528,6 @@ static int read_boot(struct config *config, const struct reader *r)
             return rc;
     }
     return 0;
-}
-
-/* A list of the config's has an entry with this text in it. */
-static bool list_mentions(const struct reader *r, const char *key, const char *text)
-{
-    XLU_ConfigList *list;
-    int count;
-
-    if (xlu_cfg_get_list(r->xlu, key, &list, &count, 1))
-        return false;
-    for (int i = 0; i < count; i++) {
-        const char *entry = xlu_cfg_get_listitem(list, i);
-
-        if (entry && strstr(entry, text))
-            return true;
-    }
-    return false;
 }
 
 static int read_keyboard(struct config *config, const struct reader *r)

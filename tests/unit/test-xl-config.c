@@ -790,6 +790,28 @@ static void test_new_guest(void **state)
     close(listener);
 }
 
+/* A guest with channels that is restored, or goes elsewhere, is as it was. */
+static void test_channel_of_xl(void **state)
+{
+    struct settings settings;
+
+    (void)state;
+    for (int xen = 17; xen <= 18; xen++) {
+        for (int afresh = 0; afresh < 2; afresh++) {
+            struct host_config with = {.here = true, .afresh = afresh, .firmware = "/", .xen_minor = xen};
+
+            host = &with;
+            assert_string_equal(work_out(GUEST "channel = [ 'connection=pty,name=a' ]\n", &settings),
+                                xen == 17 && afresh ? "g.cfg: channel: xl of Xen 4.17 loses the first one, 4.18.5's "
+                                                      "does not: remove it" : "");
+            settings_dispose(&settings);
+            assert_string_equal(work_out(GUEST "channel = []\n", &settings), "");
+            settings_dispose(&settings);
+        }
+    }
+    host = NULL;
+}
+
 /* What libxl refuses when QEMU runs already, or waits for in vain. */
 static void test_usb_controllers(void **state)
 {
@@ -1095,6 +1117,7 @@ int main(void)
         cmocka_unit_test(test_serials_of_dom0),
         cmocka_unit_test(test_firmware),
         cmocka_unit_test(test_new_guest),
+        cmocka_unit_test(test_channel_of_xl),
         cmocka_unit_test(test_usb_controllers),
         cmocka_unit_test(test_nics_of_dom0),
         cmocka_unit_test(test_nic_scripts),
