@@ -64,7 +64,8 @@ static void test_supply(void **state)
         {AUTOBALLOON_AUTO, "", 872}, {AUTOBALLOON_AUTO, NULL, 872}, {AUTOBALLOON_AUTO, "console=vga dom0_mem=", 872},
         {AUTOBALLOON_AUTO, "dom0_mem=800M", 0}, {AUTOBALLOON_AUTO, "a dom0_mem=min:1G,max:2G,900M b", 0},
         {AUTOBALLOON_AUTO, "dom0_mem=1T", 0}, {AUTOBALLOON_AUTO, "dom0_mem=1G+10%,max:-1G", 0},
-        {AUTOBALLOON_AUTO, "dom0_mem=5x%", 872}, {AUTOBALLOON_AUTO, "xdom0_mem=800M", 872}, {AUTOBALLOON_AUTO, "dom0_mem=800Mx", 872},
+        {AUTOBALLOON_AUTO, "dom0_mem=5x%", 872},
+        {AUTOBALLOON_AUTO, "xdom0_mem=800M", 872}, {AUTOBALLOON_AUTO, "dom0_mem=800Mx", 872},
         {AUTOBALLOON_ON, "dom0_mem=800M", 872}, {AUTOBALLOON_OFF, "", 0},
     };
     struct memory_supply supply;
