@@ -12,6 +12,7 @@
 
 #include "fake-xen.h"
 #include "log.h"
+#include "vnc-port.h"
 #include "vnc-server.h"
 
 #include <arpa/inet.h>
@@ -185,6 +186,25 @@ static void test_listens_where_told(void **state)
     assert_int_equal(vnc_server_open(&second, &loop, &same), 0);
     assert_int_equal(second.io.fd, -1);
     vnc_server_close(&second);
+}
+
+/* xl-stubdom looks at a port while the daemon of another guest begins to listen there. */
+static void test_a_look_disturbs_nobody(void **state)
+{
+    struct options_vnc free_one = { .enabled = true, .host = "127.0.0.1", .display = 201, .to = 99 };
+    struct sockaddr_in address;
+    socklen_t len = sizeof(address);
+    int looks = vnc_port_open(&free_one, 0), listens;
+
+    assert_true(looks >= 0);
+    assert_int_equal(getsockname(looks, (struct sockaddr *)&address, &len), 0);
+    free_one.display = ntohs(address.sin_port) - VNC_BASE_PORT;
+    free_one.to = 0;
+    listens = vnc_port_open(&free_one, 1);
+    assert_true(listens >= 0);
+    assert_int_equal(vnc_port_open(&free_one, 0), -EADDRINUSE);
+    close(listens);
+    close(looks);
 }
 
 static int option_of(int fd, int level, int name)
@@ -556,6 +576,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
     const struct CMUnitTest tests[] = {
         TEST(test_listens_where_told),
+        TEST(test_a_look_disturbs_nobody),
         TEST(test_viewer_is_asked_whether_it_is_there),
         TEST(test_bytes_at_every_ring_size),
         TEST(test_wrong_orders_are_refused),

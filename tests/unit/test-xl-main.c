@@ -745,6 +745,9 @@ static void test_memory(void **state)
     no_supply = -EIO;
     assert_int_equal(RUN("create", "g.cfg"), 0);
     no_supply = 0;
+    put("xl.conf", "autoballoon = 0\n", 0600);
+    assert_int_equal(RUN("create", "g.cfg"), 1);
+    assert_non_null(strstr(get("err"), "not enough memory"));
     put("xl.conf", "autoballoon = \"1\"\n", 0600);
     autoballoon = AUTOBALLOON_ON;
     supply.dom0 = 6;
