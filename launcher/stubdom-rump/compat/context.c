@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-/* The deepest coroutine was 20 KiB deep; a stack's pages must be there (host.h). */
+/* The deepest coroutine that was seen used 20 KiB. Pages of a stack must exist before they are used (host.h). */
 #define DEPTH (64UL * 1024)
 
 void host_stack_prepare(void *stack, size_t size, size_t depth);
@@ -29,7 +29,7 @@ __asm__(".text\n"
         "    call *%r12\n"
         "    ud2\n");
 
-/* Where a context keeps its stack pointer: a register of ucontext_t that nobody else looks at. */
+/* A context keeps its stack pointer in a register of ucontext_t that nothing else uses. */
 static void **sp_of(const ucontext_t *context)
 {
     return (void **)(uintptr_t)&context->uc_mcontext.__gregs[0];

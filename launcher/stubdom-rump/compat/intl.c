@@ -1,5 +1,5 @@
 /*
- * gettext's functions, without a catalogue: glib asks for them.
+ * gettext's functions, for glib. There are no translations.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,5 +1,5 @@
 /*
- * What newer C libraries have (missing.h).
+ * Functions that this C library is too old for (missing.h).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -25,7 +25,7 @@ void *reallocarray(void *p, size_t count, size_t size)
     return NULL;
 }
 
-/* Nothing is shared between processes here, and there are no terminals. */
+/* There is only one process, and there are no terminals: these fail. */
 int shm_open(const char *name, int flags, unsigned int mode)
 {
     errno = ENOSYS;

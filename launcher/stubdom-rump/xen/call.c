@@ -1,6 +1,5 @@
 /*
- * libxencall's backend: a hypercall is a call away. Its copy in this domain stands where the
- * library's netbsd.c would.
+ * libxencall's backend: hypercalls are function calls here. It replaces the library's netbsd.c.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -10,8 +9,8 @@
 #include "stubdom-xen-backend.h"
 
 /*
- * The linker has calls of the library's function come here (--wrap): a restricted handle of
- * these libraries becomes one of /dev/null's, by its number.
+ * The linker redirects the library's calls to this function (--wrap). The library's own would replace a restricted
+ * handle by a descriptor of /dev/null; ours kills the handle.
  */
 int __real_xentoolcore__restrict_by_dup2_null(int fd);
 int __wrap_xentoolcore__restrict_by_dup2_null(int fd);

@@ -29,7 +29,7 @@ int osdep_xenforeignmemory_close(xenforeignmemory_handle *fmem)
     return 0;
 }
 
-/* The library says errno of the first of err[]. */
+/* The library sets errno by the first error in err[]. */
 void *osdep_xenforeignmemory_map(xenforeignmemory_handle *fmem, uint32_t dom, void *addr, int prot, int flags,
                                  size_t num, const xen_pfn_t arr[/*num*/], int err[/*num*/])
 {
@@ -52,7 +52,7 @@ int osdep_xenforeignmemory_restrict(xenforeignmemory_handle *fmem, domid_t domid
     return result(host_xen_restrict(fmem->fd, domid));
 }
 
-/* QEMU does without: it finds its guest's ioreq page by its frame number. */
+/* Not supported. QEMU then maps its guest's ioreq page by its frame number. */
 int osdep_xenforeignmemory_map_resource(xenforeignmemory_handle *fmem, xenforeignmemory_resource_handle *fres)
 {
     errno = EOPNOTSUPP;

@@ -1,5 +1,5 @@
 /*
- * NetBSD's, but for a function that glib takes for Linux's of the same name: it finds no answer.
+ * NetBSD's pthread.h, without one function: glib takes it for Linux's of the same name. Here it fails.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -1,5 +1,5 @@
 /*
- * NetBSD's, with the type that glib's question about the affinity of threads wants (pthread.h).
+ * NetBSD's sched.h, with the type that glib uses to ask for a thread's affinity (pthread.h).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
