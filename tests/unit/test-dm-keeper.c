@@ -339,6 +339,22 @@ static void test_says_that_it_has_ended(void **state)
     assert_true(clock() - cpu < CLOCKS_PER_SEC);
 }
 
+/* It is killed before it has read what it was told: the system calls that a reset, not an end. */
+static int play_killed(int fd)
+{
+    struct message m = { .type = MESSAGE_READY };
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+
+    EXPECT(message_send(fd, &m) == 0);
+    EXPECT(poll(&p, 1, 5000) == 1);
+    return 0;
+}
+
+static void test_a_worker_that_was_killed(void **state)
+{
+    assert_int_equal(run(play_killed), CHILD_ALONE);
+}
+
 /* An error of Xen's is no answer: the domain may still exist. */
 static int play_silence(int fd)
 {
@@ -547,6 +563,7 @@ int main(void)
         TEST(test_no_answer_is_not_the_end),
         TEST(test_a_broken_connection_is_noticed),
         TEST(test_a_stray_signal_is_nothing),
+        TEST(test_a_worker_that_was_killed),
         TEST(test_the_supervisor_is_gone),
         TEST(test_disobeys_what_it_may_not_do),
         TEST(test_haste_is_coalesced),

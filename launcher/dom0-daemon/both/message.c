@@ -34,6 +34,12 @@ static const uint32_t limits[] = {
 };
 TABLE_ENDS(limits, MESSAGE_TYPES);
 
+/* A peer that ends before it has read everything resets the connection: it is gone all the same. */
+static int receive_error(void)
+{
+    return errno == ECONNRESET ? -EPIPE : -errno;
+}
+
 int message_receive(int fd, struct message *message)
 {
     ssize_t n;
@@ -42,7 +48,7 @@ int message_receive(int fd, struct message *message)
         n = recv(fd, message, sizeof(*message), MSG_DONTWAIT | MSG_TRUNC);
     while (n < 0 && errno == EINTR);
     if (n < 0)
-        return errno == EAGAIN ? 0 : -errno;
+        return errno == EAGAIN ? 0 : receive_error();
     if (n == 0)
         return -EPIPE;
     if (n != sizeof(*message) || message->type >= MESSAGE_TYPES)
@@ -62,6 +68,6 @@ int message_take_requests(int fd)
     if (n == 0)
         return -EPIPE;
     if (errno != EAGAIN && errno != EINTR)
-        return -errno;
+        return receive_error();
     return packets > 0;
 }
