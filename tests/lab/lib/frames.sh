@@ -84,10 +84,11 @@ stub_frames() {
 
 # The lab's own guest kernel has no driver for Xen's NICs; Debian's has.
 netfront_guest() {
-    local name=$1
+    local name=$1 file
     shift
     mkdir -p "$scratch/modules"
-    busybox xzcat "$(find /usr/lib/modules -name xen-netfront.ko.xz)" >"$scratch/modules/xen-netfront.ko"
+    file=$(find /usr/lib/modules -name 'xen-netfront.ko*')
+    case $file in *.xz) busybox xzcat "$file" ;; *) cat "$file" ;; esac >"$scratch/modules/xen-netfront.ko"
     # A part behind a compressed one must begin at a multiple of four.
     cp "$GUESTS/linux-initrd" "$scratch/netfront.initrd"
     truncate -s %4 "$scratch/netfront.initrd"
